@@ -1,0 +1,1 @@
+"""Make, measure and show identically represented inputs (IRIs) of image networks."""

@@ -1,0 +1,1 @@
+"""Strangers' pictures read safely, fitted to a network, the bundled gallery, and seeds."""

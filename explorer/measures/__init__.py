@@ -1,0 +1,1 @@
+"""Representation and perceptual distances, the null distribution, and the verdicts."""

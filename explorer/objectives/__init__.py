@@ -1,0 +1,1 @@
+"""Loss variants as data, and the terms they are made of."""

@@ -1,0 +1,1 @@
+"""One file per Streamlit page, and the widgets that pages share."""

@@ -1,0 +1,1 @@
+"""The batched loop that turns seeds into IRIs, and the optimisers it runs."""

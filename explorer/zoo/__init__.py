@@ -1,0 +1,1 @@
+"""Our own small networks: their picture set, architectures, training and shipped weights."""
