@@ -1,0 +1,267 @@
+"""One loader per source, and the few loaded networks that a worker keeps."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import pickle
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from explorer.models import catalogue, hub
+from explorer.models.network import InputSpec, Network
+from explorer.request import RequestError
+
+KEPT_NETWORKS = 3
+STATE_DICT_KEYS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "net")
+PREFIXES = ("module.", "model.", "backbone.", "encoder.")
+
+
+class HubUnreachable(RuntimeError):
+    """Weights would have to be downloaded, and the hub does not answer."""
+
+
+@lru_cache(maxsize=KEPT_NETWORKS)
+def load(
+    reference: str,
+    architecture: str | None = None,
+    weights: str | None = None,
+    device: str = "cpu",
+) -> Network:
+    """The network of a reference, on `device`, in eval mode, its parameters without gradients.
+
+    `architecture` and `weights` (the file's SHA-256) belong to `file:` references. Raises
+    RequestError for a name that does not exist or a checkpoint that does not fit, HubUnreachable
+    where a download would be needed and no hub answers (within five seconds).
+    """
+    source, name = catalogue.split_reference(reference)
+    if source == "embedded":
+        network = _load_embedded(reference, name)
+    elif source == "timm":
+        network = _load_timm(reference, name)
+    else:
+        network = _load_file(reference, Path(name), architecture or "", weights)
+    network.module.to(device)
+    return network
+
+
+def default_optimiser(reference: str) -> str:
+    """What the optimiser `auto` stands for with this network."""
+    entry = catalogue.entry(reference)
+    return "adam" if entry is None else entry.default_optimiser
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _load_embedded(reference: str, name: str) -> Network:
+    from safetensors.torch import load_file
+
+    from explorer.zoo.architectures import build
+
+    card = catalogue.card(name)
+    module = build(card["architecture"])
+    state = load_file(catalogue.CARDS / f"{name}.safetensors")
+    module.load_state_dict(
+        {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    )
+    return Network(
+        reference=reference,
+        module=module,
+        input=InputSpec(
+            size=tuple(card["input_size"]),
+            mean=tuple(card["mean"]),
+            std=tuple(card["std"]),
+            interpolation=card["interpolation"],
+            crop_pct=card["crop_pct"],
+        ),
+        classifier="head",
+        classes=tuple(card["classes"]),
+        class_count=len(card["classes"]),
+        family="embedded",
+    )
+
+
+def _load_timm(reference: str, name: str) -> Network:
+    import timm
+    from timm.models import get_pretrained_cfg
+
+    architecture, _, _tag = name.partition(".")
+    if not timm.is_model(architecture):
+        raise _unknown_timm(name)
+    if (
+        name not in timm.list_pretrained()
+        and get_pretrained_cfg(name, allow_unregistered=False) is None
+    ):
+        tags = [known for known in timm.list_pretrained() if known.startswith(architecture + ".")]
+        raise RequestError(
+            "model",
+            f"timm has no pretrained weights called {name!r}; "
+            + (f"there are {', '.join(tags[:6])}" if tags else f"{architecture} has none at all"),
+        )
+    config = get_pretrained_cfg(name)
+    if config is not None and not _timm_weights_at_hand(config):
+        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+        if not hub.reachable(endpoint):
+            raise HubUnreachable(
+                f"the weights of {reference} are not on this machine and {endpoint} does not "
+                "answer; what works without it: "
+                + ", ".join(f"embedded:{known}" for known in catalogue.embedded_names())
+            )
+    return _describe_timm(reference, timm.create_model(name, pretrained=True))
+
+
+def _timm_weights_at_hand(config) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    if config.file:
+        return Path(config.file).exists()
+    if not config.hf_hub_id:
+        return False
+    names = ("model.safetensors", "pytorch_model.bin")
+    return any(isinstance(try_to_load_from_cache(config.hf_hub_id, name), str) for name in names)
+
+
+def _unknown_timm(name: str) -> RequestError:
+    import timm
+
+    near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(repr('timm:' + one) for one in near)}? " if near else ""
+    return RequestError(
+        "model", f"timm knows no {name!r}; {meant}it has {len(timm.list_models()):,} architectures"
+    )
+
+
+def _describe_timm(reference: str, module: nn.Module, class_count: int | None = None) -> Network:
+    import timm
+
+    config = timm.data.resolve_model_data_config(module)
+    channels, height, width = config["input_size"]
+    if channels != 3:
+        raise RequestError("model", f"{reference} takes {channels} channels, not RGB pictures")
+    classifier = module.get_classifier() if hasattr(module, "get_classifier") else None
+    names = {id(child): name for name, child in module.named_modules()}
+    count = class_count if class_count is not None else int(getattr(module, "num_classes", 0) or 0)
+    return Network(
+        reference=reference,
+        module=module,
+        input=InputSpec(
+            size=(height, width),
+            mean=tuple(config["mean"]),
+            std=tuple(config["std"]),
+            interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
+            crop_pct=float(config["crop_pct"]),
+        ),
+        classifier=names.get(id(classifier)) if count else None,
+        classes=_imagenet_names() if count == 1000 else (),
+        class_count=count,
+        family=module.default_cfg.get("architecture", "") if hasattr(module, "default_cfg") else "",
+    )
+
+
+@lru_cache(maxsize=1)
+def _imagenet_names() -> tuple[str, ...]:
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo("imagenet-1k")
+    return tuple(info.index_to_description(index).split(",")[0] for index in range(1000))
+
+
+def _load_file(reference: str, path: Path, architecture: str, weights: str | None) -> Network:
+    import timm
+
+    source, _, name = architecture.partition(":")
+    if source != "timm" or not timm.is_model(name.partition(".")[0]):
+        raise RequestError(
+            "architecture", f"{architecture!r} is unknown; write it like 'timm:resnet18'"
+        )
+    state = read_state_dict(path, weights)
+    module = timm.create_model(name, pretrained=False)
+    state = strip_prefixes(state, set(module.state_dict()))
+    head = module.default_cfg.get("classifier")
+    bias = state.get(f"{head}.bias") if isinstance(head, str) else None
+    if bias is not None and bias.shape[0] != module.num_classes:
+        module = timm.create_model(name, pretrained=False, num_classes=bias.shape[0])
+    _check_fit(state, module.state_dict(), path, architecture)
+    module.load_state_dict(state)
+    return _describe_timm(reference, module)
+
+
+def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """The state dict of a checkpoint: safetensors, or torch's format without running its code.
+
+    Found under the usual keys (`state_dict`, `model`, …). Raises RequestError if the file is
+    missing, changed since the request was made (`sha256`), or not a checkpoint of plain tensors.
+    """
+    if not path.is_file():
+        raise RequestError("model", f"there is no file {str(path)!r}")
+    if sha256 and sha256_of(path) != sha256:
+        raise RequestError("weights", f"{path.name} has changed since the request was made")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
+        raise RequestError(
+            "model",
+            f"{path.name} is no checkpoint of plain tensors ({type(error).__name__}); save "
+            "model.state_dict() with torch.save or safetensors",
+        ) from error
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise RequestError("model", f"{path.name} is no safetensors file: {error}") from error
+    for key in STATE_DICT_KEYS:
+        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
+            loaded = loaded[key]
+    tensors = loaded if isinstance(loaded, dict) else {}
+    if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise RequestError("model", f"{path.name} holds no state dict (names with tensors)")
+    return tensors
+
+
+def strip_prefixes(state: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
+    """The state dict with wrappers' prefixes (`module.`, …) taken off while that adds fitting names."""
+    best = state
+    queue: list[dict[str, Tensor]] = [state]
+    while queue:
+        current = queue.pop()
+        if len(expected & set(current)) > len(expected & set(best)):
+            best = current
+        for prefix in PREFIXES:
+            if any(name.startswith(prefix) for name in current):
+                queue.append(
+                    {n.removeprefix(prefix): v for n, v in current.items() if n.startswith(prefix)}
+                )
+    return best
+
+
+def _check_fit(
+    state: dict[str, Tensor], expected: dict[str, Tensor], path: Path, architecture: str
+) -> None:
+    problems: list[tuple[str, list[str]]] = [
+        ("missing", sorted(set(expected) - set(state))),
+        ("unexpected", sorted(set(state) - set(expected))),
+        (
+            "of another shape",
+            sorted(n for n in set(state) & set(expected) if state[n].shape != expected[n].shape),
+        ),
+    ]
+    said = [f"{len(names)} {what} ({_some(names)})" for what, names in problems if names]
+    if said:
+        raise RequestError(
+            "architecture", f"{path.name} does not fit {architecture}: {'; '.join(said)}"
+        )
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

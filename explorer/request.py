@@ -1,0 +1,157 @@
+"""What is to be made: the frozen, validated Request, its canonical JSON and its key.
+
+Only the standard library is used here, so that every process (page, command line, worker, a
+script of somebody else's) agrees on a request without importing anything heavy. Whether a name
+*exists* (a network, a gallery picture, a loss variant) is checked at the door (`explorer.door`);
+here only its form and range are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, fields
+
+SCHEMA = 1
+"""Raised whenever the same request would be answered by another procedure: old keys then miss."""
+
+STEPS_RANGE = (1, 50_000)
+GOAL_RANGE = (0.0, 1.0)
+RNG_SEED_RANGE = (0, 2**32 - 1)
+OPTIMISERS = ("auto", "adam", "momentum", "paper")
+PARAMETRISATIONS = ("pixel",)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REFERENCE = re.compile(r"[a-z]+:.+")
+_PICTURE = re.compile(r"picture:[0-9a-f]{64}|[a-z0-9][a-z0-9-]*")
+
+
+class RequestError(ValueError):
+    """A request that cannot be right: names the `field` and says in a sentence what would be."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(field, message)
+        self.field = field
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One IRI to be made.
+
+    model: reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
+    layer: a module name of that network, `penultimate` or `logits`.
+    target: a gallery name, or `picture:` + the SHA-256 of a normalised upload.
+    seed: a seed kind (`noise`, `white`, …), a gallery name, or `picture:` + SHA-256.
+    loss: a loss variant's name, see `explorer.objectives.variants`.
+    parametrisation: what the optimiser moves; `pixel` is the image itself, kept in [0, 1].
+    optimiser: `auto` picks by the kind of network; the result says which one ran.
+    steps: the budget, forward and backward passes.
+    goal: stop as soon as the relative distance at the layer is this small (0: never early).
+    rng_seed: of the random generator that draws the seed image.
+    architecture, weights: for `file:` models only: the architecture that the checkpoint fits
+        (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
+
+    Raises RequestError for a field of the wrong form or out of range.
+    """
+
+    model: str
+    layer: str = "penultimate"
+    target: str = "astronaut"
+    seed: str = "noise"
+    loss: str = "regularizer-free"
+    parametrisation: str = "pixel"
+    optimiser: str = "auto"
+    steps: int = 300
+    goal: float = 0.01
+    rng_seed: int = 0
+    architecture: str | None = None
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("model", "layer", "target", "seed", "loss", "parametrisation", "optimiser"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value or len(value) > 500:
+                raise RequestError(name, f"{value!r} is not a name of 1 to 500 characters")
+        if not _REFERENCE.fullmatch(self.model):
+            raise RequestError(
+                "model", f"{self.model!r} has no source; write it like 'embedded:NAME'"
+            )
+        for name in ("target", "seed"):
+            if not _PICTURE.fullmatch(getattr(self, name)):
+                raise RequestError(
+                    name,
+                    f"{getattr(self, name)!r} is neither a plain lower-case name nor 'picture:' "
+                    "followed by 64 hexadecimal digits",
+                )
+        _one_of("parametrisation", self.parametrisation, PARAMETRISATIONS)
+        _one_of("optimiser", self.optimiser, OPTIMISERS)
+        object.__setattr__(self, "steps", _whole("steps", self.steps, STEPS_RANGE))
+        object.__setattr__(self, "rng_seed", _whole("rng_seed", self.rng_seed, RNG_SEED_RANGE))
+        object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
+        is_file = self.model.startswith("file:")
+        if is_file and not self.architecture:
+            raise RequestError(
+                "architecture", "a file: model needs one, such as 'timm:resnet18' (--arch)"
+            )
+        if is_file and not _SHA256.fullmatch(self.weights or ""):
+            raise RequestError("weights", "a file: model needs the SHA-256 of its checkpoint")
+        if not is_file and (self.architecture or self.weights):
+            raise RequestError("architecture", "only file: models take one; leave it out")
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields by name, plain JSON values, without those that are not set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> Request:
+        """The request with these fields; RequestError names a field that does not exist."""
+        allowed = {field.name for field in fields(cls)}
+        for name in values:
+            if name not in allowed:
+                raise RequestError(name, f"no such field; there are {', '.join(sorted(allowed))}")
+        if "model" not in values:
+            raise RequestError("model", "it is missing; write it like 'embedded:NAME'")
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def canonical(self) -> str:
+        """Canonical JSON: sorted names, no spaces, shortest numbers, the schema included.
+
+        Where a checkpoint lies does not matter, only what is in it.
+        """
+        values = self.to_dict() | {"schema": SCHEMA}
+        if self.weights:
+            values["model"] = "file:"
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON, 64 hexadecimal digits: the name of the result."""
+        return hashlib.sha256(self.canonical.encode("ascii")).hexdigest()
+
+
+def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise RequestError(field, f"{value!r} is unknown; there are {', '.join(allowed)}")
+
+
+def _number(field: str, value: object, allowed: tuple[float, float]) -> float:
+    low, high = allowed
+    ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not ok or not low <= value <= high:
+        raise RequestError(field, f"{value!r} is not a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _whole(field: str, value: object, allowed: tuple[int, int]) -> int:
+    low, high = allowed
+    ok = isinstance(value, int) and not isinstance(value, bool)
+    if not ok or not low <= value <= high:
+        raise RequestError(field, f"{value!r} is not a whole number from {low:,} to {high:,}")
+    return int(value)
