@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from explorer.models import catalogue, hub
@@ -62,8 +64,6 @@ def sha256_of(path: Path) -> str:
 
 
 def _load_embedded(reference: str, name: str) -> Network:
-    from safetensors.torch import load_file
-
     from explorer.zoo.architectures import build
 
     card = catalogue.card(name)
@@ -96,11 +96,8 @@ def _load_timm(reference: str, name: str) -> Network:
     architecture, _, _tag = name.partition(".")
     if not timm.is_model(architecture):
         raise _unknown_timm(name)
-    if (
-        name not in timm.list_pretrained()
-        and get_pretrained_cfg(name, allow_unregistered=False) is None
-    ):
-        tags = [known for known in timm.list_pretrained() if known.startswith(architecture + ".")]
+    tags = [known for known in timm.list_pretrained() if known.startswith(f"{architecture}.")]
+    if not tags or ("." in name and name not in tags):
         raise RequestError(
             "model",
             f"timm has no pretrained weights called {name!r}; "
@@ -206,20 +203,16 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         raise RequestError("weights", f"{path.name} has changed since the request was made")
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise RequestError("model", f"{path.name} is no safetensors file: {error}") from error
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
         raise RequestError(
             "model",
             f"{path.name} is no checkpoint of plain tensors ({type(error).__name__}); save "
             "model.state_dict() with torch.save or safetensors",
         ) from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise RequestError("model", f"{path.name} is no safetensors file: {error}") from error
     for key in STATE_DICT_KEYS:
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
@@ -230,7 +223,7 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
 
 
 def strip_prefixes(state: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
-    """The state dict with wrappers' prefixes (`module.`, …) taken off while that adds fitting names."""
+    """The state dict without wrappers' prefixes (`module.`, …) where that fits better."""
     best = state
     queue: list[dict[str, Tensor]] = [state]
     while queue:
