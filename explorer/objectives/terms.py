@@ -1,0 +1,88 @@
+"""The terms that losses are made of: one small pure function each, per sample.
+
+Images are float32, N×3×H×W in [0, 1], un-normalised; every term returns (N,). Sums run over
+C, H, W as in the public code of Nanda et al. (AAAI 2023), so they grow with the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from explorer.measures.representation import relative_l2
+
+BLUR_KERNEL = 5
+BLUR_SIGMA = 1.0
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a term may look at. The target, the seed and their parts take no gradient."""
+
+    images: Tensor
+    representation: Tensor
+    target_representation: Tensor
+    targets: Tensor
+    seeds: Tensor
+    distance: Distance | None = None
+
+
+def representation(scene: Scene) -> Tensor:
+    """‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂ on the flattened representation."""
+    return relative_l2(scene.representation, scene.target_representation)
+
+
+def tv(scene: Scene) -> Tensor:
+    """Total variation with β = 2: Σ Δy² + Σ Δx²."""
+    x = scene.images
+    return (x.diff(dim=2).square().sum((1, 2, 3))) + (x.diff(dim=3).square().sum((1, 2, 3)))
+
+
+def blur(scene: Scene) -> Tensor:
+    """½‖x − blur(x)‖², the blurred image held constant (Gaussian, 5×5, σ = 1)."""
+    x = scene.images
+    blurred = gaussian_blur(x.detach(), [BLUR_KERNEL, BLUR_KERNEL], [BLUR_SIGMA, BLUR_SIGMA])
+    return 0.5 * (x - blurred).square().sum((1, 2, 3))
+
+
+def l1(scene: Scene) -> Tensor:
+    """‖x − 0.5‖₁."""
+    return (scene.images - 0.5).abs().sum((1, 2, 3))
+
+
+def l6(scene: Scene) -> Tensor:
+    """‖x‖₆ (Mahendran and Vedaldi, 2015)."""
+    return torch.linalg.vector_norm(scene.images.flatten(1), ord=6, dim=1)
+
+
+def to_target(scene: Scene) -> Tensor:
+    """d(x, x_t), d the perceptual distance that plays the adversary."""
+    return _distance(scene)(scene.images, scene.targets)
+
+
+def to_seed(scene: Scene) -> Tensor:
+    """d(x, x_0), d the perceptual distance that plays the adversary."""
+    return _distance(scene)(scene.images, scene.seeds)
+
+
+def _distance(scene: Scene) -> Distance:
+    if scene.distance is None:
+        raise ValueError("an adversarial loss needs a perceptual distance as its adversary")
+    return scene.distance
+
+
+TERMS: dict[str, Callable[[Scene], Tensor]] = {
+    "representation": representation,
+    "tv": tv,
+    "blur": blur,
+    "l1": l1,
+    "l6": l6,
+    "to-target": to_target,
+    "to-seed": to_seed,
+}
