@@ -1,0 +1,213 @@
+"""Training the zoo's networks from their recipes: resumable, the same again from the same seed."""
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from math import cos, pi
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from explorer.zoo import cards, pictures
+from explorer.zoo.architectures import build
+from explorer.zoo.attacks import ascend, project
+from explorer.zoo.evaluation import measure
+from explorer.zoo.recipes import RECIPES, Recipe
+
+Report = Callable[[str], None]
+
+SCRATCH = Path(__file__).parents[2] / ".cache" / "zoo"
+_FREE_STEP = 0.75  # length of a perturbation's step in "free" training, in ε
+_WARM_UP = 0.15  # share of the steps over which the learning rate rises
+_EPSILON_WARM_UP = 1 / 3
+
+
+def train(
+    name: str,
+    *,
+    device: str | None = None,
+    weights: Path = cards.WEIGHTS,
+    scratch: Path = SCRATCH,
+    report: Report = print,
+) -> dict:
+    """Train the network `name`, going on from its checkpoint if there is one; return its card.
+
+    Writes NAME.safetensors and NAME.json into `weights`; checkpoints lie in `scratch`. Raises
+    ValueError for a name without a recipe.
+    """
+    recipe = recipe_of(name)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    network, seconds = fit(recipe, device=device, scratch=scratch, report=report)
+    report(f"{name}: measuring accuracy on held-out pictures")
+    stored = cards.compact(network.cpu())
+    accuracy = measure(stored, recipe.logit_groups, device=device, report=report)
+    card = cards.compose(recipe, stored, accuracy, seconds)
+    cards.save(stored, card, weights)
+    _checkpoint_path(recipe, scratch).unlink(missing_ok=True)
+    report(f"{name}: saved to {weights / name}.safetensors")
+    return card
+
+
+def recipe_of(name: str) -> Recipe:
+    """The recipe called `name`; ValueError, with the names there are, if there is none."""
+    if name not in RECIPES:
+        raise ValueError(f"no recipe called {name!r}; there are: {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def fit(
+    recipe: Recipe,
+    *,
+    device: str,
+    scratch: Path,
+    report: Report = print,
+    checkpoint_every: int = 400,
+) -> tuple[nn.Module, float]:
+    """Train to the recipe's end: (the network with averaged weights, in eval mode; seconds).
+
+    Every `checkpoint_every` steps, rounded to whole batches, the state is saved and reported.
+    """
+    network, average = _initial(recipe, device)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    path = _checkpoint_path(recipe, scratch)
+    first, seconds = _resume(path, recipe, network, average, optimiser, device)
+    if first:
+        report(f"{recipe.name}: going on after step {first} of {recipe.steps}")
+    batches = _batches(recipe, first // recipe.replays, device)
+    running, since, saved = 0.0, 0, first
+    started = time.monotonic() - seconds
+    for step in range(first, recipe.steps, recipe.replays):
+        clean, labels = next(batches)
+        images = clean
+        for replay in range(recipe.replays):
+            progress = (step + replay) / recipe.steps
+            epsilon = recipe.epsilon * min(1.0, progress / _EPSILON_WARM_UP)
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.learning_rate * _learning_rate(progress)
+            images = images.detach().requires_grad_(recipe.epsilon > 0)
+            loss = multi_loss(network(cards.normalise(images)), labels, recipe)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            _update_average(average, network, recipe.averaging, step + replay)
+            if images.grad is not None and replay + 1 < recipe.replays:
+                with torch.no_grad():
+                    moved = ascend(images, images.grad, _FREE_STEP * epsilon)
+                    images = project(moved, clean, epsilon)
+            running += loss.detach()
+            since += 1
+        done = min(step + recipe.replays, recipe.steps)
+        if done - saved >= checkpoint_every or done == recipe.steps:
+            saved = done
+            seconds = time.monotonic() - started
+            _save_checkpoint(path, recipe, network, average, optimiser, done, seconds)
+            mean = float(running) / since
+            report(
+                f"{recipe.name}: step {done} of {recipe.steps}, loss {mean:.3f}, "
+                f"{seconds / 60:.1f} min, {seconds / done * (recipe.steps - done) / 60:.1f} to go"
+            )
+            running, since = 0.0, 0
+    return average.eval(), seconds
+
+
+def multi_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Weighted sum over the label groups of the mean cross-entropy."""
+    loss = logits.new_zeros(())
+    for group, (start, stop) in recipe.logit_groups.items():
+        column = labels[:, list(pictures.GROUPS).index(group)]
+        cross_entropy = functional.cross_entropy(
+            logits[:, start:stop], column, label_smoothing=recipe.label_smoothing
+        )
+        loss = loss + recipe.group_weights[group] * cross_entropy
+    return loss
+
+
+def _initial(recipe: Recipe, device: str) -> tuple[nn.Module, nn.Module]:
+    """The network before training, and the copy that will hold its weights' moving average."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.rng_seed)
+        network = build(recipe.architecture)
+    network = network.to(device, memory_format=torch.channels_last).train()
+    return network, copy.deepcopy(network).requires_grad_(False)
+
+
+def _learning_rate(progress: float) -> float:
+    """A linear rise, then half a cosine down to nothing, as a share of the peak."""
+    if progress < _WARM_UP:
+        return max(progress, 1e-3) / _WARM_UP
+    return 0.5 * (1 + cos(pi * (progress - _WARM_UP) / (1 - _WARM_UP)))
+
+
+@torch.no_grad()
+def _update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    decay = min(decay, (1 + step) / (10 + step))
+    for mean, value in zip(
+        average.state_dict().values(), network.state_dict().values(), strict=True
+    ):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
+def _batches(recipe: Recipe, first: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches from number `first` on: (float images in [0, 1], label indices), shuffled by epoch.
+
+    A picture is drawn when first needed and kept in memory.
+    """
+    count, width = recipe.training_pictures, recipe.batch_size
+    images = np.empty((count, 64, 64, 3), np.uint8)
+    labels = np.empty((count, len(pictures.GROUPS)), np.int64)
+    drawn = np.zeros(count, bool)
+    per_epoch = count // width
+    epoch, start = divmod(first, per_epoch)
+    while True:
+        order = np.random.default_rng((recipe.rng_seed, epoch)).permutation(count)
+        for number in range(start, per_epoch):
+            chosen = order[number * width : (number + 1) * width]
+            for index in chosen[~drawn[chosen]]:
+                image, label = pictures.picture(int(index), "train")
+                images[index], labels[index], drawn[index] = image, label.as_row(), True
+            yield (
+                cards.to_tensor(images[chosen], device),
+                torch.from_numpy(labels[chosen]).to(device),
+            )
+        epoch, start = epoch + 1, 0
+
+
+def _checkpoint_path(recipe: Recipe, scratch: Path) -> Path:
+    return scratch / f"{recipe.name}.pt"
+
+
+def _save_checkpoint(path, recipe, network, average, optimiser, step, seconds) -> None:
+    state = {
+        "recipe": asdict(recipe),
+        "network": network.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+        "seconds": seconds,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _resume(path, recipe, network, average, optimiser, device) -> tuple[int, float]:
+    """Load the checkpoint if it is this recipe's: (steps done, seconds spent), else (0, 0)."""
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, map_location=device, weights_only=True)
+    if state["recipe"] != asdict(recipe):
+        return 0, 0.0
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    optimiser.load_state_dict(state["optimiser"])
+    return state["step"], state["seconds"]
