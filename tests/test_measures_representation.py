@@ -1,0 +1,230 @@
+"""Representation distances, the null and the match, against SciPy, NumPy and brute force."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from explorer.measures.layers import relative_l2_by_layer
+from explorer.measures.match import judge_match, judge_matches
+from explorer.measures.null import QUANTILES, Null, null_distribution
+from explorer.measures.representation import (
+    SNR_CAP_DB,
+    average_ranks,
+    pearson,
+    relative_l2,
+    snr_db,
+    spearman,
+)
+
+torch.set_num_threads(1)
+
+
+def relu_like(*shape: int, rng_seed: int = 0) -> torch.Tensor:
+    """Random numbers of which about half are exactly zero, as after a ReLU."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(rng_seed)).relu()
+
+
+def test_distances_agree_with_numpy_and_scipy_on_representations_full_of_zeros():
+    a, b = relu_like(3, 4, 5, 6), relu_like(3, 4, 5, 6, rng_seed=1)
+    for n in range(3):
+        x, y = a[n].flatten().double().numpy(), b[n].flatten().double().numpy()
+        relative = np.linalg.norm(x - y) / np.linalg.norm(y)
+        assert relative_l2(a, b)[n].item() == pytest.approx(relative, rel=1e-12)
+        assert pearson(a, b)[n].item() == pytest.approx(stats.pearsonr(x, y)[0], abs=1e-12)
+        assert spearman(a, b)[n].item() == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-12)
+        assert snr_db(a, b)[n].item() == pytest.approx(-20 * math.log10(relative), abs=1e-9)
+
+
+def test_tied_values_share_their_mean_rank_as_scipy_ranks_them():
+    rows = torch.tensor([[3.0, 1, 1, 2, 1], [0, 0, 0, 0, 0], [-1, 5, 5, -1, 2]])
+    expected = np.stack([stats.rankdata(row) for row in rows.numpy()])
+    np.testing.assert_array_equal(average_ranks(rows).numpy(), expected)
+
+
+def test_a_relative_distance_of_a_tenth_is_twenty_decibels():
+    target = torch.tensor([[3.0, 4.0]])
+    assert snr_db(target * 1.1, target).item() == pytest.approx(20, abs=1e-5)
+
+
+def test_large_representations_with_a_large_offset_keep_their_precision():
+    generator = torch.Generator().manual_seed(0)
+    a = 1000 + torch.randn(1, 200_000, generator=generator)
+    b = a + 0.1 * torch.randn(1, 200_000, generator=generator)
+    x, y = a[0].double().numpy(), b[0].double().numpy()
+    assert pearson(a, b).item() == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-9)
+    expected = np.linalg.norm(x - y) / np.linalg.norm(y)
+    assert relative_l2(a, b).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_degenerate_representations_have_the_documented_values():
+    zero, one = torch.zeros(1, 4), torch.ones(1, 4)
+    ramp = torch.arange(4.0)[None]
+    assert relative_l2(zero, zero).item() == 0
+    assert relative_l2(one, zero).item() == math.inf
+    assert snr_db(one, one).item() == snr_db(zero, zero).item() == SNR_CAP_DB
+    assert snr_db(one, zero).item() == -SNR_CAP_DB
+    constant = torch.full((1, 7), 0.1)
+    assert math.isnan(pearson(constant, torch.arange(7.0)[None]).item())
+    assert math.isnan(spearman(ramp, one).item())
+    assert math.isnan(spearman(ramp, ramp / torch.tensor([[1.0, 1, 0, 1]]) * 0).item())
+
+
+def test_shapes_that_differ_or_lack_a_batch_are_refused():
+    with pytest.raises(ValueError, match=r"\(2, 3\) and \(2, 4\)"):
+        relative_l2(torch.zeros(2, 3), torch.zeros(2, 4))
+    with pytest.raises(ValueError, match="one row per image"):
+        pearson(torch.zeros(3), torch.zeros(3))
+
+
+def test_every_layer_is_measured_in_order_and_a_missing_one_is_named():
+    mine = {"stem": relu_like(2, 8), "head": relu_like(2, 3)}
+    other = {"head": mine["head"] * 2, "stem": mine["stem"]}
+    found = relative_l2_by_layer(mine, other)
+    assert list(found) == ["stem", "head"]
+    assert found["stem"].tolist() == [0, 0]
+    assert found["head"].tolist() == pytest.approx([0.5, 0.5])
+    with pytest.raises(ValueError, match="only one of the two images: head"):
+        relative_l2_by_layer({"stem": mine["stem"]}, other)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> torch.Tensor:
+    return relu_like(7, 3, 40, rng_seed=5) + 0.3 * relu_like(1, 3, 40, rng_seed=6)
+
+
+def test_null_is_that_of_a_double_loop_over_all_ordered_pairs(pictures):
+    null = null_distribution(pictures, bins=10)
+    values = {name: [] for name in ("relative_l2", "pearson_r2", "spearman", "snr_db")}
+    rows = pictures.flatten(1).double().numpy()
+    for i, x in enumerate(rows):
+        for j, y in enumerate(rows):
+            if i != j:
+                relative = np.linalg.norm(x - y) / np.linalg.norm(y)
+                values["relative_l2"].append(relative)
+                values["pearson_r2"].append(stats.pearsonr(x, y)[0] ** 2)
+                values["spearman"].append(stats.spearmanr(x, y)[0])
+                values["snr_db"].append(-20 * np.log10(relative))
+    assert (null.n_pictures, null.n_pairs) == (7, 42)
+    for name, expected in values.items():
+        distribution = getattr(null, name)
+        assert distribution.n == 42
+        assert list(distribution.quantiles.values()) == pytest.approx(
+            np.quantile(expected, list(QUANTILES.values())), abs=1e-9
+        )
+        # An edge touches the extreme values, where the last digit decides: widen by that much.
+        edges = np.array(distribution.edges) + np.r_[-1e-9, np.zeros(9), 1e-9]
+        np.testing.assert_array_equal(distribution.counts, np.histogram(expected, edges)[0])
+
+
+def test_null_does_not_depend_on_how_many_columns_are_taken_at_a_time(pictures, monkeypatch):
+    whole = null_distribution(pictures)
+    monkeypatch.setattr("explorer.measures.null._CHUNK_NUMBERS", 7 * 13)
+    parts = null_distribution(pictures)
+    for name in ("relative_l2", "pearson_r2", "spearman"):
+        expected = getattr(whole, name).quantiles
+        assert getattr(parts, name).quantiles == pytest.approx(expected, abs=1e-12)
+
+
+def test_null_of_nearly_equal_pictures_is_not_lost_to_cancellation():
+    base = 100 + relu_like(1, 5000)
+    pictures = torch.cat([base, base + 1e-5 * relu_like(1, 5000, rng_seed=1).round()])
+    x, y = pictures.double().numpy()
+    expected = np.linalg.norm(x - y) / np.linalg.norm(y)
+    assert null_distribution(pictures).relative_l2.max == pytest.approx(expected, rel=1e-6)
+
+
+def test_null_survives_json_and_dead_pictures():
+    dead = torch.cat([torch.zeros(2, 6), relu_like(2, 6)])
+    null = null_distribution(dead)
+    assert null.n_pairs == 12
+    assert null.spearman.n == 2
+    assert null.relative_l2.n == 8  # all but those with a zero target and a live other
+    text = json.dumps(null.to_dict(), allow_nan=False)
+    assert Null.from_dict(json.loads(text)) == null
+    empty = null_distribution(torch.ones(3, 4))
+    back = Null.from_dict(json.loads(json.dumps(empty.to_dict(), allow_nan=False)))
+    assert back.spearman.n == 0
+    assert math.isnan(back.spearman.max)
+    with pytest.raises(ValueError, match="at least 2 pictures, not 1"):
+        null_distribution(torch.ones(1, 4))
+
+
+def test_a_close_representation_is_a_match_and_an_unrelated_one_is_not(pictures):
+    null = null_distribution(pictures)
+    target = relu_like(1, 3, 40, rng_seed=9)
+    close = judge_match(target + 0.01 * relu_like(1, 3, 40, rng_seed=10), target, null)
+    assert close.beyond_null
+    assert close.same_class is None
+    assert close.same
+    assert not judge_match(relu_like(1, 3, 40, rng_seed=11), target, null).same
+
+
+def test_an_inverted_representation_is_no_match_though_its_r_squared_is_one(pictures):
+    null = null_distribution(pictures)
+    target = relu_like(1, 120, rng_seed=9)
+    inverted = judge_match(-target, target, null)
+    assert inverted.pearson == pytest.approx(-1)
+    assert not inverted.beyond_null
+
+
+def test_each_of_the_three_tests_can_fail_a_match_alone(pictures):
+    null = null_distribution(pictures)
+    target = relu_like(1, 120, rng_seed=9)
+    loud = judge_match(3 * target, target, null)  # correlations of 1, but far away
+    assert loud.pearson == pytest.approx(1)
+    assert loud.spearman == pytest.approx(1)
+    assert not loud.beyond_null
+    assert not judge_match(torch.ones(1, 120), target, null).beyond_null
+
+
+def test_same_class_is_judged_on_the_class_logits_only(pictures):
+    null = null_distribution(pictures)
+    target = relu_like(2, 120, rng_seed=9)
+    logits = torch.tensor([[0.0, 2, 1, 9], [3, 0, 0, 9]])  # the last one belongs to another head
+    target_logits = torch.tensor([[0.0, 3, 1, 0], [0, 4, 0, 0]])
+    same, other = judge_matches(
+        target, target, null, logits, target_logits, classes=("cat", "car", "mug")
+    )
+    assert (same.same_class, same.target_class, same.iri_class) == (True, "car", "car")
+    assert same.same
+    assert [each.name for each in same.iri_top] == ["car", "mug", "cat"]
+    odds = np.exp([0, 2, 1]) / np.exp([0, 2, 1]).sum()
+    assert same.iri_top[0].probability == pytest.approx(odds[1], abs=1e-6)
+    assert (other.same_class, other.iri_class) == (False, "cat")
+    assert other.beyond_null
+    assert not other.same
+
+
+def test_classes_of_one_name_are_still_two_classes(pictures):
+    null = null_distribution(pictures)
+    target = relu_like(1, 120, rng_seed=9)
+    match = judge_match(
+        target,
+        target,
+        null,
+        torch.tensor([[1.0, 0]]),
+        torch.tensor([[0.0, 1]]),
+        classes=("crane", "crane"),
+    )
+    assert match.same_class is False
+
+
+def test_match_is_json_with_undefined_numbers_as_null(pictures):
+    null = null_distribution(pictures)
+    plain = judge_match(torch.ones(1, 120), torch.zeros(1, 120), null).to_dict()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["relative_l2"] is None
+    assert plain["same"] is False
+
+
+def test_logits_that_do_not_fit_are_refused(pictures):
+    null = null_distribution(pictures)
+    x = relu_like(1, 120)
+    with pytest.raises(ValueError, match="5 classes with 5 names do not fit 3 logits"):
+        judge_match(x, x, null, torch.zeros(1, 3), torch.zeros(1, 3), classes=tuple("abcde"))
+    with pytest.raises(ValueError, match="judge_matches takes N"):
+        judge_match(x.expand(2, -1), x.expand(2, -1), null)
