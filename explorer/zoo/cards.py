@@ -61,6 +61,28 @@ def compact(network: nn.Module) -> nn.Module:
     return half if float(change.max()) <= HALF_PRECISION_TOLERANCE else network
 
 
+def list_layers(network: nn.Module) -> list[dict]:
+    """Every module's output of one image, in order of execution: its name, kind and shape."""
+    network = copy.deepcopy(network).float().eval()
+    found = []
+
+    def note(name: str, kind: str, output: Tensor) -> None:
+        found.append({"name": name, "kind": kind, "shape": list(output.shape[1:])})
+
+    def hook(name: str):
+        return lambda module, _, output: note(name, type(module).__name__, output)
+
+    for name, module in network.named_modules():
+        if name:
+            module.register_forward_hook(hook(name))
+    network.head.register_forward_pre_hook(
+        lambda _, inputs: note("penultimate", "input of the classifier", inputs[0])
+    )
+    with torch.no_grad():
+        note("logits", "output", network(torch.zeros(1, 3, 64, 64)))
+    return found
+
+
 def compose(recipe: Recipe, stored: nn.Module, accuracy: dict, seconds: float) -> dict:
     """The card of a trained network: what it is, how it was made, how well it does."""
     return {
@@ -91,6 +113,7 @@ def compose(recipe: Recipe, stored: nn.Module, accuracy: dict, seconds: float) -
         "rng_seed": recipe.rng_seed,
         "seconds": round(seconds),
         "classes": list(pictures.OBJECTS),
+        "layers": list_layers(stored),
         "logit_groups": recipe.logit_groups,
         "logit_names": {group: list(pictures.GROUPS[group]) for group in recipe.logit_groups},
         "input_size": [64, 64],
@@ -110,5 +133,14 @@ def save(stored: nn.Module, card: dict, folder: Path = WEIGHTS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {key: value.contiguous() for key, value in stored.state_dict().items()}
     save_file(state, folder / f"{card['name']}.safetensors")
-    text = json.dumps(card, indent=2, ensure_ascii=False)
-    (folder / f"{card['name']}.json").write_text(text + "\n", encoding="utf-8")
+    lines = [f"  {json.dumps(key)}: {_value(value)}" for key, value in card.items()]
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    (folder / f"{card['name']}.json").write_text(text, encoding="utf-8")
+
+
+def _value(value: object) -> str:
+    """JSON on one line, or a list of facts with one fact to a line."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        rows = ",\n    ".join(json.dumps(row, ensure_ascii=False) for row in value)
+        return f"[\n    {rows}\n  ]"
+    return json.dumps(value, ensure_ascii=False)
