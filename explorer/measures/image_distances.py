@@ -61,5 +61,5 @@ def psnr(a: Tensor, b: Tensor) -> Tensor:
 
     For scale: rounding to 8 bits alone costs everything above 59 dB.
     """
-    error = (a - b).double().square().flatten(1).mean(1)
+    error = (a.double() - b.double()).square().flatten(1).mean(1)
     return -10 * error.clamp(min=10 ** (-PSNR_CAP_DB / 10)).log10()

@@ -1,0 +1,434 @@
+"""Perceptual measures against scikit-image, NumPy and torchmetrics, and what they may judge."""
+
+import json
+import math
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from explorer.measures import image_distances, lpips, robust_features
+from explorer.measures.perceptual import (
+    MEASURES,
+    Comparison,
+    available,
+    compare,
+    compare_batch,
+    measure,
+    verdict,
+)
+from explorer.measures.robust_features import RobustFeatures
+from explorer.models import hub
+from explorer.models.network import InputSpec, Network
+from explorer.zoo.architectures import build
+
+torch.set_num_threads(1)
+OFFLINE_MEASURES = ("haarpsi", "ssim", "ssim-16px", "ms-ssim", "psnr")
+
+
+def picture(size: int = 64, rng_seed: int = 0) -> torch.Tensor:
+    """A smooth colourful picture with a few edges, 1×3×size×size in [0, 1]."""
+    generator = torch.Generator().manual_seed(rng_seed)
+    coarse = torch.rand(1, 3, 6, 6, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1)
+    smooth[:, :, size // 4 : size // 2, size // 3 : size // 2] = torch.rand(
+        1, 3, 1, 1, generator=generator
+    )
+    return smooth
+
+
+def noisy(image: torch.Tensor, amount: float) -> torch.Tensor:
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(3))
+    return (image + amount * noise).clamp(0, 1)
+
+
+def blurred(image: torch.Tensor, radius: int) -> torch.Tensor:
+    padded = torch.nn.functional.pad(image, (radius,) * 4, mode="replicate")
+    return torch.nn.functional.avg_pool2d(padded, 2 * radius + 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch, tmp_path):
+    monkeypatch.setenv("IRI_OFFLINE", "1")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("IRI_LPIPS", raising=False)
+    monkeypatch.setattr(lpips, "_kept", {})
+    monkeypatch.setattr(lpips, "_failures", {})
+
+
+def test_registry_is_read_without_importing_torch():
+    code = (
+        "import sys, explorer.measures.perceptual as perceptual\n"
+        "print(len(perceptual.MEASURES), 'torch' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == [str(len(MEASURES)), "False"]
+
+
+def test_registry_entries_describe_themselves():
+    for name, each in MEASURES.items():
+        assert each.name == name
+        assert each.sees.endswith(".")
+        assert each.needs_download == name.startswith("lpips")
+    with pytest.raises(ValueError, match="did you mean 'haarpsi'"):
+        measure("haar-psi")
+
+
+def test_ssim_is_scikit_images_with_the_same_window():
+    a, b = picture(), noisy(picture(), 0.1)
+    expected = structural_similarity(
+        a[0].permute(1, 2, 0).double().numpy(),
+        b[0].permute(1, 2, 0).double().numpy(),
+        channel_axis=2,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert image_distances.ssim(a, b).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_small_ssim_is_an_explicit_loop_over_windows_of_block_means():
+    a, b = picture(), noisy(picture(rng_seed=1), 0.2)
+    a16, b16 = (x[0].double().numpy().reshape(3, 16, 4, 16, 4).mean((2, 4)) for x in (a, b))
+    bell = np.exp(-(np.arange(-3, 4) ** 2) / 2)
+    window = np.outer(bell, bell) / bell.sum() ** 2
+    places = []
+    for channel, y, x in np.ndindex(3, 10, 10):
+        u, v = (each[channel, y : y + 7, x : x + 7] for each in (a16, b16))
+        mean_u, mean_v = (window * u).sum(), (window * v).sum()
+        spread = (window * ((u - mean_u) ** 2 + (v - mean_v) ** 2)).sum()
+        together = (window * (u - mean_u) * (v - mean_v)).sum()
+        light = (2 * mean_u * mean_v + 1e-4) / (mean_u**2 + mean_v**2 + 1e-4)
+        places.append(light * (2 * together + 9e-4) / (spread + 9e-4))
+    assert image_distances.ssim_small(a, b).item() == pytest.approx(np.mean(places), abs=1e-5)
+
+
+def test_psnr_is_the_logarithm_of_the_mean_squared_error():
+    a, b = picture(), picture(rng_seed=1)
+    error = np.mean((a.double().numpy() - b.double().numpy()) ** 2)
+    assert image_distances.psnr(a, b).item() == pytest.approx(10 * math.log10(1 / error), abs=1e-9)
+
+
+@pytest.mark.parametrize("damage", [(noisy, (0.02, 0.08, 0.3)), (blurred, (1, 2, 5))])
+def test_haarpsi_falls_as_noise_or_blur_grows(damage):
+    spoil, amounts = damage
+    values = [image_distances.haarpsi(spoil(picture(), x), picture()).item() for x in amounts]
+    assert 1 > values[0] > values[1] > values[2] > 0
+
+
+def test_identical_pictures_reach_the_top_of_each_range():
+    image = picture(161)
+    for name in OFFLINE_MEASURES:
+        value = measure(name).function(image, image).item()
+        assert value == pytest.approx(measure(name).range[1], abs=1e-5), name
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_flat_pictures_give_finite_numbers_within_the_range(level):
+    flat = torch.full((1, 3, 161, 161), level)
+    for name in OFFLINE_MEASURES:
+        low, high = measure(name).range
+        for other in (flat, picture(161), 1 - flat):
+            value = measure(name).function(other, flat).item()
+            assert low - 1e-5 <= value <= high + 1e-5, name
+        assert measure(name).function(flat, flat).item() == pytest.approx(high, abs=1e-5), name
+
+
+def test_measures_judge_a_noisy_target_as_nearer_its_target_than_a_flat_seed():
+    target = picture()
+    comparisons = compare(noisy(target, 0.05), target, torch.ones_like(target), picture(64, 7))
+    by_name = {each.measure: each for each in comparisons}
+    assert list(by_name) == list(MEASURES)
+    assert by_name["ms-ssim"].to_target is None
+    assert by_name["ms-ssim"].reason == ("MS-SSIM needs at least 161×161 px; this image has 64×64")
+    for name in ("haarpsi", "ssim-16px", "psnr"):
+        assert by_name[name].nearer_target
+        assert by_name[name].nearer_than_mismatched
+        assert by_name[name].held_out
+    counted = [each for each in comparisons if each.nearer_target is not None]
+    found = verdict(comparisons)
+    assert found.judges == len([each for each in counted if each.held_out]) >= 4
+    assert found.nearer_target <= found.judges
+    plain = [each.to_dict() for each in comparisons] + [found.to_dict()]
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+
+
+def test_a_measure_of_the_loss_or_of_the_networks_family_is_shown_but_does_not_judge():
+    target, seed = picture(), picture(rng_seed=2)
+    free = compare(target, target, seed)
+    bound = compare(target, target, seed, None, frozenset({"haarpsi"}), "embedded")
+    by_name = {each.measure: each for each in bound}
+    assert by_name["haarpsi"].used_in_loss
+    assert by_name["haarpsi"].nearer_target
+    assert not by_name["haarpsi"].held_out
+    assert by_name["robust-features"].same_family
+    assert not by_name["robust-features"].held_out
+    has_robust = next(x for x in free if x.measure == "robust-features").nearer_target is not None
+    assert verdict(free).judges - verdict(bound).judges == 1 + has_robust
+    with pytest.raises(ValueError, match="unknown measure 'haarpsy'"):
+        compare(target, target, seed, None, frozenset({"haarpsy"}))
+
+
+def test_lpips_on_a_vgg_does_not_judge_a_vgg():
+    families = {"vgg16_bn": {"lpips-vgg"}, "resnet18": set(), "alexnet": {"lpips-alex"}}
+    image = picture()
+    for family, expected in families.items():
+        found = compare(image, image, image, None, frozenset(), family)
+        assert {each.measure for each in found if each.same_family} == expected
+
+
+def test_the_question_has_no_answer_where_seed_and_target_are_one_picture():
+    target = picture()
+    comparisons = compare(noisy(target, 0.1), target, target, target)
+    assert all(each.nearer_target is None for each in comparisons)
+    assert all(each.nearer_than_mismatched is None for each in comparisons)
+    found = verdict(comparisons)
+    assert (found.judges, found.judges_of_mismatched) == (0, 0)
+
+
+def test_a_tie_is_not_nearer():
+    target, seed = torch.full((1, 3, 64, 64), 0.25), torch.full((1, 3, 64, 64), 0.75)
+    halfway = compare(torch.full_like(target, 0.5), target, seed)
+    psnr = next(each for each in halfway if each.measure == "psnr")
+    assert psnr.to_target == psnr.to_seed
+    assert psnr.nearer_target is False
+
+
+def test_without_a_mismatched_target_the_control_is_empty():
+    comparisons = compare(picture(), picture(), picture(rng_seed=1))
+    assert all(each.to_mismatched is None for each in comparisons)
+    assert verdict(comparisons).judges_of_mismatched == 0
+
+
+def test_a_batch_is_its_images_one_by_one():
+    target = torch.cat([picture(rng_seed=n) for n in range(2)])
+    iri, seed = noisy(target, 0.1), noisy(torch.full_like(target, 0.5), 0.1)
+    together = compare_batch(iri, target, seed, target.flip(0))
+    assert len(together) == 2
+    for n, comparisons in enumerate(together):
+        alone = compare(iri[n], target[n], seed[n], target[1 - n])
+        for a, b in zip(comparisons, alone, strict=True):
+            assert isinstance(a, Comparison)
+            assert (a.measure, a.nearer_target, a.reason) == (b.measure, b.nearer_target, b.reason)
+            assert a.to_target == pytest.approx(b.to_target, abs=1e-5)
+            assert a.to_mismatched == pytest.approx(b.to_mismatched, abs=1e-5)
+
+
+def test_images_of_the_wrong_shape_or_range_are_refused():
+    image = picture()
+    with pytest.raises(ValueError, match="seed: "):
+        compare(image, image, picture(32))
+    with pytest.raises(ValueError, match=r"target: values must be .* in \[0, 1\]"):
+        compare(image, image * 2, image)
+    with pytest.raises(ValueError, match="IRI: values"):
+        compare(image * torch.nan, image, image)
+    with pytest.raises(ValueError, match="compare_batch takes N"):
+        compare(image.expand(2, -1, -1, -1), image, image)
+
+
+# LPIPS ------------------------------------------------------------------------------------------
+
+
+def maps(channels: tuple[int, ...] = (4, 6), rng_seed: int = 0) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(rng_seed)
+    return [torch.randn(2, c, 5, 3, generator=generator, dtype=torch.float64) for c in channels]
+
+
+def test_lpips_recipe_is_that_of_explicit_loops():
+    features_a, features_b = maps(), maps(rng_seed=1)
+    heads = [torch.rand(4).double(), torch.rand(6).double()]
+    for n in range(2):
+        plain = weighted = 0.0
+        for a, b, head in zip(features_a, features_b, heads, strict=True):
+            for y in range(5):
+                for x in range(3):
+                    u, v = a[n, :, y, x].numpy(), b[n, :, y, x].numpy()
+                    squared = (u / np.linalg.norm(u) - v / np.linalg.norm(v)) ** 2
+                    plain += squared.sum() / 15
+                    weighted += (head.numpy() * squared).sum() / 15
+        baseline = lpips.lpips_baseline(features_a, features_b)
+        calibrated = lpips.lpips_calibrated(features_a, features_b, heads)
+        assert baseline[n].item() == pytest.approx(plain, rel=1e-8)
+        assert calibrated[n].item() == pytest.approx(weighted, rel=1e-8)
+
+
+def test_lpips_recipe_has_a_gradient_where_features_are_dead():
+    dead = torch.zeros(1, 3, 2, 2, requires_grad=True)
+    lpips.lpips_baseline([dead], [torch.rand(1, 3, 2, 2)]).sum().backward()
+    assert dead.grad.isfinite().all()
+
+
+@pytest.fixture
+def squeezenet_at_hand(monkeypatch, tmp_path):
+    """Random SqueezeNet weights where torch's hub would have put the published ones."""
+    import torchvision
+
+    torch.manual_seed(0)
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    url = torchvision.models.SqueezeNet1_1_Weights.DEFAULT.url
+    path = folder / url.rpartition("/")[2]
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
+    return path
+
+
+def test_lpips_is_torchmetrics_on_the_same_weights(squeezenet_at_hand):
+    from torchmetrics.functional.image.lpips import learned_perceptual_image_patch_similarity
+
+    a = torch.cat([picture(), picture(rng_seed=1)])
+    b = noisy(a, 0.2)
+    expected = learned_perceptual_image_patch_similarity(
+        a, b, net_type="squeeze", reduction="none", normalize=True
+    )
+    found = measure("lpips-squeeze").function(a, b)
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-3)
+    reasons = {each.name: reason for each, reason in available((64, 64))}
+    assert reasons["lpips-squeeze"] is None
+
+
+def test_lpips_loaded_in_inference_mode_can_still_be_differentiated(squeezenet_at_hand):
+    with torch.inference_mode():
+        lpips.lpips(picture(), picture(), "squeeze")
+    image = picture().requires_grad_()
+    lpips.lpips(image, picture(rng_seed=1), "squeeze").sum().backward()
+    assert image.grad.abs().sum() > 0
+
+
+def test_lpips_takes_images_down_to_its_stated_size(squeezenet_at_hand):
+    small = picture(measure("lpips-squeeze").smallest)
+    assert lpips.lpips(small, noisy(small, 0.1), "squeeze").isfinite().all()
+
+
+def test_weights_that_are_damaged_or_pickled_code_give_a_reason(squeezenet_at_hand):
+    torch.save({"features": print}, squeezenet_at_hand)
+    found = next(x for x in compare(*[picture()] * 3) if x.measure == "lpips-squeeze")
+    assert found.to_target is None
+    assert "remove it and it will be fetched again" in found.reason
+
+
+def test_offline_the_reason_comes_fast_and_says_so(monkeypatch):
+    monkeypatch.delenv("IRI_OFFLINE")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(hub, "_answers", {})
+    # 192.0.2.0/24 is set aside for documentation: no packet to it is ever answered.
+    monkeypatch.setattr(lpips, "_url", lambda net: f"https://192.0.2.1/{net}-00000000.pth")
+    start = time.monotonic()
+    reasons = {each.name: reason for each, reason in available((64, 64))}
+    assert time.monotonic() - start < 3
+    assert "does not answer" in reasons["lpips-squeeze"]
+    assert "IRI_LPIPS=all allows" in reasons["lpips-vgg"]
+    monkeypatch.setenv("IRI_LPIPS", "all")
+    assert "does not answer" in lpips.why_not("vgg")
+    assert "nothing may be downloaded" in lpips.why_not("squeeze", allow_download=False)
+    monkeypatch.setenv("IRI_OFFLINE", "1")
+    assert "downloads are switched off" in lpips.why_not("squeeze")
+
+
+def test_a_download_that_is_not_the_published_file_is_refused_and_remembered(monkeypatch, tmp_path):
+    monkeypatch.delenv("IRI_OFFLINE")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(hub, "reachable", lambda url: True)
+    wrong = tmp_path / "published-01234567.pth"
+    wrong.write_bytes(b"something else")
+    monkeypatch.setattr(lpips, "_url", lambda net: wrong.as_uri())
+    found = next(x for x in compare(*[picture()] * 3) if x.measure == "lpips-squeeze")
+    assert "what came is not the published file" in found.reason
+    assert lpips.why_not("squeeze") == found.reason
+    assert list((tmp_path / "hub" / "checkpoints").iterdir()) == []
+
+
+# The embedded robust network --------------------------------------------------------------------
+
+
+def small_cnn() -> torch.nn.Module:
+    """Two maps of random smooth features in float64."""
+    torch.manual_seed(0)
+
+    class Features(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Conv2d(3, 4, 5, 4, 1)
+            self.second = torch.nn.Conv2d(4, 5, 3, 2, 1)
+
+        def forward(self, x):
+            first = torch.nn.functional.softplus(self.first(x))
+            return [first, torch.nn.functional.softplus(self.second(first))]
+
+    return Features().double()
+
+
+def test_robust_features_gradient_is_that_of_finite_differences():
+    distance = RobustFeatures(small_cnn())
+    target = picture(96, rng_seed=1).double()
+    image = picture(96).double().requires_grad_()
+    (gradient,) = torch.autograd.grad(distance(image, target).sum(), image)
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(3):
+        step = torch.randn(image.shape, generator=generator, dtype=torch.float64)
+        with torch.no_grad():
+            up, down = (distance(image + h * step, target).item() for h in (1e-5, -1e-5))
+        expected = (up - down) / 2e-5
+        assert (gradient * step).sum().item() == pytest.approx(expected, rel=1e-6, abs=1e-10)
+
+
+def test_robust_features_are_a_distance_per_sample():
+    distance = RobustFeatures(small_cnn())
+    a = torch.cat([picture(), picture(rng_seed=1)]).double()
+    b = a.flip(0)
+    assert distance(a, a).tolist() == [0, 0]
+    assert distance(a, b)[0].item() == pytest.approx(distance(b, a)[0].item())
+    assert (distance(a, b) > 0).all()
+    made_once = distance.features(b)
+    assert distance.distance(distance.features(a), made_once).tolist() == distance(a, b).tolist()
+
+
+def test_default_robust_features_are_the_networks_maps_from_stem_to_grid(monkeypatch):
+    torch.manual_seed(0)
+    module = build(
+        {
+            "kind": "grid-cnn",
+            "widths": [4, 8],
+            "depths": [1, 1],
+            "grid": 8,
+            "skips": True,
+            "outputs": 3,
+        }
+    )
+    network = Network("embedded:random", module, InputSpec((64, 64)), "head")
+    monkeypatch.setattr(robust_features, "_network", lambda device: network)
+    a, b = picture(), picture(rng_seed=1)
+    expected = 0.0
+    with torch.no_grad():
+        x, y = network.normalise(a), network.normalise(b)
+        for part in (module.stem, module.stage1, module.stage2, module.grid):
+            x, y = part(x), part(y)
+            u, v = (each / each.norm(dim=1, keepdim=True).clamp(min=1e-9) for each in (x, y))
+            expected += (u - v).square().sum(1).mean().item()
+    assert RobustFeatures()(a, b).item() == pytest.approx(expected, rel=1e-4)
+    image = picture(100).requires_grad_()
+    RobustFeatures()(image, picture(100, rng_seed=1)).sum().backward()
+    assert image.grad.abs().sum() > 0
+    assert not any(each._forward_hooks for each in module.modules())
+
+
+@pytest.mark.skipif(robust_features.why_not() is not None, reason="the weights are not there yet")
+def test_shipped_robust_features_see_more_damage_as_farther():
+    target = picture()
+    values = [RobustFeatures()(noisy(target, x), target).item() for x in (0.0, 0.1, 0.4)]
+    assert values[0] == pytest.approx(0, abs=1e-6)
+    assert values[0] < values[1] < values[2]
+    assert values[2] < RobustFeatures()(picture(rng_seed=1), target).item() * 2
+
+
+def test_missing_weights_of_the_robust_network_are_a_reason(monkeypatch, tmp_path):
+    monkeypatch.setattr(robust_features.catalogue, "CARDS", tmp_path)
+    found = next(x for x in compare(*[picture()] * 3) if x.measure == "robust-features")
+    assert found.to_target is None
+    assert "embedded:residual-multi-adv2 are missing" in found.reason
