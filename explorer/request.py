@@ -54,6 +54,8 @@ class Request:
     steps: the budget, forward and backward passes.
     goal: stop as soon as the relative distance at the layer is this small (0: never early).
     rng_seed: of the random generator that draws the seed image.
+    adversary: for adversarial losses, the perceptual measure that plays the adversary; None is
+        the one that ships, `robust-features`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
         (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
 
@@ -70,6 +72,7 @@ class Request:
     steps: int = 300
     goal: float = 0.01
     rng_seed: int = 0
+    adversary: str | None = None
     architecture: str | None = None
     weights: str | None = None
 
@@ -134,6 +137,20 @@ class Request:
     def key(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits: the name of the result."""
         return hashlib.sha256(self.canonical.encode("ascii")).hexdigest()
+
+    @property
+    def batch_key(self) -> tuple:
+        """Requests with the same one can run as one batch: same network, layer and way down."""
+        return (
+            self.model,
+            self.architecture,
+            self.weights,
+            self.layer,
+            self.parametrisation,
+            self.optimiser,
+            self.steps,
+            self.adversary,
+        )
 
 
 def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:

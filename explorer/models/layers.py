@@ -8,7 +8,6 @@ while a pass runs, under the network's own lock.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -17,11 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.models.network import Network
-from explorer.request import RequestError
-
-PENULTIMATE = "penultimate"
-LOGITS = "logits"
 
 
 @dataclass(frozen=True)
@@ -89,16 +85,6 @@ def representations(network: Network, layers: Iterable[str], images: Tensor) -> 
         return {name: found[name] for name in wanted}
     missing = next(name for name in wanted if name not in found)
     raise unknown_layer(missing, network.reference, [layer.name for layer in list_layers(network)])
-
-
-def unknown_layer(name: str, reference: str, names: list[str]) -> RequestError:
-    """The error for a layer that is not there: the nearest names first, then some of them all."""
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ";"
-    some = ", ".join(names[:6]) + (", …, " + ", ".join(names[-3:]) if len(names) > 9 else "")
-    return RequestError(
-        "layer", f"{name!r} is not a layer of {reference}{meant} {len(names)} layers: {some}"
-    )
 
 
 def _is_representation(output: object, batch: int) -> bool:

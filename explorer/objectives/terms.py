@@ -13,8 +13,6 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from explorer.measures.representation import relative_l2
-
 BLUR_KERNEL = 5
 BLUR_SIGMA = 1.0
 
@@ -34,8 +32,10 @@ class Scene:
 
 
 def representation(scene: Scene) -> Tensor:
-    """‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂ on the flattened representation."""
-    return relative_l2(scene.representation, scene.target_representation)
+    """‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂ on the flattened representation, in the network's precision."""
+    difference = (scene.representation - scene.target_representation).flatten(1)
+    size = torch.linalg.vector_norm(scene.target_representation.flatten(1), dim=1)
+    return torch.linalg.vector_norm(difference, dim=1) / size.clamp_min(1e-12)
 
 
 def tv(scene: Scene) -> Tensor:

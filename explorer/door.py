@@ -1,0 +1,121 @@
+"""The door: from what a person chose or typed to a checked Request, and the pictures it names.
+
+The command line and the pages come in here; the worker checks once more, because requests can
+also come from a script. No torch: layers are checked against the catalogue where it knows them,
+else by the worker, with the same message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from explorer.images import gallery, seeds
+from explorer.images.errors import PictureError
+from explorer.images.reading import normalise
+from explorer.measures.perceptual import MEASURES
+from explorer.models import catalogue
+from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
+from explorer.objectives.variants import loss_called
+from explorer.request import Request, RequestError
+
+DEFAULT_ADVERSARY = "robust-features"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture of the visitor's own: its name in requests and its normalised PNG bytes."""
+
+    name: str
+    png: bytes
+
+
+def read_upload(data: bytes) -> Upload:
+    """A stranger's picture, read safely; PictureError says what was wrong with it."""
+    png = normalise(data)
+    return Upload(f"picture:{hashlib.sha256(png).hexdigest()}", png)
+
+
+def from_words(
+    *,
+    model: str,
+    target: str,
+    seed: str,
+    architecture: str | None = None,
+    **choices: object,
+) -> tuple[Request, dict[str, bytes]]:
+    """The request that these words ask for, and the PNG bytes of the files among them.
+
+    target, seed: a gallery name, a file's path; seed also a seed kind. model `file:PATH` needs an
+    `architecture`. Raises RequestError that names the field and the nearest allowed values.
+    """
+    pictures: dict[str, bytes] = {}
+    names = {}
+    for field, text in (("target", target), ("seed", seed)):
+        names[field] = _picture_name(field, text, pictures)
+    weights = None
+    if model.startswith("file:"):
+        from explorer.models.files import sha256_of
+
+        path = Path(model.removeprefix("file:"))
+        if not path.is_file():
+            raise RequestError("model", f"there is no file {str(path)!r}")
+        weights = sha256_of(path)
+        model = f"file:{path.resolve()}"
+    request = Request(model=model, architecture=architecture, weights=weights, **names, **choices)
+    return check(request), pictures
+
+
+def check(request: Request) -> Request:
+    """The request in its one normal form, if every name in it exists; RequestError otherwise."""
+    entry = catalogue.entry(request.model)
+    if entry is not None and entry.layers:
+        layers = [name for name, _, _ in entry.layers]
+        if request.layer not in (*layers, PENULTIMATE, LOGITS):
+            raise unknown_layer(request.layer, request.model, layers)
+    for field, name in (("target", request.target), ("seed", request.seed)):
+        if not name.startswith("picture:"):
+            _check_name(field, name)
+    if request.target == request.seed:
+        raise RequestError(
+            "seed", "it is the target itself, so the IRI would be the target; choose another one"
+        )
+    loss = loss_called(request.loss)
+    return replace(request, adversary=_adversary(request.adversary, loss.uses_distance))
+
+
+def _adversary(name: str | None, wanted: bool) -> str | None:
+    possible = [measure.name for measure in MEASURES.values() if measure.differentiable]
+    possible = [name for name in possible if name == DEFAULT_ADVERSARY or "lpips" in name]
+    if name is not None and not wanted:
+        raise RequestError("adversary", "only adversarial losses have one; leave it out")
+    if name is not None and name not in possible:
+        raise RequestError("adversary", f"{name!r} cannot be one; choose {', '.join(possible)}")
+    return (name or DEFAULT_ADVERSARY) if wanted else None
+
+
+def _picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
+    path = Path(text)
+    known = gallery.names() + (seeds.kinds() if field == "seed" else ())
+    if text in known or text.startswith("picture:") or not path.is_file():
+        return text if text in known or text.startswith("picture:") else _check_name(field, text)
+    try:
+        upload = read_upload(path.read_bytes())
+    except (PictureError, OSError) as error:
+        raise RequestError(field, f"{path.name}: {error}") from error
+    pictures[upload.name] = upload.png
+    return upload.name
+
+
+def _check_name(field: str, name: str) -> str:
+    if field == "seed" and name in seeds.kinds():
+        return name
+    if name in gallery.names():
+        return name
+    try:
+        (seeds if field == "seed" else gallery).describe(name)
+    except PictureError as error:
+        hint = "; a gallery picture's name or a file works too" if field == "seed" else ""
+        raise RequestError(field, f"{error}{hint}") from error
+    return name

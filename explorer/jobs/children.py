@@ -1,0 +1,96 @@
+"""The embedded workers: child processes that are started, watched, replaced and ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHORTEST_LIFE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Children:
+    """One `python -m explorer worker ADDRESS` per GPU, or one on the CPU, kept alive."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._processes: dict[int, subprocess.Popen] = {}
+        for slot, gpu in enumerate(visible_gpus() or [None]):
+            threading.Thread(target=self._keep, args=(slot, gpu), daemon=True).start()
+
+    def pids(self) -> list[int]:
+        """Process ids of the workers that are alive."""
+        with self._lock:
+            return [one.pid for one in self._processes.values() if one.poll() is None]
+
+    def replace_all(self) -> None:
+        """Kill every worker; each is started anew at once."""
+        with self._lock:
+            for process in self._processes.values():
+                process.kill()
+
+    def close(self) -> None:
+        """End every worker and start no more."""
+        self._closing.set()
+        with self._lock:
+            processes = list(self._processes.values())
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _keep(self, slot: int, gpu: str | None) -> None:
+        environment = dict(os.environ)
+        if gpu is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = gpu
+        pause = 0.0
+        while not self._closing.wait(pause):
+            started = time.monotonic()
+            with self._lock:
+                if self._closing.is_set():
+                    return
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "explorer", "worker", self._address],
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                )
+                self._processes[slot] = process
+            code = process.wait()
+            if self._closing.is_set():
+                return
+            log.warning("a worker ended with code %s; the next one starts", code)
+            short = time.monotonic() - started < SHORTEST_LIFE_SECONDS
+            pause = min(2 * pause + 1, LONGEST_PAUSE_SECONDS) if short else 0.0
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that workers may use, as CUDA_VISIBLE_DEVICES wants them; found without torch."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [gpu for gpu in allowed.split(",") if gpu.strip() not in ("", "-1")]
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    listed = subprocess.run(
+        [program, "--query-gpu=index", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    return listed.stdout.split() if listed.returncode == 0 else []

@@ -1,0 +1,125 @@
+"""What the worker process does: the functions that the engine sends there.
+
+Importing this file is light (the scheduler imports it too); torch comes in with the first call.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from explorer.request import Request
+
+PROGRESS_TOPIC = "iri-progress"
+REPORT_EVERY_SECONDS = 0.3
+
+_cancelled: set[str] = set()
+_cancelled_lock = threading.Lock()
+
+
+def cancel(keys: Iterable[str]) -> None:
+    """Ask the running loop to give these requests up; it looks before every step."""
+    with _cancelled_lock:
+        _cancelled.update(keys)
+
+
+def make(requests: list[dict], pictures: dict[str, bytes]) -> list[bytes]:
+    """The results, as bytes, of requests that share network, layer, optimiser and steps.
+
+    Reports go to the topic PROGRESS_TOPIC. Raises what `explorer.pipeline.generate_batch` raises;
+    out-of-memory errors become MemoryError with a sentence.
+    """
+    from distributed import get_worker
+
+    from cache.store import Store
+    from explorer.pipeline import generate_batch
+
+    asked = [Request.from_dict(request) for request in requests]
+    with _cancelled_lock:
+        _cancelled.difference_update(request.key for request in asked)
+    watcher = _Reporter(asked, get_worker().log_event)
+    try:
+        results = generate_batch(asked, pictures, watcher, Store())
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
+            raise MemoryError(
+                "the worker ran out of memory; choose a smaller network or an earlier layer"
+            ) from None
+        raise
+    return [result.to_bytes() for result in results]
+
+
+def layers(reference: str, architecture: str | None, weights: str | None) -> list[tuple]:
+    """(name, kind, shape) of every layer of a network, in order of execution."""
+    from explorer.models.layers import list_layers
+    from explorer.models.loading import load
+    from explorer.pipeline import device
+
+    network = load(reference, architecture, weights, device())
+    return [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
+
+
+def names(source: str) -> list[str]:
+    """Every pretrained name of a source that lists its own (timm)."""
+    import timm
+
+    return [f"{source}:{name}" for name in timm.list_pretrained()]
+
+
+def warm_up() -> None:
+    """Import what a first request needs and run the embedded networks once."""
+    from explorer.pipeline import warm_up as warm
+
+    warm()
+
+
+class _Reporter:
+    """The loop's watcher: tells the engine how far it is, a few times a second."""
+
+    def __init__(self, requests: list[Request], send: Callable[[str, dict], None]) -> None:
+        self._requests = requests
+        self._send = send
+        self._begun = self._loop_begun = time.monotonic()
+        self._reported = 0.0
+        self._stage = "starting"
+
+    def cancelled(self) -> bool:
+        with _cancelled_lock:
+            return all(request.key in _cancelled for request in self._requests)
+
+    def stage(self, text: str) -> None:
+        """What is being done now, in plain words."""
+        self._stage = text
+        self._loop_begun = time.monotonic()
+        for request in self._requests:
+            self._tell(request, step=0)
+
+    def wants(self) -> bool:
+        return time.monotonic() - self._reported >= REPORT_EVERY_SECONDS
+
+    def report(self, step: int, relative_l2, images) -> None:
+        from explorer.images.encoding import to_8bit, to_png
+
+        self._reported = time.monotonic()
+        values = relative_l2.tolist()
+        for index, request in enumerate(self._requests):
+            preview = to_png(to_8bit(images[index].cpu().numpy()))
+            self._tell(request, step=step, relative_l2=values[index], preview=preview)
+
+    def _tell(self, request: Request, step: int, **more: object) -> None:
+        now = time.monotonic()
+        left = request.steps - step
+        eta = (now - self._loop_begun) / step * left if step else None
+        self._send(
+            PROGRESS_TOPIC,
+            {
+                "key": request.key,
+                "stage": self._stage,
+                "step": step,
+                "steps": request.steps,
+                "seconds": now - self._begun,
+                "eta_seconds": eta,
+                **more,
+            },
+        )
