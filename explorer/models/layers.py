@@ -45,13 +45,26 @@ def list_layers(network: Network) -> tuple[Layer, ...]:
     anything but one floating-point tensor with the batch first are left out.
     """
     seen: list[Layer] = []
+    visit_layers(
+        network,
+        torch.full((1, 3, *network.input.size), 0.5, device=network.device),
+        lambda layer, _: seen.append(layer),
+    )
+    return tuple(seen)
+
+
+def visit_layers(network: Network, images: Tensor, visit: Callable[[Layer, Tensor], None]) -> None:
+    """Call `visit(layer, representation N×…)` at every layer as it is ready, in one whole pass.
+
+    Nothing is kept, so that memory does not grow with depth; a visitor that keeps a representation
+    must clone it, for the network may overwrite it.
+    """
 
     def note(name: str, kind: str, output: object) -> None:
-        if _is_representation(output, batch=1):
-            seen.append(Layer(name, kind, tuple(output.shape[1:])))
+        if _is_representation(output, batch=images.shape[0]):
+            visit(Layer(name, kind, tuple(output.shape[1:])), output)
 
-    _run(network, torch.full((1, 3, *network.input.size), 0.5, device=network.device), note)
-    return tuple(seen)
+    _run(network, images, note)
 
 
 def representation(network: Network, layer: str, images: Tensor) -> Tensor:
