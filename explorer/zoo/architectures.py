@@ -61,6 +61,9 @@ class GridCNN(nn.Module):
         )
         self.flatten = nn.Flatten()
         self.head = nn.Linear(grid * GRID * GRID, outputs)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # He et al. 2015
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)

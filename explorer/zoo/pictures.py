@@ -39,11 +39,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 _HUES = (0.0, 0.075, 0.15, 0.34, 0.485, 0.6, 0.75, 0.89)
 _HUE_JITTER = 0.016
-_CENTRES = (0.4, 0.6)  # the object's centre, as a fraction of the picture's side
-_RADII = (0.27, 0.4)  # half the object's extent, likewise
+_CENTRES = (0.25, 0.75)  # the object's centre, as a fraction of the picture's side
+_RADII = (0.2, 0.34)  # half the object's extent, likewise
 _TILT = 30.0  # degrees either way
 _SPLITS = {"train": 1, "test": 2}
-_OUTLINE = 0.075
+_OUTLINE = 0.07
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def batch(
 
 def _third(value: float, limits: tuple[float, float]) -> int:
     low, high = limits
-    return min(2, int(3 * (value - low) / (high - low)))
+    return min(2, max(0, int(3 * (value - low) / (high - low))))
 
 
 def _sample_labels(thing: int, rng: np.random.Generator) -> Labels:
@@ -128,6 +128,8 @@ def _sample_labels(thing: int, rng: np.random.Generator) -> Labels:
     background_colour = int(object_colour + rng.integers(2, colours - 1)) % colours
     hues = np.array([_HUES[object_colour], _HUES[background_colour]])
     hues = (hues + rng.uniform(-_HUE_JITTER, _HUE_JITTER, 2)) % 1.0
+    radius = rng.uniform(*_RADII)
+    margin = max(_CENTRES[0], radius)  # the object stays inside the picture
     return Labels(
         object=thing,
         object_colour=object_colour,
@@ -136,9 +138,9 @@ def _sample_labels(thing: int, rng: np.random.Generator) -> Labels:
         background_hue=float(hues[1]),
         pattern=int(rng.integers(len(PATTERNS))),
         lightness=int(rng.integers(len(LIGHTNESSES))),
-        x=float(rng.uniform(*_CENTRES)),
-        y=float(rng.uniform(*_CENTRES)),
-        radius=float(rng.uniform(*_RADII)),
+        x=float(rng.uniform(margin, 1 - margin)),
+        y=float(rng.uniform(margin, 1 - margin)),
+        radius=float(radius),
         rotation=float(rng.uniform(-_TILT, _TILT)),
         mirrored=bool(rng.integers(2)),
     )
@@ -201,13 +203,14 @@ def _wave(u: np.ndarray, period: float, offset: float) -> np.ndarray:
 
 def _tones(labels: Labels, rng: np.random.Generator) -> dict[str, tuple[int, int, int]]:
     hue = labels.object_hue
-    saturation, value = rng.uniform(0.8, 0.95), rng.uniform(0.8, 0.98)
+    saturation, value = rng.uniform(0.62, 0.92), rng.uniform(0.7, 0.96)
     tones = {
         "main": (saturation, value),
         "dark": (saturation, value * 0.66),
         "light": (saturation * 0.5, min(1.0, value * 1.12)),
-        "ink": (0.5, 0.14),
-        "paper": (0.06, 0.98),
+        "line": (saturation, value * 0.42),
+        "ink": (0.5, 0.2),
+        "paper": (0.06, 0.96),
     }
     return {
         name: tuple(round(255 * channel) for channel in hsv_to_rgb(hue, *tone))
@@ -242,11 +245,11 @@ def _put_object(labels: Labels, ground: np.ndarray, rng: np.random.Generator) ->
         if width:
             thickness = round(width * unit)
             if tone != "ink":
-                draw.line(corners, tones["ink"], thickness + outline, joint="curve")
+                draw.line(corners, tones["line"], thickness + outline, joint="curve")
             draw.line(corners, tones[tone], thickness, joint="curve")
         else:
             if tone != "ink":
-                draw.line([*corners, *corners[:2]], tones["ink"], outline, joint=joint)
+                draw.line([*corners, *corners[:2]], tones["line"], outline, joint=joint)
             draw.polygon(corners, tones[tone])
 
     sheet = sheet.convert("RGBa").reduce(scale)

@@ -80,8 +80,7 @@ RECIPES: dict[str, Recipe] = {
                 "while it learned."
             ),
             architecture=_residual(MULTI),
-            steps=2400,
-            label_smoothing=0.05,
+            steps=1600,
         ),
         Recipe(
             name="residual-multi-adv2",
@@ -92,7 +91,7 @@ RECIPES: dict[str, Recipe] = {
                 "what survives such changes."
             ),
             architecture=_residual(MULTI),
-            steps=3200,
+            steps=8000,
             epsilon=2.0,
             replays=4,
         ),
