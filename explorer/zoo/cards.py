@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from explorer.zoo import pictures
@@ -132,7 +133,7 @@ def save(stored: nn.Module, card: dict, folder: Path = WEIGHTS) -> None:
     """Write NAME.safetensors and NAME.json."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {key: value.contiguous() for key, value in stored.state_dict().items()}
-    save_file(state, folder / f"{card['name']}.safetensors")
+    (folder / f"{card['name']}.safetensors").write_bytes(to_bytes(state))
     lines = [f"  {json.dumps(key)}: {_value(value)}" for key, value in card.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     (folder / f"{card['name']}.json").write_text(text, encoding="utf-8")
