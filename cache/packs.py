@@ -107,9 +107,11 @@ def _manifest(pack: zipfile.ZipFile) -> dict[str, tuple[str, int]]:
         listed = json.loads(_read(pack, pack.getinfo(_MANIFEST), _MANIFEST_LIMIT))
         if listed["format"] != _FORMAT:
             raise ValueError(f"its format is {str(listed['format'])[:40]!r}, not {_FORMAT!r}")
-        return {
-            str(row["key"]): (str(row["sha256"]), int(row["size"])) for row in listed["entries"]
-        }
+        rows = listed["entries"]
+        found = {str(row["key"]): (str(row["sha256"]), int(row["size"])) for row in rows}
+        if any(size < 0 for _, size in found.values()):
+            raise ValueError("the size of an entry is negative")
+        return found
     except (*_DAMAGE, KeyError, TypeError) as error:
         raise CacheError(f"the pack has no manifest that can be read ({error}).") from error
 

@@ -189,6 +189,25 @@ def test_an_entry_as_large_as_the_limit_stays_and_a_larger_one_is_refused(tmp_pa
     assert store.keys() == ("largest",)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits file sizes")
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_no_half_value(tmp_path):
+    code = """
+import resource, sys
+from cache import CacheError, Store
+store = Store(sys.argv[1])
+store.put("a", b"1")
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+try:
+    store.put("b", bytes(1_000_000))
+except CacheError as error:
+    print("said:", error)
+assert store.get("a") == b"1" and "b" not in store
+"""
+    output, _ = python(code, tmp_path / "data").communicate()
+    assert output.startswith(b"said: nothing can be written to the cache")
+    assert len(list((tmp_path / "data").rglob("*.val"))) == 1
+
+
 # Damage
 
 

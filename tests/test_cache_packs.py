@@ -252,7 +252,17 @@ def test_what_is_no_pack_is_refused_in_a_sentence(other, tmp_path, content):
         import_pack(other, tmp_path / "absent.zip")
 
 
-@pytest.mark.parametrize("manifest", [None, "nonsense", "[]", '{"format": "other"}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        None,
+        "nonsense",
+        "[]",
+        '{"format": "other"}',
+        "[" * 100_000,
+        json.dumps({"format": FORMAT, "entries": [{"key": "a", "sha256": "", "size": -5}]}),
+    ],
+)
 def test_a_zip_without_a_manifest_of_ours_is_refused(other, tmp_path, manifest):
     with zipfile.ZipFile(tmp_path / "pack.zip", "w") as pack:
         pack.writestr("a", b"1")

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 
 from explorer.images import PictureError, digest, from_png, normalise, read_picture
 
+ROOT = Path(__file__).parents[1]
 HALVES = np.zeros((32, 48, 3), np.uint8)
 HALVES[:16] = (200, 30, 40)
 HALVES[16:, :24] = (20, 180, 60)
@@ -252,7 +254,11 @@ def test_reading_stays_below_512_megabytes(which, tmp_path):
     else:
         Image.new("RGBA", (6400, 6250), (9, 8, 7, 90)).save(file, compress_level=1)
     done = subprocess.run(
-        [sys.executable, "-c", PEAK_OF_READING, file], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PEAK_OF_READING, file],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.startswith("refused: the picture") == (which == "bomb")
     assert int(done.stdout.split("peak")[1]) < (100 if which == "bomb" else 512)
