@@ -4,6 +4,7 @@ A pack holds `manifest.json`, which lists key, SHA-256 and size of every entry, 
 entry, named by its key. Nothing in it is pickled or unpacked to disk.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -52,7 +53,7 @@ def export_pack(store: Store, path: str | Path, keys: Iterable[str] | None = Non
     Raises
     ------
     CacheError
-        If one of the given keys is not in the store.
+        If one of the given keys is not in the store, or the file cannot be written.
     """
     path = Path(path)
     wanted = store.keys() if keys is None else tuple(dict.fromkeys(keys))
@@ -73,8 +74,11 @@ def export_pack(store: Store, path: str | Path, keys: Iterable[str] | None = Non
             manifest = json.dumps({"format": _FORMAT, "entries": rows}, indent=1)
             pack.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
         os.replace(new, path)
+    except OSError as error:
+        raise CacheError(f"the pack {path} cannot be written ({error}).") from error
     finally:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
     return len(rows)
 
 

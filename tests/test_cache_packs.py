@@ -140,6 +140,11 @@ def test_damaged_entries_are_not_exported(store, tmp_path):
     assert export_pack(store, tmp_path / "none.zip") == 0
 
 
+def test_a_pack_that_cannot_be_written_is_said_in_a_sentence(store, tmp_path):
+    with pytest.raises(CacheError, match="cannot be written"):
+        export_pack(store, tmp_path / "absent" / "pack.zip")
+
+
 def made_pack(path, members, listed=None, compression=zipfile.ZIP_STORED):
     """A pack written by hand: (name, data) members and a manifest that lists them truly or not."""
     if listed is None:
