@@ -42,10 +42,22 @@ class ResidualBlock(nn.Module):
 class GridCNN(nn.Module):
     """A coarse stem, stages of blocks each at half the size of the last, and the 4×4 grid."""
 
-    def __init__(self, widths: list[int], depths: list[int], grid: int, skips: bool, outputs: int):
+    def __init__(
+        self,
+        stem: int,
+        widths: list[int],
+        depths: list[int],
+        grid: int,
+        skips: bool,
+        outputs: int,
+    ):
         super().__init__()
+        # Where 4 divides the kernel, every pixel lies under equally many of its positions;
+        # otherwise images made by descent through it show a grid.
         self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 6, 4, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+            nn.Conv2d(3, widths[0], stem, 4, (stem - 4) // 2, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
         )
         inputs = widths[0]
         for number, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):

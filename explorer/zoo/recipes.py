@@ -60,6 +60,7 @@ class Recipe:
 def _residual(groups: dict[str, float]) -> dict:
     return {
         "kind": "grid-cnn",
+        "stem": 8,
         "widths": [32, 64],
         "depths": [2, 2],
         "grid": 64,
@@ -91,7 +92,7 @@ RECIPES: dict[str, Recipe] = {
                 "what survives such changes."
             ),
             architecture=_residual(MULTI),
-            steps=8000,
+            steps=6800,
             epsilon=2.0,
             replays=4,
         ),
