@@ -1,9 +1,11 @@
 """The zoo: its picture set, its attacks, its training, and the networks that ship."""
 
+import json
 import subprocess
 import sys
 from colorsys import rgb_to_hsv
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn import functional
 
-from explorer.zoo import cards, pictures, training
+from explorer.zoo import cards, evaluation, pictures, training
 from explorer.zoo.architectures import build, count_parameters
 from explorer.zoo.attacks import Attack, norms, pgd, project
 from explorer.zoo.evaluation import measure
@@ -257,6 +259,21 @@ def test_a_checkpoint_of_another_recipe_is_not_resumed(tmp_path):
     said = []
     training.fit(_tiny(rng_seed=1), report=said.append, **common)
     assert "going on" not in said[0]
+
+
+def test_training_leaves_weights_and_a_card_that_a_new_evaluation_confirms(tmp_path, monkeypatch):
+    few = partial(measure, count=32, attacked_count=16, attack=Attack(steps=1))
+    monkeypatch.setattr(training, "measure", few)
+    monkeypatch.setattr(evaluation, "measure", few)
+    monkeypatch.setitem(training.RECIPES, "tiny", _tiny())
+    said = []
+    places = {"weights": tmp_path / "weights", "device": "cpu"}
+    card = training.train("tiny", scratch=tmp_path / "scratch", report=said.append, **places)
+    assert cards.names(tmp_path / "weights") == ["tiny"]
+    assert cards.read("tiny", tmp_path / "weights") == json.loads(json.dumps(card))
+    assert not list((tmp_path / "scratch").iterdir())
+    assert evaluation.evaluate("tiny", report=said.append, **places) == card["accuracy"]
+    assert any("clean" in line for line in said)
 
 
 # The networks that ship

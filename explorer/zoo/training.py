@@ -185,7 +185,15 @@ def _checkpoint_path(recipe: Recipe, scratch: Path) -> Path:
     return scratch / f"{recipe.name}.pt"
 
 
-def _save_checkpoint(path, recipe, network, average, optimiser, step, seconds) -> None:
+def _save_checkpoint(
+    path: Path,
+    recipe: Recipe,
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+) -> None:
     state = {
         "recipe": asdict(recipe),
         "network": network.state_dict(),
@@ -200,7 +208,14 @@ def _save_checkpoint(path, recipe, network, average, optimiser, step, seconds) -
     partial.replace(path)
 
 
-def _resume(path, recipe, network, average, optimiser, device) -> tuple[int, float]:
+def _resume(
+    path: Path,
+    recipe: Recipe,
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    device: str,
+) -> tuple[int, float]:
     """Load the checkpoint if it is this recipe's: (steps done, seconds spent), else (0, 0)."""
     if not path.exists():
         return 0, 0.0
