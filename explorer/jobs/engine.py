@@ -40,6 +40,9 @@ WORKER_DIED = (
 class Engine:
     """Jobs by key. Every method is quick and safe to call from any thread.
 
+    Dask's answers arrive on a thread of its own that takes `_lock`, so nothing that waits for Dask
+    may be called while holding it.
+
     `start` returns at once; jobs submitted before the worker is ready wait for it.
     """
 
@@ -80,7 +83,7 @@ class Engine:
             )
             if self._address is None:
                 self._cluster = LocalCluster(
-                    n_workers=0, processes=False, dashboard_address=None, host="127.0.0.1"
+                    n_workers=0, protocol="tcp://", host="127.0.0.1", dashboard_address=None
                 )
                 address = self._cluster.scheduler_address
                 self._children = Children(address)
@@ -138,10 +141,10 @@ class Engine:
 
     @property
     def starting(self) -> bool:
-        """Whether no worker has reported for duty yet."""
-        if not self._ready.is_set() or self._client is None:
+        """Whether no worker has reported for duty yet (of a cluster's workers nothing is known)."""
+        if not self._ready.is_set():
             return True
-        return not self._client.scheduler_info(n_workers=-1).get("workers")
+        return self._cluster is not None and not self._cluster.scheduler.workers
 
     def submit(
         self,

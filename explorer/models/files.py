@@ -52,7 +52,7 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
     tensors = loaded if isinstance(loaded, dict) else {}
-    if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
+    if not tensors or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
         raise RequestError("model", f"{path.name} holds no state dict (names with tensors)")
     return tensors
 

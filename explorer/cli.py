@@ -1,0 +1,311 @@
+"""The command line: everything the app does, for scripts.
+
+Exit codes: 0 success, 2 a request that cannot be right (the message names the field and the
+allowed values), 1 a failure while running, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from explorer.request import OPTIMISERS, Request, RequestError
+
+POLL_SECONDS = 0.05
+
+
+class Failed(Exception):
+    """Something went wrong while running; the message is for the person at the terminal."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except RequestError as error:
+        print(f"{options.program}: {error}", file=sys.stderr)
+        return 2
+    except (Failed, OSError) as error:
+        print(f"{options.program}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{options.program}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from explorer import door
+    from explorer.result import Result
+
+    defaults = Request(model="embedded:any")
+    request, pictures = door.from_words(
+        model=options.model,
+        architecture=options.arch,
+        layer=options.layer,
+        target=options.target,
+        seed=options.seed,
+        loss=options.loss,
+        adversary=options.adversary,
+        optimiser=options.optimiser,
+        steps=defaults.steps if options.steps is None else options.steps,
+        goal=defaults.goal if options.goal is None else options.goal,
+        rng_seed=options.rng,
+    )
+    result: Result = _made(request, pictures)
+    if options.out is not None:
+        _write(result.files(), options.out)
+    if options.json:
+        print(json.dumps(result.to_json(), indent=1))
+    else:
+        _say_result(result, options.out)
+
+
+def _made(request: Request, pictures: dict[str, bytes]):
+    from cache.store import Store
+    from explorer.jobs import job as states
+    from explorer.jobs.engine import Engine
+
+    engine = Engine(Store())
+    try:
+        found = engine.result(request.key)
+        if found is not None:
+            return found
+        engine.submit(request, pictures, watcher="command line")
+        line = _ProgressLine()
+        while True:
+            job = engine.job(request.key)
+            if job is None or job.finished:
+                break
+            last = f"{job.curve[-1][1]:.4f}" if job.curve else "–"
+            line.show(f"{job.stage}: step {job.step} of {job.steps}, relative distance {last}")
+            time.sleep(POLL_SECONDS)
+        line.end()
+        if job is not None and job.state == states.FAILED:
+            if job.field is not None:
+                raise RequestError(job.field, job.error or "")
+            raise Failed(job.error)
+        found = engine.result(request.key)
+        if found is None:
+            raise Failed("the result was made but could not be read back from the cache")
+        return found
+    except KeyboardInterrupt:
+        engine.cancel(request.key, watcher="command line")
+        raise
+    finally:
+        engine.close()
+
+
+def _write(files: dict[str, bytes], folder: Path) -> None:
+    """Each file whole or not at all: written beside its place, then moved there."""
+    for name, data in files.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = place.with_name(f".{place.name}.partial")
+        partial.write_bytes(data)
+        partial.replace(place)
+
+
+def _say_result(result, out: Path | None) -> None:
+    match, person = result.match, result.verdicts["person"]
+    null = match["null"]["relative_l2"]["quantiles"]
+    same = "yes" if result.verdicts["network"]["same"] else "no"
+    print(f"To the network the same? {same}")
+    print(
+        f"  relative distance {match['relative_l2']:.4f} "
+        f"({match['after_8bit']['relative_l2']:.4f} after rounding to 8 bits); "
+        f"unrelated pictures: {null['min']:.2f} to {null['max']:.2f}"
+    )
+    print(
+        f"To a person the same? {person['nearer_target']} of {person['judges']} held-out measures "
+        "say it is nearer the target than the seed"
+    )
+    if not result.verdicts["network"]["same"]:
+        print("  (no match, so this says nothing about the network)")
+    seconds = result.provenance["seconds"]
+    print(f"{result.provenance['steps']} steps, {seconds:.1f} s on {result.provenance['device']}")
+    if out is not None:
+        print(f"Written to {out}")
+
+
+class _ProgressLine:
+    """One line on the terminal that is overwritten; nothing where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        if self._on:
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        self.show("")
+
+
+def _models(options: argparse.Namespace) -> None:
+    from explorer.models import catalogue
+
+    source = options.source or "embedded"
+    catalogue.split_reference(f"{source}:any")
+    if source == "timm":
+        from explorer.jobs import work
+
+        names = _asked(work.names, "timm")
+        _print(options, [{"reference": name} for name in names], lambda one: one["reference"])
+        return
+    if source == "file":
+        raise RequestError("source", "file: models are yours: name one as file:PATH with --arch")
+    _print(
+        options,
+        [entry.to_dict() for entry in catalogue.entries()],
+        lambda one: f"{one['reference']:36} {one['title']}. {one['summary']}",
+    )
+
+
+def _layers(options: argparse.Namespace) -> None:
+    from explorer import door
+    from explorer.jobs import work
+    from explorer.models import catalogue
+    from explorer.models.files import sha256_of
+
+    entry = catalogue.entry(options.reference)
+    if entry is not None and entry.layers:
+        found: Iterable[tuple] = entry.layers
+    else:
+        weights = None
+        if options.reference.startswith("file:"):
+            request, _ = door.from_words(
+                model=options.reference, architecture=options.arch, target="astronaut", seed="noise"
+            )
+            weights = sha256_of(Path(request.model.removeprefix("file:")))
+        found = _asked(work.layers, options.reference, options.arch, weights)
+    _print(
+        options,
+        [{"name": name, "kind": kind, "shape": list(shape)} for name, kind, shape in found],
+        lambda one: f"{one['name']:36} {one['kind']:28} {'×'.join(map(str, one['shape']))}",
+    )
+
+
+def _asked(function: Callable, *arguments: object):
+    from cache.store import Store
+    from explorer.jobs.engine import Engine
+
+    engine = Engine(Store())
+    try:
+        return engine.ask(function, *arguments).result()
+    except (RuntimeError, MemoryError) as error:
+        raise Failed(str(error)) from error
+    finally:
+        engine.close()
+
+
+def _losses(options: argparse.Namespace) -> None:
+    from explorer.objectives.variants import LOSSES
+
+    _print(
+        options,
+        [loss.to_dict() for loss in LOSSES.values()],
+        lambda one: f"{one['name']:20} {one['family']:18} {one['formula']}",
+    )
+
+
+def _gallery(options: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from explorer.images import gallery
+
+    _print(
+        options,
+        [asdict(gallery.describe(name)) for name in gallery.names()],
+        lambda one: f"{one['name']:16} {one['title']} ({one['credit']}, {one['licence']})",
+    )
+
+
+def _print(options: argparse.Namespace, rows: list[dict], line: Callable[[dict], str]) -> None:
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for row in rows:
+            print(line(row))
+
+
+def _worker(options: argparse.Namespace) -> None:
+    from explorer.jobs import worker
+
+    try:
+        worker.run(options.address)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise Failed(f"no scheduler at {options.address}: {error}") from error
+
+
+def _zoo(options: argparse.Namespace) -> None:
+    from explorer.zoo import recipes
+
+    names = list(recipes.RECIPES)
+    if options.action == "list":
+        for name in names:
+            print(name)
+        return
+    chosen = names if options.all else options.names
+    if not chosen:
+        raise RequestError("name", f"say which network, or --all; there are {', '.join(names)}")
+    for name in chosen:
+        if name not in names:
+            raise RequestError("name", f"{name!r} is unknown; there are {', '.join(names)}")
+    if options.action == "train":
+        from explorer.zoo.training import train as action
+    else:
+        from explorer.zoo.evaluation import evaluate as action
+    for name in chosen:
+        action(name)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from explorer.cli_cache import add_cache_commands
+
+    parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable, help: str, json_option: bool = False):
+        one = commands.add_parser(name, help=help, description=help)
+        one.set_defaults(run=run, program=f"python -m explorer {name}")
+        if json_option:
+            one.add_argument("--json", action="store_true", help="print JSON for scripts")
+        return one
+
+    make = command("generate", _generate, "make one IRI and measure it", json_option=True)
+    make.add_argument("--model", required=True, help="such as embedded:NAME, timm:NAME, file:PATH")
+    make.add_argument("--arch", help="for file: models, the architecture, such as timm:resnet18")
+    make.add_argument(
+        "--layer", default="penultimate", help="a layer's name (default: %(default)s)"
+    )
+    make.add_argument("--target", required=True, help="a gallery picture's name or a file")
+    make.add_argument("--seed", default="noise", help="a seed kind, gallery name or file")
+    make.add_argument("--loss", default="regularizer-free", help="a loss variant's name")
+    make.add_argument("--adversary", help="for adversarial losses, the perceptual measure")
+    make.add_argument("--optimiser", default="auto", help=", ".join(OPTIMISERS))
+    make.add_argument("--steps", type=int, help="budget of forward and backward passes")
+    make.add_argument("--goal", type=float, help="relative distance at which to stop")
+    make.add_argument("--rng", type=int, default=0, help="random seed of the seed image")
+    make.add_argument("--out", type=Path, help="folder for iri.png, iri.npy, result.json, …")
+
+    models = command("models", _models, "the networks there are", json_option=True)
+    models.add_argument("--source", help="embedded (default) or timm")
+    layers = command("layers", _layers, "the layers of a network", json_option=True)
+    layers.add_argument("reference", help="such as embedded:NAME")
+    layers.add_argument("--arch", help="for file: models")
+    command("losses", _losses, "the loss variants and their formulae", json_option=True)
+    command("gallery", _gallery, "the bundled pictures and their credits", json_option=True)
+    worker = command("worker", _worker, "serve a scheduler (one per GPU, or one on the CPU)")
+    worker.add_argument("address", help="the scheduler's address, tcp://HOST:PORT")
+    zoo = command("zoo", _zoo, "train, list or evaluate the embedded networks")
+    zoo.add_argument("action", choices=("train", "list", "evaluate"))
+    zoo.add_argument("names", nargs="*", metavar="NAME")
+    zoo.add_argument("--all", action="store_true", help="every network")
+    add_cache_commands(command)
+    return parser
