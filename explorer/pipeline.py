@@ -146,6 +146,10 @@ def warm_up() -> None:
         network = load(entry.reference, None, None, device())
         images = torch.rand(1, 3, *network.input.size, device=network.device, requires_grad=True)
         representation(network, "penultimate", images).sum().backward()
+
+
+def warm_up_measures() -> None:
+    """Import what measuring needs (several seconds, once) by measuring a blank picture."""
     blank = torch.full((1, 3, 64, 64), 0.5)
     perceptual.compare(blank, blank, blank, allow_download=False)
 

@@ -67,13 +67,6 @@ def names(source: str) -> list[str]:
     return [f"{source}:{name}" for name in timm.list_pretrained()]
 
 
-def warm_up() -> None:
-    """Import what a first request needs and run the embedded networks once."""
-    from explorer.pipeline import warm_up as warm
-
-    warm()
-
-
 class _Reporter:
     """The loop's watcher: tells the engine how far it is, a few times a second."""
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-
-from explorer.jobs import work
+import threading
 
 NO_SCHEDULER_SECONDS = 30
 
@@ -32,9 +31,12 @@ def run(address: str) -> None:
     import torch
     from distributed import Worker
 
+    from explorer import pipeline
+
     logging.getLogger("distributed").setLevel(logging.ERROR)
     torch.set_num_threads(cores())
-    work.warm_up()
+    pipeline.warm_up()
+    threading.Thread(target=pipeline.warm_up_measures, daemon=True).start()
 
     async def serve() -> None:
         worker = Worker(
