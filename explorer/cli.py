@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from explorer.models.hub import HubUnreachable
 from explorer.request import OPTIMISERS, Request, RequestError
 
 POLL_SECONDS = 0.05
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RequestError as error:
         print(f"{options.program}: {error}", file=sys.stderr)
         return 2
-    except (Failed, OSError) as error:
+    except (Failed, HubUnreachable, OSError) as error:
         print(f"{options.program}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

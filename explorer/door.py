@@ -7,15 +7,15 @@ else by the worker, with the same message.
 
 from __future__ import annotations
 
-import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from explorer.images import gallery, seeds
 from explorer.images.errors import PictureError
-from explorer.images.reading import normalise
+from explorer.images.reading import digest, normalise
 from explorer.measures.perceptual import MEASURES
-from explorer.models import catalogue
+from explorer.models import catalogue, hub
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.objectives.variants import loss_called
 from explorer.request import Request, RequestError
@@ -33,8 +33,7 @@ class Upload:
 
 def read_upload(data: bytes) -> Upload:
     """A stranger's picture, read safely; PictureError says what was wrong with it."""
-    png = normalise(data)
-    return Upload(f"picture:{hashlib.sha256(png).hexdigest()}", png)
+    return Upload(f"picture:{digest(data)}", normalise(data))
 
 
 def from_words(
@@ -48,7 +47,8 @@ def from_words(
     """The request that these words ask for, and the PNG bytes of the files among them.
 
     target, seed: a gallery name, a file's path; seed also a seed kind. model `file:PATH` needs an
-    `architecture`. Raises RequestError that names the field and the nearest allowed values.
+    `architecture`. Raises RequestError that names the field and the nearest allowed values,
+    HubUnreachable where weights would have to be downloaded and cannot be.
     """
     pictures: dict[str, bytes] = {}
     names = {}
@@ -63,6 +63,9 @@ def from_words(
             raise RequestError("model", f"there is no file {str(path)!r}")
         weights = sha256_of(path)
         model = f"file:{path.resolve()}"
+    source, name = catalogue.split_reference(model)
+    if source == "timm" and "DASK_SCHEDULER_ADDRESS" not in os.environ:
+        hub.check_timm(name)
     request = Request(model=model, architecture=architecture, weights=weights, **names, **choices)
     return check(request), pictures
 

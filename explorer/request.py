@@ -46,7 +46,7 @@ class Request:
 
     model: reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
     layer: a module name of that network, `penultimate` or `logits`.
-    target: a gallery name, or `picture:` + the SHA-256 of a normalised upload.
+    target: a gallery name, or `picture:` + the SHA-256 of an upload's pixels.
     seed: a seed kind (`noise`, `white`, …), a gallery name, or `picture:` + SHA-256.
     loss: a loss variant's name, see `explorer.objectives.variants`.
     parametrisation: what the optimiser moves; `pixel` is the image itself, kept in [0, 1].

@@ -1,14 +1,25 @@
-"""Is a model hub within reach? Answered in two seconds at most, and remembered for a while."""
+"""Is a model hub within reach? Answered in two seconds at most, and remembered for a while.
+
+No torch, so that the door can say so before any worker has started.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from explorer.models import catalogue
 
 TIMEOUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 300.0
+
+
+class HubUnreachable(RuntimeError):
+    """Weights would have to be downloaded, and the hub does not answer."""
+
 
 _answers: dict[str, tuple[float, bool]] = {}
 
@@ -34,3 +45,23 @@ def reachable(url: str) -> bool:
         answer = False
     _answers[url] = (time.monotonic(), answer)
     return answer
+
+
+def timm_endpoint() -> str:
+    """Where timm's weights are downloaded from; HF_ENDPOINT names a mirror."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
+def check_timm(name: str) -> None:
+    """Raise HubUnreachable if these weights are not on this machine and the hub does not answer."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    architecture, _, tag = name.partition(".")
+    wanted = f"models--timm--{architecture}.{tag or '*'}"
+    if any(Path(HF_HUB_CACHE).glob(f"{wanted}/snapshots/*/*")) or reachable(timm_endpoint()):
+        return
+    raise HubUnreachable(
+        f"the weights of timm:{name} are not on this machine and {timm_endpoint()} does not "
+        "answer; what works without it: "
+        + ", ".join(f"embedded:{known}" for known in catalogue.embedded_names())
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,10 +15,6 @@ from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
 
 KEPT_NETWORKS = 3
-
-
-class HubUnreachable(RuntimeError):
-    """Weights would have to be downloaded, and the hub does not answer."""
 
 
 @lru_cache(maxsize=KEPT_NETWORKS)
@@ -80,7 +75,6 @@ def _load_embedded(reference: str, name: str) -> Network:
 
 def _load_timm(reference: str, name: str) -> Network:
     import timm
-    from timm.models import get_pretrained_cfg
 
     architecture, _, _tag = name.partition(".")
     if not timm.is_model(architecture):
@@ -92,27 +86,8 @@ def _load_timm(reference: str, name: str) -> Network:
             f"timm has no pretrained weights called {name!r}; "
             + (f"there are {', '.join(tags[:6])}" if tags else f"{architecture} has none at all"),
         )
-    config = get_pretrained_cfg(name)
-    if config is not None and not _timm_weights_at_hand(config):
-        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-        if not hub.reachable(endpoint):
-            raise HubUnreachable(
-                f"the weights of {reference} are not on this machine and {endpoint} does not "
-                "answer; what works without it: "
-                + ", ".join(f"embedded:{known}" for known in catalogue.embedded_names())
-            )
+    hub.check_timm(name)
     return _describe_timm(reference, timm.create_model(name, pretrained=True))
-
-
-def _timm_weights_at_hand(config) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    if config.file:
-        return Path(config.file).exists()
-    if not config.hf_hub_id:
-        return False
-    names = ("model.safetensors", "pytorch_model.bin")
-    return any(isinstance(try_to_load_from_cache(config.hf_hub_id, name), str) for name in names)
 
 
 def _unknown_timm(name: str) -> RequestError:
