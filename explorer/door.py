@@ -88,13 +88,21 @@ def check(request: Request) -> Request:
     return replace(request, adversary=_adversary(request.adversary, loss.uses_distance))
 
 
+def adversaries() -> tuple[str, ...]:
+    """The perceptual measures that can play the adversary of an adversarial loss.
+
+    1 − SSIM and its like are no adversaries: driven down they draw the target inverted.
+    """
+    return tuple(name for name in MEASURES if name == DEFAULT_ADVERSARY or name.startswith("lpips"))
+
+
 def _adversary(name: str | None, wanted: bool) -> str | None:
-    possible = [measure.name for measure in MEASURES.values() if measure.differentiable]
-    possible = [name for name in possible if name == DEFAULT_ADVERSARY or "lpips" in name]
     if name is not None and not wanted:
         raise RequestError("adversary", "only adversarial losses have one; leave it out")
-    if name is not None and name not in possible:
-        raise RequestError("adversary", f"{name!r} cannot be one; choose {', '.join(possible)}")
+    if name is not None and name not in adversaries():
+        raise RequestError(
+            "adversary", f"{name!r} cannot be one; choose {', '.join(adversaries())}"
+        )
     return (name or DEFAULT_ADVERSARY) if wanted else None
 
 

@@ -140,6 +140,12 @@ class Engine:
             return replace(job, ahead=waiting.index(key), stage=stage)
 
     @property
+    def under_way(self) -> int:
+        """How many jobs are waiting or running."""
+        with self._lock:
+            return sum(not job.finished for job in self._jobs.values())
+
+    @property
     def starting(self) -> bool:
         """Whether no worker has reported for duty yet (of a cluster's workers nothing is known)."""
         if not self._ready.is_set():

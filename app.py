@@ -1,0 +1,14 @@
+"""IRI Explorer: page configuration and navigation."""
+
+import streamlit as st
+
+st.set_page_config(page_title="IRI Explorer", page_icon=":material/visibility:", layout="wide")
+
+st.navigation(
+    [
+        st.Page("explorer/pages/explore.py", title="Explore", icon=":material/visibility:"),
+        st.Page("explorer/pages/examples.py", title="Examples", icon=":material/photo_library:"),
+        st.Page("explorer/pages/reading.py", title="How to read it", icon=":material/menu_book:"),
+    ],
+    position="top",
+).run()

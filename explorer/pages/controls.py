@@ -1,0 +1,280 @@
+"""The sidebar: network → layer → target → seed → loss → effort, each bound to the page's URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from explorer import door
+from explorer.images import gallery, seeds
+from explorer.images.errors import PictureError
+from explorer.jobs import work
+from explorer.measures.perceptual import MEASURES
+from explorer.models import catalogue
+from explorer.models.hub import HubUnreachable
+from explorer.models.names import LOGITS, PENULTIMATE
+from explorer.objectives.variants import FAMILIES, LOSSES
+from explorer.pages import session
+from explorer.pages.naming import picture_title
+from explorer.request import OPTIMISERS, RNG_SEED_RANGE, Request, RequestError
+
+EFFORTS = {"quick": 100, "normal": 300, "thorough": 1000, "long": 5000}
+DEFAULT_EFFORT = "normal"
+DEFAULTS = Request(model=f"embedded:{(catalogue.embedded_names() or ('none',))[0]}")
+OPTIMISER_HELP = {
+    "auto": "what works best for this network",
+    "adam": "Adam",
+    "momentum": "unit gradient with momentum",
+    "paper": "as published (Nanda et al. 2023)",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the panel says: a request, or why there is none; and whether Generate was pressed."""
+
+    request: Request | None
+    problem: str | None
+    generate: bool
+
+
+def panel() -> Choice:
+    """Draw the sidebar and read it."""
+    with st.sidebar:
+        model = _network()
+        layer = _layer(model)
+        target = _target()
+        seed = _seed()
+        loss = _loss()
+        steps = EFFORTS[
+            st.select_slider(
+                "Effort",
+                list(EFFORTS),
+                value=DEFAULT_EFFORT,
+                key="effort",
+                bind="query-params",
+                format_func=lambda name: f"{name} ({EFFORTS[name]:,})",
+                help="How many steps the image may take to reach the match. It stops earlier "
+                "when the goal is reached.",
+            )
+        ]
+        optimiser, goal, rng_seed, adversary = _advanced(LOSSES[loss].uses_distance)
+        generate = st.button(
+            "Generate",
+            type="primary",
+            width="stretch",
+            icon=":material/play_arrow:",
+            key="generate",
+            help="Make this image now. A finished one is shown at once.",
+        )
+    try:
+        request = Request(
+            model=model,
+            layer=layer,
+            target=target,
+            seed=seed,
+            loss=loss,
+            adversary=adversary,
+            optimiser=optimiser,
+            steps=steps,
+            goal=goal,
+            rng_seed=rng_seed,
+        )
+        if model.startswith("file:"):
+            raise RequestError("model", "checkpoints from files work on the command line only")
+        return Choice(door.check(request), None, generate)
+    except (RequestError, PictureError) as error:
+        return Choice(None, str(error), generate)
+
+
+def _network() -> str:
+    entries = {entry.reference: entry for entry in catalogue.entries()}
+    model = st.selectbox(
+        "Network",
+        list(entries),
+        key="model",
+        bind="query-params",
+        format_func=lambda name: entries[name].title if name in entries else name,
+        accept_new_options=True,
+        help="Whose eyes we look through. These ship with the app; any of timm's networks works "
+        "too: type its name, such as timm:resnet18.",
+    )
+    if model in entries:
+        st.caption(entries[model].summary)
+    return model or DEFAULTS.model
+
+
+def _layer(model: str) -> str:
+    known = _known_layers(model)
+    names = [PENULTIMATE, LOGITS] + [name for name in known if name not in (PENULTIMATE, LOGITS)]
+    return st.selectbox(
+        "Layer",
+        names,
+        key="layer",
+        bind="query-params",
+        format_func=lambda name: _layer_label(name, known),
+        help="Where in the network the two pictures must look the same. "
+        "'penultimate' is what the classifier sees; earlier layers keep more of the picture.",
+    )
+
+
+def _layer_label(name: str, known: dict[str, tuple[int, ...]]) -> str:
+    shape = known.get(name)
+    said = {PENULTIMATE: "penultimate (what the classifier sees)", LOGITS: "logits (the answer)"}
+    text = said.get(name, name)
+    return f"{text} · {'×'.join(map(str, shape))}" if shape else text
+
+
+def _known_layers(model: str) -> dict[str, tuple[int, ...]]:
+    """The layers' shapes by name, as far as they are known; the worker is asked where not."""
+    try:
+        entry = catalogue.entry(model)
+    except RequestError:
+        return {}
+    if entry is not None:
+        return {name: shape for name, _, shape in entry.layers}
+    memory = session.remembered(model)
+    if "layers" in memory:
+        return memory["layers"]
+    if model.startswith("timm:"):
+        _ask_for_layers(model, memory)
+    return memory.get("layers", {})
+
+
+def _ask_for_layers(model: str, memory: dict) -> None:
+    if "answer" not in memory:
+        memory["answer"] = session.engine().ask(work.layers, model, None, None)
+    answer = memory["answer"]
+    if not answer.done():
+        _wait_for_layers(model)
+        return
+    try:
+        memory["layers"] = {name: tuple(shape) for name, _, shape in answer.result()}
+    except (RequestError, HubUnreachable, RuntimeError, MemoryError) as error:
+        st.error(getattr(error, "message", str(error)))
+        st.button("Try again", on_click=memory.clear, key="ask_again")
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_layers(model: str) -> None:
+    st.caption(f":material/hourglass_top: reading the layers of {model} …")
+    if session.remembered(model)["answer"].done():
+        st.rerun()
+
+
+def _target() -> str:
+    names = [*gallery.names(), *session.uploads()]
+    target = st.selectbox(
+        "Target",
+        names,
+        key="target",
+        bind="query-params",
+        format_func=picture_title,
+        help="The picture that the network must be unable to tell from the IRI.",
+    )
+    _upload("target")
+    return target or names[0]
+
+
+def _seed() -> str:
+    names = [*seeds.kinds(), *gallery.names(), *session.uploads()]
+    seed = st.selectbox(
+        "Seed",
+        names,
+        key="seed",
+        bind="query-params",
+        format_func=picture_title,
+        help="The picture from which the IRI starts. What the network ignores stays like it.",
+    )
+    return seed or names[0]
+
+
+def _upload(key: str) -> None:
+    with st.expander("Use a picture of your own", icon=":material/upload:"):
+        st.file_uploader(
+            "Picture file",
+            type=["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"],
+            key="_upload_file",
+            on_change=_take_upload,
+            args=(key,),
+            label_visibility="collapsed",
+            help="It stays in this session; links to it work only here. At most 25 MB.",
+        )
+        problem = st.session_state.get("_upload_problem")
+        if problem:
+            st.error(problem)
+
+
+def _take_upload(key: str) -> None:
+    file = st.session_state.get("_upload_file")
+    st.session_state["_upload_problem"] = None
+    if file is None:
+        return
+    try:
+        st.session_state[key] = session.keep_upload(file.getvalue()).name
+    except PictureError as error:
+        st.session_state["_upload_problem"] = f"{file.name}: {error}"
+
+
+def _loss() -> str:
+    loss = st.selectbox(
+        "Loss",
+        list(LOSSES),
+        key="loss",
+        bind="query-params",
+        format_func=lambda name: (
+            LOSSES[name].title
+            if LOSSES[name].family == LOSSES[name].name
+            else f"{LOSSES[name].family.capitalize()}: {LOSSES[name].title.lower()}"
+        ),
+        help="\n\n".join(f"**{name}**: {text}" for name, text in FAMILIES.items()),
+    )
+    loss = loss or DEFAULTS.loss
+    st.caption(f"{LOSSES[loss].help}  \n`{LOSSES[loss].formula}`")
+    return loss
+
+
+def _advanced(adversarial: bool) -> tuple[str, float, int, str | None]:
+    with st.expander("More settings", icon=":material/tune:"):
+        optimiser = st.selectbox(
+            "Optimiser",
+            OPTIMISERS,
+            key="optimiser",
+            bind="query-params",
+            format_func=lambda name: f"{name}: {OPTIMISER_HELP[name]}",
+            help="How the image is moved downhill.",
+        )
+        goal = st.number_input(
+            "Goal (relative distance)",
+            min_value=0.0,
+            max_value=1.0,
+            value=DEFAULTS.goal,
+            step=0.005,
+            format="%.3f",
+            key="goal",
+            bind="query-params",
+            help="Stop as soon as the representations are this near. 0 uses all steps.",
+        )
+        rng_seed = st.number_input(
+            "Random number",
+            min_value=RNG_SEED_RANGE[0],
+            max_value=RNG_SEED_RANGE[1],
+            value=DEFAULTS.rng_seed,
+            step=1,
+            key="rng",
+            bind="query-params",
+            help="Which noise the seed is drawn as. The same number draws the same noise.",
+        )
+        adversary = None
+        if adversarial:
+            names = [name for name in MEASURES if name in door.adversaries()]
+            adversary = st.selectbox(
+                "Adversary",
+                [door.DEFAULT_ADVERSARY, *(n for n in names if n != door.DEFAULT_ADVERSARY)],
+                key="adversary",
+                bind="query-params",
+                format_func=lambda name: MEASURES[name].title,
+                help="The perceptual distance in the loss. It may not judge the result.",
+            )
+    return optimiser or "auto", float(goal), int(rng_seed), adversary

@@ -1,0 +1,55 @@
+"""Examples: the finished results that ship with the app, each one click from Explore."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from cache import starter
+from explorer.pages import session
+from explorer.pages.controls import EFFORTS
+from explorer.pages.pictures import Shown, show_pictures
+from explorer.pages.verdicts import one_line
+from explorer.request import Request
+
+engine = session.engine()
+
+
+def link(request: Request) -> str:
+    """The address of Explore with this request in the panel."""
+    effort = next((name for name, steps in EFFORTS.items() if steps == request.steps), "normal")
+    words = {
+        "model": request.model,
+        "layer": request.layer,
+        "target": request.target,
+        "seed": request.seed,
+        "loss": request.loss,
+        "effort": effort,
+        "rng": request.rng_seed,
+    }
+    return f"/?{urlencode(words)}"
+
+
+st.title("Examples")
+st.markdown("Finished results that ship with the app. Open one, then change a single thing.")
+entries = starter.entries()
+if not entries:
+    st.info("This installation has no examples. Make your own on the Explore page.")
+for entry in entries:
+    result = engine.result(entry.key)
+    if result is None:
+        continue
+    with st.container(border=True):
+        st.markdown(f"#### {entry.title}")
+        show_pictures(
+            [
+                Shown(result.seed_png, "Seed", "", "Seed", "seed"),
+                Shown(result.iri_png, "IRI", "", f"IRI: {entry.title}", "iri"),
+                Shown(result.target_png, "Target", "", "Target", "target"),
+            ],
+            key=f"example-{entry.key[:12]}",
+        )
+        st.markdown(one_line(result))
+        st.link_button("Open in Explore", link(result.request), icon=":material/open_in_new:")
+engine.start()

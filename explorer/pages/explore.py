@@ -1,0 +1,43 @@
+"""Explore: pick, generate, watch, judge.
+
+What is shown depends on nothing but the request that the panel (and so the URL) spells out: its
+finished result, its running job, its failure, or the pictures it would start from.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.jobs import job as states
+from explorer.pages import controls, finished, running, session, unmade
+
+engine = session.engine()
+choice = controls.panel()
+
+st.title("Same to the network, same to you?")
+st.markdown(
+    "An **IRI** is a picture made so that a neural network cannot tell it from the target. "
+    "What differs to your eyes is what the network ignores."
+)
+
+if choice.request is None:
+    st.error(f"This cannot be made. {choice.problem}", icon=":material/error:")
+    st.stop()
+
+request = choice.request
+if choice.generate or st.session_state.pop("_make", False):
+    engine.submit(request, session.uploads(), watcher=session.watcher())
+
+job = engine.job(request.key)
+under_way = job is not None and not job.finished
+result = None if under_way else engine.result(request.key)
+if result is not None:
+    finished.show(result)
+elif job is not None and under_way:
+    running.show(request)
+elif job is not None and job.state == states.FAILED:
+    unmade.show_failure(request, job)
+else:
+    unmade.show(request, cancelled=job is not None and job.state == states.CANCELLED)
+
+engine.start()

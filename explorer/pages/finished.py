@@ -1,0 +1,224 @@
+"""A finished result: pictures, the two verdicts, plots, downloads, and how it was made."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from explorer.measures.perceptual import MEASURES
+from explorer.pages.naming import command, network_title, picture_title, said
+from explorer.pages.pictures import Shown, show_pictures
+from explorer.pages.unmade import ask_to_make
+from explorer.pages.verdicts import matched, show_verdicts
+from explorer.plots.match import by_layer, falling_curve, null_histogram
+from explorer.plots.perception import leaning
+from explorer.request import RNG_SEED_RANGE
+from explorer.result import Result
+
+NO_BAR = {"displayModeBar": False}
+FRAMES_IN_STRIP = 8
+
+
+def show(result: Result) -> None:
+    """Everything about one result, the most important first."""
+    show_pictures(_pictures(result), compare=True, key="pictures")
+    show_verdicts(result)
+    _again(result)
+    _plots(result)
+    _take_away(result)
+    _provenance(result)
+
+
+def _pictures(result: Result) -> list[Shown]:
+    request = result.request
+    seed, target = picture_title(request.seed), picture_title(request.target)
+    size = f"{result.iri.shape[2]}×{result.iri.shape[1]} px"
+    return [
+        Shown(result.seed_png, "Seed", seed, f"Seed, where the IRI started: {seed}", "seed"),
+        Shown(
+            result.iri_png,
+            "IRI",
+            f"{network_title(request.model)}, {request.layer}, {size}",
+            f"IRI: the picture that the network should take for {target}",
+            "iri",
+        ),
+        Shown(result.target_png, "Target", target, f"Target: {target}", "target"),
+    ]
+
+
+def _again(result: Result) -> None:
+    st.button(
+        "Again from other noise" if result.request.seed != "white" else "Again",
+        icon=":material/casino:",
+        key="again",
+        on_click=_next_random_number,
+        args=(result.request.rng_seed,),
+        help="Make it once more with the next random number: does the conclusion hang on the seed?",
+        disabled=not _is_random(result.request.seed),
+    )
+
+
+def _is_random(seed: str) -> bool:
+    return seed.endswith("noise") or seed == "uniform"
+
+
+def _next_random_number(now: int) -> None:
+    st.session_state["rng"] = 0 if now >= RNG_SEED_RANGE[1] else now + 1
+    ask_to_make()
+
+
+def _plots(result: Result) -> None:
+    network, person = st.columns(2, gap="large")
+    with network:
+        _null(result)
+        _layers(result)
+    with person:
+        _perception(result)
+        _curve(result)
+
+
+def _null(result: Result) -> None:
+    null = result.match["null"]
+    distances = null["relative_l2"]
+    value = result.match["relative_l2"]
+    nearest = distances["quantiles"]["min"]
+    st.subheader("How near is near?")
+    st.plotly_chart(
+        null_histogram(distances["counts"], distances["edges"], value, null["n_pairs"]),
+        config=NO_BAR,
+        key="null",
+        alt=f"Distances of unrelated pictures, {nearest:.2f} and more; the IRI's is {value:.3f}",
+    )
+    if value < nearest:
+        st.caption(
+            f"The IRI is {nearest / max(value, 1e-9):.0f} times nearer to its target than the most "
+            f"alike of {null['n_pairs']:,} pairs of unrelated pictures."
+        )
+    else:
+        st.caption("Some unrelated pictures are as near to each other as the IRI to its target.")
+
+
+def _layers(result: Result) -> None:
+    names = [layer["name"] for layer in result.layers]
+    values = [layer["relative_l2"] for layer in result.layers]
+    st.subheader("Where do the pictures become the same?")
+    st.plotly_chart(
+        by_layer(names, values, result.request.layer),
+        config=NO_BAR,
+        key="layers",
+        alt=f"Relative distance of IRI and target at {len(names)} layers; matched at "
+        f"{result.request.layer}",
+    )
+    known = [value for value in values if value is not None]
+    st.caption(
+        f"At the first layers they differ (up to {max(known):.2f}); at the matched layer, and "
+        "after it, the network hardly tells them apart."
+        if matched(result)
+        else "The distance at each layer, from the image to the classes."
+    )
+
+
+def _perception(result: Result) -> None:
+    titles = {name: measure.title for name, measure in MEASURES.items()}
+    st.subheader("Nearer the target or the seed?")
+    st.plotly_chart(
+        leaning(result.perceptual, titles),
+        config=NO_BAR,
+        key="perception",
+        alt="For each perceptual measure, whether the IRI is nearer its target or its seed",
+    )
+    st.caption(
+        "A bar to the right: nearer the target. Grey bars may not judge, because the loss used the "
+        "measure or because it rests on a relative of this network."
+    )
+    with st.expander("The numbers, and what each measure looks at"):
+        st.dataframe(
+            [_row(row) for row in result.perceptual],
+            hide_index=True,
+            alt="Perceptual measures: value to target, to seed and to a wrong target",
+        )
+
+
+def _row(row: dict) -> dict:
+    measure = MEASURES[row["measure"]]
+    judges = "yes" if row["held_out"] else "no: in the loss" if row["used_in_loss"] else "no: kin"
+    return {
+        "measure": measure.title,
+        "to target": row["to_target"],
+        "to seed": row["to_seed"],
+        "to a wrong target": row["to_mismatched"],
+        "nearer is": row["nearer"],
+        "judges": judges if row["to_target"] is not None else "–",
+        "what it looks at": row["reason"] or measure.sees,
+    }
+
+
+def _curve(result: Result) -> None:
+    curves = result.curves
+    st.subheader("How did it get there?")
+    st.plotly_chart(
+        falling_curve(
+            curves["step"],
+            curves["relative_l2"],
+            result.request.goal,
+            result.match["null"]["relative_l2"]["quantiles"]["min"],
+        ),
+        config=NO_BAR,
+        key="curve",
+        alt="Relative distance at the layer over the steps",
+    )
+    stopped = result.provenance["stopped"]
+    st.caption(
+        f"{result.provenance['steps']:,} steps in {result.provenance['seconds_making']:.1f} s; it "
+        + ("stopped at the goal." if stopped == "goal" else "used its whole budget.")
+    )
+    frames = [frame for frame in result.frames if frame[0] > 0][-FRAMES_IN_STRIP:]
+    show_pictures(
+        [
+            Shown(png, f"{step:,}", "", f"The image after {step:,} steps", "frame")
+            for step, png in frames
+        ],
+        key="frames",
+    )
+
+
+def _take_away(result: Result) -> None:
+    name = f"iri-{result.request.key[:10]}"
+    st.subheader("Take it with you")
+    with st.container(horizontal=True):
+        st.download_button(
+            "IRI as PNG",
+            result.iri_png,
+            f"{name}.png",
+            "image/png",
+            on_click="ignore",
+            icon=":material/image:",
+            key="png",
+        )
+        st.download_button(
+            "Everything (zip)",
+            result.to_bytes,
+            f"{name}.zip",
+            "application/zip",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            key="zip",
+            help="Pictures, the float32 image, key frames, curves, measures and versions.",
+        )
+    st.caption("The address of this page is a link to this result. On the command line:")
+    st.code(command(result.request), language="bash", wrap_lines=True)
+
+
+def _provenance(result: Result) -> None:
+    made = result.provenance
+    with st.expander("How it was made"):
+        st.markdown(said(result.request))
+        st.markdown(
+            f"Optimiser: {made['optimiser']['help']}. Best step: {made['best_step']:,}. "
+            f"Device: {made['device']}. Making {made['seconds_making']:.1f} s, measuring "
+            f"{made['seconds_measuring']:.1f} s."
+        )
+        versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+        st.markdown(f"Versions: {versions}.")
+        st.json(json.dumps({"key": result.request.key, **result.request.to_dict()}), expanded=False)

@@ -1,0 +1,140 @@
+const VIEWS = [
+  ["side", "Side by side"],
+  ["slide", "Slider"],
+  ["blink", "Blink"],
+  ["difference", "Difference"],
+  ["spectrum", "Spectrum"],
+];
+const SMALL_PX = 160;
+const BLINK_MS = 800;
+
+function element(name, properties, ...children) {
+  const made = Object.assign(document.createElement(name), properties || {});
+  made.append(...children);
+  return made;
+}
+
+function picture(src, alt) {
+  const image = element("img", { alt, draggable: false });
+  image.onload = () => image.classList.toggle("small", image.naturalWidth <= SMALL_PX);
+  image.src = src;
+  return image;
+}
+
+function figure({ src, title, caption, alt, role }) {
+  const frame = element("div", { className: "frame" });
+  frame.append(src ? picture(src, alt) : element("div", { className: "empty", textContent: "?" }));
+  const made = element("figure", {}, frame);
+  made.dataset.role = role || "";
+  made.append(
+    element("figcaption", {},
+      element("strong", { textContent: title }), element("span", { textContent: caption })),
+  );
+  return made;
+}
+
+function sideBySide(stage, data) {
+  const row = element("div", { className: "row" });
+  if (data.pictures.length === 3) row.classList.add("three");
+  row.style.setProperty("--count", data.pictures.length);
+  row.append(...data.pictures.map(figure));
+  stage.replaceChildren(row);
+}
+
+function two(data) {
+  const by = (role) => data.pictures.find((one) => one.role === role);
+  return [by("iri"), by("target")];
+}
+
+function slider(stage, data) {
+  const [iri, target] = two(data);
+  const over = picture(target.src, target.alt);
+  const frame = element("div", { className: "frame" }, picture(iri.src, iri.alt), over);
+  const range = element("input", { type: "range", min: 0, max: 100, value: 50 });
+  range.setAttribute("aria-label", "How much of the target covers the IRI");
+  const cut = () => { over.style.clipPath = `inset(0 0 0 ${100 - range.value}%)`; };
+  range.oninput = cut;
+  cut();
+  const ends = element("div", { className: "ends" },
+    element("span", { textContent: iri.title }), element("span", { textContent: target.title }));
+  stage.replaceChildren(
+    element("div", { className: "row single" }, element("div", {}, frame, range, ends)));
+}
+
+function blink(stage, data) {
+  const [iri, target] = two(data);
+  const over = picture(target.src, target.alt);
+  const title = element("strong");
+  const frame = element("div", { className: "frame" }, picture(iri.src, iri.alt), over);
+  let shown = false;
+  const swap = () => {
+    shown = !shown;
+    over.style.visibility = shown ? "visible" : "hidden";
+    title.textContent = shown ? target.title : iri.title;
+  };
+  swap();
+  stage.replaceChildren(element("div", { className: "row single" },
+    element("figure", {}, frame, element("figcaption", {}, title))));
+  const timer = setInterval(swap, BLINK_MS);
+  return () => clearInterval(timer);
+}
+
+function difference(stage, data) {
+  const row = element("div", { className: "row single" }, figure({
+    src: data.difference, title: "Difference", role: "",
+    caption: "Black where the IRI and the target have the same colour.",
+    alt: "Absolute difference of the IRI and the target",
+  }));
+  stage.replaceChildren(row);
+}
+
+function spectrum(stage, data) {
+  const titles = two(data).map((one) => one.title);
+  const row = element("div", { className: "row pair" });
+  row.append(...data.spectra.map((src, index) => figure({
+    src, title: `${titles[index]}: spectrum`, role: "",
+    caption: "Coarse structure in the middle, fine detail at the edges; bright means strong.",
+    alt: `Power spectrum of the ${titles[index]}`,
+  })));
+  stage.replaceChildren(row);
+}
+
+const DRAW = { side: sideBySide, slide: slider, blink, difference, spectrum };
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const root = parentElement.querySelector(".pictures");
+  const views = root.querySelector(".views");
+  const stage = root.querySelector(".stage");
+  if (!data) return;
+  let stop;
+
+  const draw = (view, focus) => {
+    if (stop) stop();
+    root.dataset.view = view;
+    for (const button of views.children) {
+      const on = button.dataset.view === view;
+      button.setAttribute("aria-checked", on);
+      button.tabIndex = on ? 0 : -1;
+      if (on && focus) button.focus();
+    }
+    stop = DRAW[view](stage, data);
+  };
+
+  views.hidden = !data.compare;
+  views.replaceChildren(...VIEWS.map(([view, label], index) => {
+    const button = element("button", { type: "button", textContent: label });
+    button.dataset.view = view;
+    button.setAttribute("role", "radio");
+    button.onclick = () => draw(view);
+    button.onkeydown = (event) => {
+      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      draw(VIEWS[(index + by + VIEWS.length) % VIEWS.length][0], true);
+    };
+    return button;
+  }));
+  draw(data.compare ? root.dataset.view || "side" : "side");
+  return () => stop && stop();
+}

@@ -1,0 +1,66 @@
+"""A job under way: the picture as it is now, the falling curve, how long still, and Cancel."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.jobs import job as states
+from explorer.jobs.job import Job
+from explorer.pages import session
+from explorer.pages.naming import said
+from explorer.pages.pictures import show_pictures
+from explorer.pages.unmade import before
+from explorer.plots.match import falling_curve
+from explorer.request import Request
+
+FASTEST_SECONDS = 0.5
+SECONDS_PER_JOB = 0.05
+
+
+def show(request: Request) -> None:
+    """Watch the job; the page runs again, as a whole, once it has ended."""
+    st.markdown(said(request))
+    every = max(FASTEST_SECONDS, SECONDS_PER_JOB * session.engine().under_way)
+    st.fragment(_watch, run_every=every)(request)
+
+
+def _watch(request: Request) -> None:
+    job = session.engine().job(request.key)
+    if job is None or job.finished:
+        st.rerun()
+        return
+    show_pictures(before(request, job.preview), key="pictures")
+    bar, button = st.columns([4, 1], vertical_alignment="bottom")
+    with bar:
+        st.progress(min(1.0, job.step / max(1, job.steps)), text=_words(job))
+    with button:
+        st.button(
+            "Cancel",
+            key="cancel",
+            icon=":material/stop:",
+            width="stretch",
+            on_click=session.engine().cancel,
+            args=(request.key, session.watcher()),
+        )
+    if job.curve:
+        steps, distances = zip(*job.curve, strict=True)
+        st.plotly_chart(
+            falling_curve(steps, distances, request.goal, budget=request.steps, height=240),
+            key="live_curve",
+            config={"displayModeBar": False, "staticPlot": True},
+            alt=f"Relative distance so far: {distances[-1]:.3f} at step {steps[-1]}",
+        )
+
+
+def _words(job: Job) -> str:
+    if job.state == states.WAITING:
+        if job.ahead:
+            return f"Waiting: {job.ahead} before it"
+        return f"{job.stage.capitalize()} …"
+    if not job.curve or not job.step:
+        return f"{job.stage.capitalize()} … {job.seconds:.0f} s"
+    left = "" if job.eta_seconds is None else f", at most {max(1, round(job.eta_seconds))} s left"
+    return (
+        f"{job.stage.capitalize()}: step {job.step:,} of {job.steps:,}, "
+        f"relative distance {job.curve[-1][1]:.3f}{left}"
+    )

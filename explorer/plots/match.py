@@ -1,0 +1,144 @@
+"""Figures of the first question: is it the same to the network?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import plotly.graph_objects as go
+
+from explorer.plots.style import IRI, QUIET, SEED, figure, log_range
+
+TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
+
+
+def falling_curve(
+    steps: Sequence[float],
+    relative_l2: Sequence[float],
+    goal: float,
+    null_smallest: float | None = None,
+    budget: int | None = None,
+    height: int = 300,
+) -> go.Figure:
+    """Relative distance at the layer over the steps, with the goal and the null's smallest."""
+    chart = figure(height)
+    chart.add_trace(
+        go.Scatter(
+            x=list(steps),
+            y=list(relative_l2),
+            mode="lines",
+            line={"color": IRI, "width": 2.5},
+            hovertemplate="step %{x}: %{y:.4f}<extra></extra>",
+            showlegend=False,
+        )
+    )
+    levels = [*relative_l2]
+    if goal > 0:
+        _level(chart, goal, f"goal {goal:g}")
+        levels.append(goal)
+    if null_smallest:
+        _level(chart, null_smallest, "most alike unrelated pair")
+        levels.append(null_smallest)
+    _log_axis(chart, "y", "relative distance", levels)
+    chart.update_xaxes(title="step", range=[0, budget] if budget else None, rangemode="tozero")
+    return chart
+
+
+def by_layer(names: Sequence[str], relative_l2: Sequence[float | None], matched: str) -> go.Figure:
+    """Relative distance of IRI and target at every layer, in order of execution."""
+    chart = figure(340)
+    places = list(range(1, len(names) + 1))
+    chart.add_trace(
+        go.Scatter(
+            x=places,
+            y=list(relative_l2),
+            mode="lines+markers",
+            line={"color": SEED, "width": 1.5},
+            marker={"color": SEED, "size": 5},
+            text=list(names),
+            hovertemplate="%{text}: %{y:.4f}<extra></extra>",
+            showlegend=False,
+        )
+    )
+    if matched in names:
+        at = list(names).index(matched)
+        chart.add_vline(x=places[at], line={"color": IRI, "width": 1.5, "dash": "dot"})
+        chart.add_trace(
+            go.Scatter(
+                x=[places[at]],
+                y=[relative_l2[at]],
+                mode="markers",
+                marker={"color": IRI, "size": 12},
+                text=[matched],
+                name=f"matched here: {matched}",
+                hovertemplate="%{text}: %{y:.4f}<extra></extra>",
+            )
+        )
+    _log_axis(chart, "y", "relative distance", [value for value in relative_l2 if value])
+    step = max(1, len(names) // 12)
+    chart.update_xaxes(
+        title="layers, from the image to the classes",
+        tickvals=places[::step],
+        ticktext=[_short(name) for name in names[::step]],
+        tickangle=-45,
+        automargin=True,
+    )
+    return chart
+
+
+def null_histogram(
+    counts: Sequence[int], edges: Sequence[float], value: float, n_pairs: int
+) -> go.Figure:
+    """How far apart unrelated pictures are at this layer, and where the IRI lies."""
+    chart = figure(300)
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
+    chart.add_trace(
+        go.Bar(
+            x=middles,
+            y=list(counts),
+            width=[high - low for low, high in pairwise(edges)],
+            marker={"color": QUIET, "line": {"width": 0}},
+            name=f"{n_pairs:,} pairs of unrelated pictures",
+            hovertemplate="distance %{x:.2f}: %{y} pairs<extra></extra>",
+        )
+    )
+    chart.add_trace(
+        go.Scatter(
+            x=[value, value],
+            y=[0, max(counts, default=1)],
+            mode="lines",
+            line={"color": IRI, "width": 4},
+            name=f"this IRI: {value:.3g}",
+            hovertemplate="this IRI: %{x:.4f}<extra></extra>",
+        )
+    )
+    chart.update_xaxes(title="relative distance", rangemode="tozero")
+    chart.update_yaxes(title="pairs", rangemode="tozero")
+    return chart
+
+
+def _level(chart: go.Figure, value: float, text: str) -> None:
+    chart.add_hline(
+        y=value,
+        line={"color": SEED, "width": 1, "dash": "dash"},
+        annotation={"text": text, "font": {"size": 12, "color": SEED}},
+        annotation_position="top right",
+    )
+
+
+def _log_axis(chart: go.Figure, axis: str, title: str, values: Sequence[float]) -> None:
+    chart.update_layout(
+        {
+            f"{axis}axis": {
+                "type": "log",
+                "title": title,
+                "range": log_range(list(values)),
+                "tickvals": TICKS,
+                "ticktext": [f"{tick:g}" for tick in TICKS],
+            }
+        }
+    )
+
+
+def _short(name: str, longest: int = 14) -> str:
+    return name if len(name) <= longest else f"…{name[1 - longest :]}"
