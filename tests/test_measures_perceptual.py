@@ -23,8 +23,7 @@ from explorer.measures.perceptual import (
 )
 from explorer.measures.robust_features import RobustFeatures
 from explorer.models import hub
-from explorer.models.network import InputSpec, Network
-from explorer.zoo.architectures import build
+from explorer.models.loading import load
 
 torch.set_num_threads(1)
 OFFLINE_MEASURES = ("haarpsi", "ssim", "ssim-16px", "ms-ssim", "psnr")
@@ -344,6 +343,16 @@ def test_a_download_that_is_not_the_published_file_is_refused_and_remembered(mon
     assert list((tmp_path / "hub" / "checkpoints").iterdir()) == []
 
 
+def test_a_checkpoint_folder_that_cannot_be_made_is_a_reason(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
+    monkeypatch.delenv("IRI_OFFLINE")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(hub, "reachable", lambda url: True)
+    with pytest.raises(lpips.MeasureUnavailable, match=r"the download of squeezenet1_1.* failed"):
+        lpips.lpips(picture(), picture(), "squeeze")
+
+
 # The embedded robust network --------------------------------------------------------------------
 
 
@@ -389,20 +398,9 @@ def test_robust_features_are_a_distance_per_sample():
     assert distance.distance(distance.features(a), made_once).tolist() == distance(a, b).tolist()
 
 
-def test_default_robust_features_are_the_networks_maps_from_stem_to_grid(monkeypatch):
-    torch.manual_seed(0)
-    module = build(
-        {
-            "kind": "grid-cnn",
-            "widths": [4, 8],
-            "depths": [1, 1],
-            "grid": 8,
-            "skips": True,
-            "outputs": 3,
-        }
-    )
-    network = Network("embedded:random", module, InputSpec((64, 64)), "head")
-    monkeypatch.setattr(robust_features, "_network", lambda device: network)
+def test_default_robust_features_are_the_shipped_networks_maps_from_stem_to_grid():
+    network = load("embedded:residual-multi-adv2")
+    module = network.module
     a, b = picture(), picture(rng_seed=1)
     expected = 0.0
     with torch.no_grad():
@@ -418,13 +416,11 @@ def test_default_robust_features_are_the_networks_maps_from_stem_to_grid(monkeyp
     assert not any(each._forward_hooks for each in module.modules())
 
 
-@pytest.mark.skipif(robust_features.why_not() is not None, reason="the weights are not there yet")
 def test_shipped_robust_features_see_more_damage_as_farther():
     target = picture()
     values = [RobustFeatures()(noisy(target, x), target).item() for x in (0.0, 0.1, 0.4)]
     assert values[0] == pytest.approx(0, abs=1e-6)
     assert values[0] < values[1] < values[2]
-    assert values[2] < RobustFeatures()(picture(rng_seed=1), target).item() * 2
 
 
 def test_missing_weights_of_the_robust_network_are_a_reason(monkeypatch, tmp_path):

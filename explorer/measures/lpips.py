@@ -13,7 +13,9 @@ import pickle
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
@@ -200,10 +202,10 @@ def _download(url: str, path: Path) -> None:
 
     torch.hub's own download has no time-out, and a worker that hangs in it cannot be cancelled.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     digest = hashlib.sha256()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         request = Request(url, headers={"User-Agent": "torch.hub"})
         with urlopen(request, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as answer, part.open("wb") as file:
             while block := answer.read(2**17):
@@ -212,12 +214,13 @@ def _download(url: str, path: Path) -> None:
         if not digest.hexdigest().startswith(path.stem.rpartition("-")[2]):
             raise OSError("what came is not the published file")
         part.replace(path)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         reason = f"the download of {path.name} failed: {error}"
         _failures[url] = (reason, time.monotonic())
         raise MeasureUnavailable(reason) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _squared_differences(
