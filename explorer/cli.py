@@ -286,7 +286,11 @@ def _parser() -> argparse.ArgumentParser:
         "--layer", default="penultimate", help="a layer's name (default: %(default)s)"
     )
     make.add_argument("--target", required=True, help="a gallery picture's name or a file")
-    make.add_argument("--seed", default="noise", help="a seed kind, gallery name or file")
+    make.add_argument(
+        "--seed",
+        default="grey-noise",
+        help="a seed kind, gallery name or file (default: %(default)s)",
+    )
     make.add_argument("--loss", default="regularizer-free", help="a loss variant's name")
     make.add_argument("--adversary", help="for adversarial losses, the perceptual measure")
     make.add_argument("--optimiser", default="auto", help=", ".join(OPTIMISERS))

@@ -65,7 +65,7 @@ class Request:
     model: str
     layer: str = "penultimate"
     target: str = "astronaut"
-    seed: str = "noise"
+    seed: str = "grey-noise"
     loss: str = "regularizer-free"
     parametrisation: str = "pixel"
     optimiser: str = "auto"

@@ -14,21 +14,25 @@ from explorer.request import Request
 PROGRESS_TOPIC = "iri-progress"
 REPORT_EVERY_SECONDS = 0.3
 
-_cancelled: set[str] = set()
+_cancelled: set[tuple[str, str]] = set()
 _cancelled_lock = threading.Lock()
 
 
-def cancel(keys: Iterable[str]) -> None:
-    """Ask the running loop to give these requests up; it looks before every step."""
+def cancel(run: str, keys: Iterable[str]) -> None:
+    """Ask a run to give these requests up; its loop looks before every step.
+
+    It may not have begun yet. Another run of the same request is not meant.
+    """
     with _cancelled_lock:
-        _cancelled.update(keys)
+        _cancelled.update((run, key) for key in keys)
 
 
-def make(requests: list[dict], pictures: dict[str, bytes]) -> list[bytes]:
+def make(run: str, requests: list[dict], pictures: dict[str, bytes]) -> list[bytes]:
     """The results, as bytes, of requests that share network, layer, optimiser and steps.
 
-    Reports go to the topic PROGRESS_TOPIC. Raises what `explorer.pipeline.generate_batch` raises;
-    out-of-memory errors become MemoryError with a sentence.
+    run: names this attempt in its reports, which go to the topic PROGRESS_TOPIC, and in `cancel`.
+    Raises what `explorer.pipeline.generate_batch` raises; out-of-memory errors become MemoryError
+    with a sentence.
     """
     from distributed import get_worker
 
@@ -36,9 +40,7 @@ def make(requests: list[dict], pictures: dict[str, bytes]) -> list[bytes]:
     from explorer.pipeline import generate_batch
 
     asked = [Request.from_dict(request) for request in requests]
-    with _cancelled_lock:
-        _cancelled.difference_update(request.key for request in asked)
-    watcher = _Reporter(asked, get_worker().log_event)
+    watcher = _Reporter(run, asked, get_worker().log_event)
     try:
         results = generate_batch(asked, pictures, watcher, Store())
     except Exception as error:
@@ -47,6 +49,9 @@ def make(requests: list[dict], pictures: dict[str, bytes]) -> list[bytes]:
                 "the worker ran out of memory; choose a smaller network or an earlier layer"
             ) from None
         raise
+    finally:
+        with _cancelled_lock:
+            _cancelled.difference_update([one for one in _cancelled if one[0] == run])
     return [result.to_bytes() for result in results]
 
 
@@ -70,7 +75,10 @@ def names(source: str) -> list[str]:
 class _Reporter:
     """The loop's watcher: tells the engine how far it is, a few times a second."""
 
-    def __init__(self, requests: list[Request], send: Callable[[str, dict], None]) -> None:
+    def __init__(
+        self, run: str, requests: list[Request], send: Callable[[str, dict], None]
+    ) -> None:
+        self._run = run
         self._requests = requests
         self._send = send
         self._begun = self._loop_begun = time.monotonic()
@@ -79,7 +87,7 @@ class _Reporter:
 
     def cancelled(self) -> bool:
         with _cancelled_lock:
-            return all(request.key in _cancelled for request in self._requests)
+            return all((self._run, request.key) in _cancelled for request in self._requests)
 
     def stage(self, text: str) -> None:
         """What is being done now, in plain words."""
@@ -107,6 +115,7 @@ class _Reporter:
         self._send(
             PROGRESS_TOPIC,
             {
+                "run": self._run,
                 "key": request.key,
                 "stage": self._stage,
                 "step": step,

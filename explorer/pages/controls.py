@@ -182,6 +182,7 @@ def _seed() -> str:
     seed = st.selectbox(
         "Seed",
         names,
+        index=names.index(DEFAULTS.seed),
         key="seed",
         bind="query-params",
         format_func=picture_title,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import log10
 
 import plotly.graph_objects as go
 
@@ -118,11 +119,17 @@ def null_histogram(
 
 
 def _level(chart: go.Figure, value: float, text: str) -> None:
-    chart.add_hline(
-        y=value,
-        line={"color": SEED, "width": 1, "dash": "dash"},
-        annotation={"text": text, "font": {"size": 12, "color": SEED}},
-        annotation_position="top right",
+    chart.add_hline(y=value, line={"color": SEED, "width": 1, "dash": "dash"})
+    # Plotly places annotations on a logarithmic axis by the exponent.
+    chart.add_annotation(
+        text=text,
+        xref="paper",
+        x=1,
+        xanchor="right",
+        y=log10(value),
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12, "color": SEED},
     )
 
 

@@ -71,8 +71,10 @@ def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.
     chart.add_vline(x=0, line={"color": SEED, "width": 1})
     chart.update_xaxes(
         range=[-1.05, 1.05],
-        tickvals=[-1, 0, 1],
-        ticktext=["like the seed", "equally far", "like the target"],
+        tickvals=[-0.8, 0, 0.8],
+        ticktext=["nearer the seed", "equal", "nearer the target"],
+        ticklabelposition="outside",
+        tickangle=0,
         showgrid=False,
     )
     chart.update_yaxes(automargin=True)

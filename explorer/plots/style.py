@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log10
+
 import plotly.graph_objects as go
 
 IRI = "#e07a1f"
@@ -26,7 +28,5 @@ def figure(height: int = 300) -> go.Figure:
 
 def log_range(values: list[float]) -> list[float]:
     """Exponents from which to which a logarithmic axis shows all of these positive values."""
-    from math import log10
-
     positive = [value for value in values if value > 0] or [1.0]
     return [log10(min(positive)) - 0.15, log10(max(positive)) + 0.15]
