@@ -306,13 +306,14 @@ def test_a_card_says_everything_and_agrees_with_the_weights(name, shipped):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_weights_do_as_well_as_the_card_says(name, shipped):
     network, card = shipped[name]
-    images, rows = pictures.batch(range(1000), "test")
+    images, rows = pictures.batch(range(400), "test")
     with torch.no_grad():
         logits = network(cards.normalise(cards.to_tensor(images)))
     for group, (start, stop) in card["logit_groups"].items():
         column = list(pictures.GROUPS).index(group)
         right = (logits[:, start:stop].argmax(1).numpy() == rows[:, column]).mean()
-        assert 100 * right == pytest.approx(card["accuracy"]["clean_by_group"][group], abs=2.5)
+        slack = 2 if group == "object" else 4
+        assert 100 * right == pytest.approx(card["accuracy"]["clean_by_group"][group], abs=slack)
 
 
 def test_adversarial_training_made_the_network_harder_to_fool(shipped):
