@@ -8,21 +8,33 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SHORTEST_LIFE_SECONDS = 5.0
+MOST_FAILED_STARTS = 3
 LONGEST_PAUSE_SECONDS = 30.0
+LOOK_SECONDS = 0.25
 
 
 class Children:
-    """One `python -m explorer worker ADDRESS` per GPU, or one on the CPU, kept alive."""
+    """One `python -m explorer worker ADDRESS` per GPU, or one on the CPU, kept alive.
 
-    def __init__(self, address: str) -> None:
+    serving: whether the scheduler has any worker now. cannot_serve: called with the exit code
+    whenever one has ended MOST_FAILED_STARTS times or more in a row while none was serving.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        serving: Callable[[], bool],
+        cannot_serve: Callable[[int], None],
+    ) -> None:
         self._address = address
+        self._serving = serving
+        self._cannot_serve = cannot_serve
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._processes: dict[int, subprocess.Popen] = {}
@@ -52,14 +64,14 @@ class Children:
                 process.wait(timeout=2)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
     def _keep(self, slot: int, gpu: str | None) -> None:
         environment = dict(os.environ)
         if gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpu
-        pause = 0.0
+        pause, failed_starts = 0.0, 0
         while not self._closing.wait(pause):
-            started = time.monotonic()
             with self._lock:
                 if self._closing.is_set():
                     return
@@ -70,12 +82,23 @@ class Children:
                     stdin=subprocess.DEVNULL,
                 )
                 self._processes[slot] = process
-            code = process.wait()
+            code, served = self._watch(process)
             if self._closing.is_set():
                 return
             log.warning("a worker ended with code %s; the next one starts", code)
-            short = time.monotonic() - started < SHORTEST_LIFE_SECONDS
-            pause = min(2 * pause + 1, LONGEST_PAUSE_SECONDS) if short else 0.0
+            pause = 0.0 if served else min(2 * pause + 1, LONGEST_PAUSE_SECONDS)
+            failed_starts = 0 if served else failed_starts + 1
+            if failed_starts >= MOST_FAILED_STARTS:
+                self._cannot_serve(code)
+
+    def _watch(self, process: subprocess.Popen) -> tuple[int, bool]:
+        """Wait for its end: the exit code, and whether any worker served meanwhile."""
+        served = False
+        while True:
+            try:
+                return process.wait(timeout=LOOK_SECONDS), served
+            except subprocess.TimeoutExpired:
+                served = served or self._serving()
 
 
 def visible_gpus() -> list[str]:

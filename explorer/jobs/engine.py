@@ -15,15 +15,17 @@ import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future as ConcurrentFuture
+from concurrent.futures import InvalidStateError
 from dataclasses import replace
 from typing import Any
 
 from cache.store import Store
 from explorer.jobs import job as states
 from explorer.jobs import work
-from explorer.jobs.children import Children
+from explorer.jobs.children import MOST_FAILED_STARTS, Children
 from explorer.jobs.job import Job
-from explorer.request import Request, RequestError
+from explorer.jobs.tasks import WORKER_DIED, Failure, Task, batches
+from explorer.request import Request
 from explorer.result import Result, ResultError
 
 log = logging.getLogger(__name__)
@@ -31,10 +33,7 @@ log = logging.getLogger(__name__)
 KEPT_JOBS = 500
 STUCK_SECONDS = 3.0
 RETRIES = 3
-WORKER_DIED = (
-    "the worker stopped while it made this (it was killed, or ran out of memory); "
-    "a new one is starting, so it can be tried again"
-)
+CLOSED = "the job engine is closed"
 
 
 class Engine:
@@ -51,8 +50,9 @@ class Engine:
         self._address = scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS")
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, Task] = {}
         self._futures: dict[str, Any] = {}
+        self._answers: set[ConcurrentFuture] = set()
         self._client: Any = None
         self._cluster: Any = None
         self._children: Children | None = None
@@ -78,37 +78,49 @@ class Engine:
             dask.config.set(
                 {
                     "distributed.scheduler.allowed-failures": 0,
+                    "distributed.scheduler.http.routes": [],
                     "distributed.admin.low-level-log-length": 50,
                 }
             )
             if self._address is None:
                 self._cluster = LocalCluster(
-                    n_workers=0, protocol="tcp://", host="127.0.0.1", dashboard_address=None
+                    n_workers=0,
+                    protocol="tcp://",
+                    host="127.0.0.1",
+                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 )
-                address = self._cluster.scheduler_address
-                self._children = Children(address)
+                self._children = Children(
+                    self._cluster.scheduler_address, lambda: not self.starting, self._cannot_serve
+                )
             self._client = Client(self._cluster or self._address, set_as_default=False)
             self._client.subscribe_topic(work.PROGRESS_TOPIC, self._heard)
         except Exception as error:
             log.exception("the job engine did not start")
             self._failure = f"the job engine did not start: {error}"
-            with self._lock:
-                for key in list(self._tasks):
-                    self._finish(key, states.FAILED, error=self._failure)
-        finally:
-            self._ready.set()
         with self._lock:
-            for task in set(self._tasks.values()):
-                self._hand_out(task)
+            self._ready.set()
+            for task in dict.fromkeys(self._tasks.values()):
+                if self._failure is None:
+                    self._hand_out(task)
+            self._fail_all(self._failure)
+        if self._closed:
+            self._shut()
 
     def close(self) -> None:
-        """End the worker and the scheduler; jobs that are not done are lost."""
+        """End the worker and the scheduler; jobs that are not done fail."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+            self._failure = CLOSED
+            self._fail_all(CLOSED)
+            self._ready.set()
+        atexit.unregister(self.close)
         if self._starter is not None:
             self._starter.join(timeout=10)
+        self._shut()
+
+    def _shut(self) -> None:
         if self._children is not None:
             self._children.close()
         for part in (self._client, self._cluster):
@@ -172,7 +184,7 @@ class Engine:
                 known = self._jobs.get(request.key)
                 if known is not None and not known.finished:
                     self._jobs[request.key] = replace(known, watchers=known.watchers | {watcher})
-                elif request.key in self.store:
+                elif self.result(request.key) is not None:
                     self._jobs[request.key] = Job(request.key, states.DONE, stage="done")
                 else:
                     self._jobs.pop(request.key, None)
@@ -181,15 +193,14 @@ class Engine:
                     )
                     fresh.append(request)
             self._forget_old()
-            for batch in _batches(fresh):
+            for batch in batches(fresh):
                 needed = {name for one in batch for name in (one.target, one.seed)}
                 sent = {name: data for name, data in (pictures or {}).items() if name in needed}
-                task = _Task(tuple(batch), sent)
+                task = Task(batch, sent)
                 for request in batch:
                     self._tasks[request.key] = task
                 if self._failure is not None:
-                    for request in batch:
-                        self._finish(request.key, states.FAILED, error=self._failure)
+                    self._fail_all(self._failure)
                 elif self._ready.is_set():
                     self._hand_out(task)
             return [self._jobs[request.key] for request in asked]
@@ -208,41 +219,60 @@ class Engine:
             self._jobs[key] = replace(job, watchers=left)
             if left:
                 return
-            task = self._tasks.get(key)
+            task = self._tasks[key]
             self._finish(key, states.CANCELLED)
-            client = self._client
-        if task is None or client is None:
+            future = self._futures.get(task.run)
+            abandoned = not self._waited_for(task)
+        if future is None:
             return
-        client.run(work.cancel, [key], wait=False)
-        with self._lock:
-            others = any(one.key in self._tasks for one in task.requests)
-            future = self._futures.get(task.name)
-        if others or future is None:
-            return
-        if job.state == states.WAITING:
-            future.cancel(force=True)
-        elif self._children is not None:
-            threading.Thread(target=self._replace_stuck, args=(future,), daemon=True).start()
+        stop = (task.run, key, future, abandoned, job.state == states.WAITING)
+        threading.Thread(target=self._stop_run, args=stop, daemon=True).start()
+
+    def _stop_run(self, run: str, key: str, future: Any, abandoned: bool, queued: bool) -> None:
+        try:
+            if abandoned and queued:
+                future.cancel(force=True)
+            self._client.run(work.cancel, run, [key])
+        except Exception as error:  # Dask raises many kinds when a worker is going away
+            log.warning("could not tell the worker to give a job up: %s", error)
+        deadline = time.monotonic() + STUCK_SECONDS
+        while abandoned and not future.done():
+            if time.monotonic() > deadline:
+                if self._children is not None:
+                    log.warning("the worker did not give a job up; it is replaced")
+                    self._children.replace_all()
+                return
+            time.sleep(0.05)
 
     def ask(self, function: Any, *arguments: Any) -> ConcurrentFuture:
         """Run a small function of `explorer.jobs.work` in the worker; its answer as a future.
 
-        The future fails with what the function raised, or RuntimeError if the worker died.
+        The future fails with RequestError where the request is at fault, else RuntimeError.
         """
         self.start()
         answer: ConcurrentFuture = ConcurrentFuture()
+        with self._lock:
+            if self._failure is not None:
+                answer.set_exception(RuntimeError(self._failure))
+                return answer
+            self._answers.add(answer)
 
         def run() -> None:
             self._ready.wait()
+            value, error = None, None
             try:
-                if self._client is None:
-                    raise RuntimeError(self._failure or "the job engine is closed")
+                if self._failure is not None:
+                    raise RuntimeError(self._failure)
                 name = f"ask-{uuid.uuid4().hex}"
-                answer.set_result(
-                    self._client.submit(function, *arguments, key=name, priority=10).result()
-                )
-            except Exception as error:
-                answer.set_exception(_plain(error))
+                value = self._client.submit(function, *arguments, key=name, priority=10).result()
+                if isinstance(value, Failure):
+                    value, error = None, value.to_exception()
+            except Exception as raised:  # Dask raises many kinds when a worker goes away
+                log.info("a question was not answered", exc_info=raised)
+                error = RuntimeError(self._failure or WORKER_DIED)
+            with self._lock:
+                self._answers.discard(answer)
+            _settle(answer, value, error)
 
         threading.Thread(target=run, daemon=True).start()
         return answer
@@ -251,87 +281,106 @@ class Engine:
         """Process ids of the embedded workers."""
         return [] if self._children is None else self._children.pids()
 
-    def _hand_out(self, task: _Task) -> None:
-        if not any(request.key in self._tasks for request in task.requests):
+    def _waited_for(self, task: Task) -> list[str]:
+        """Keys of the task that somebody still waits for, and no later task is to make."""
+        return [one.key for one in task.requests if self._tasks.get(one.key) is task]
+
+    def _hand_out(self, task: Task) -> None:
+        if not self._waited_for(task):
             return
-        task.name = f"iri-{uuid.uuid4().hex}"
+        run = task.begin_run()
         future = self._client.submit(
             work.make,
+            run,
             [request.to_dict() for request in task.requests],
             task.pictures,
-            key=task.name,
+            key=run,
             pure=False,
         )
-        self._futures[task.name] = future
-        future.add_done_callback(lambda done: self._ended(task, done))
+        self._futures[run] = future
+        future.add_done_callback(lambda done: self._ended(task, run, done))
 
     def _heard(self, event: tuple[float, dict]) -> None:
         _, report = event
         with self._lock:
-            job = self._jobs.get(report["key"])
-            if job is not None:
-                self._jobs[job.key] = job.heard(report)
+            task = self._tasks.get(report["key"])
+            if task is not None and task.run == report["run"]:
+                self._jobs[report["key"]] = self._jobs[report["key"]].heard(report)
 
-    def _ended(self, task: _Task, future: Any) -> None:
+    def _ended(self, task: Task, run: str, future: Any) -> None:
+        try:
+            answer = future.result()
+        except Exception as error:  # Dask raises many kinds when a worker goes away
+            log.info("%s was not made", run, exc_info=error)
+            answer = None
         with self._lock:
-            self._futures.pop(task.name, None)
+            self._futures.pop(run, None)
             if self._closed:
                 return
-        if future.status == "finished":
-            self._keep(task, future.result())
-            return
-        error = None if future.status == "cancelled" else future.exception()
+        if isinstance(answer, list):
+            self._keep(task, answer)
+        else:
+            self._not_made(task, answer)
+
+    def _not_made(self, task: Task, failure: Failure | None) -> None:
+        """After a failure, or (None) after the worker died: then untouched jobs go out again."""
         with self._lock:
-            alive = [one.key for one in task.requests if one.key in self._tasks]
-            untouched = [k for k in alive if self._jobs[k].state == states.WAITING]
-            died = type(error).__name__ in ("KilledWorker", "NoneType", "FutureCancelledError")
+            alive = self._waited_for(task)
+            untouched = all(self._jobs[key].state == states.WAITING for key in alive)
             retries = max((self._jobs[key].retries for key in alive), default=RETRIES)
-            if died and alive and untouched == alive and retries < RETRIES:
+            if failure is None and untouched and retries < RETRIES:
                 for key in alive:
                     self._jobs[key] = replace(self._jobs[key], retries=retries + 1)
                 self._hand_out(task)
                 return
+            said = failure or Failure(WORKER_DIED)
             for key in alive:
-                self._fail(key, error)
+                if said.cancelled:
+                    self._finish(key, states.CANCELLED)
+                else:
+                    self._finish(key, states.FAILED, field=said.field, error=said.sentence)
 
-    def _keep(self, task: _Task, results: list[bytes]) -> None:
+    def _keep(self, task: Task, results: list[bytes]) -> None:
         for request, data in zip(task.requests, results, strict=True):
             try:
                 self.store.put(request.key, data)
-            except (OSError, ValueError) as error:
+            except Exception as error:  # whatever it is, nobody may wait for this job for ever
                 log.exception("could not keep a result")
-                self._finish(
-                    request.key, states.FAILED, error=f"the result could not be kept: {error}"
-                )
+                with self._lock:
+                    if self._tasks.get(request.key) is task:
+                        sentence = f"the result could not be kept: {error}"
+                        self._finish(request.key, states.FAILED, error=sentence)
             else:
                 self._finish(request.key, states.DONE)
 
-    def _fail(self, key: str, error: BaseException | None) -> None:
-        plain = _plain(error)
-        if isinstance(plain, RequestError):
-            self._finish(key, states.FAILED, field=plain.field, error=plain.message)
+    def _fail_all(self, sentence: str | None) -> None:
+        """Fail every unfinished job and unanswered question with this sentence, if there is one."""
+        if sentence is None:
             return
-        if type(plain).__name__ == "Cancelled":
-            self._finish(key, states.CANCELLED)
-            return
-        self._finish(key, states.FAILED, error=str(plain))
+        with self._lock:
+            for key in list(self._tasks):
+                self._finish(key, states.FAILED, error=sentence)
+            answers, self._answers = self._answers, set()
+        for answer in answers:
+            _settle(answer, None, RuntimeError(sentence))
+
+    def _cannot_serve(self, code: int) -> None:
+        """Called by Children when workers keep ending before they have served."""
+        with self._lock:
+            futures = list(self._futures.values())
+            self._fail_all(
+                f"the worker does not start (it ended {MOST_FAILED_STARTS} times in a row, last "
+                f"with code {code}); the app's log says why"
+            )
+        for future in futures:
+            future.cancel(force=True)
 
     def _finish(self, key: str, state: str, **more: Any) -> None:
         with self._lock:
             self._tasks.pop(key, None)
-            job = self._jobs[key]
-            if not job.finished:
+            job = self._jobs.get(key)
+            if job is not None and not job.finished:
                 self._jobs[key] = replace(job, state=state, stage=state, eta_seconds=None, **more)
-
-    def _replace_stuck(self, future: Any) -> None:
-        deadline = time.monotonic() + STUCK_SECONDS
-        while time.monotonic() < deadline:
-            if future.done():
-                return
-            time.sleep(0.05)
-        if self._children is not None:
-            log.warning("the worker did not give a job up; it is replaced")
-            self._children.replace_all()
 
     def _forget_old(self) -> None:
         finished = [key for key, job in self._jobs.items() if job.finished]
@@ -339,29 +388,11 @@ class Engine:
             del self._jobs[key]
 
 
-class _Task:
-    """Requests that run as one batch, and the pictures they need."""
-
-    def __init__(self, requests: tuple[Request, ...], pictures: dict[str, bytes]) -> None:
-        self.requests = requests
-        self.pictures = pictures
-        self.name = ""
-
-
-def _batches(requests: list[Request]) -> list[list[Request]]:
-    groups: dict[tuple, list[Request]] = {}
-    for request in requests:
-        groups.setdefault(request.batch_key, []).append(request)
-    return list(groups.values())
-
-
-def _plain(error: BaseException | None) -> BaseException:
-    """The error as a person should read it: dead workers in a sentence, surprises by their type."""
-    kind = type(error).__name__
-    if error is None or kind in ("KilledWorker", "CancelledError", "FutureCancelledError"):
-        return RuntimeError(WORKER_DIED)
-    known = ("Cancelled", "HubUnreachable", "NotFinite", "PictureError")
-    if isinstance(error, RequestError | MemoryError) or kind in known:
-        return error
-    log.error("a job failed", exc_info=error)
-    return RuntimeError(f"something unexpected went wrong in the worker ({kind}: {error})")
+def _settle(answer: ConcurrentFuture, value: Any, error: BaseException | None) -> None:
+    try:
+        if error is None:
+            answer.set_result(value)
+        else:
+            answer.set_exception(error)
+    except InvalidStateError:
+        log.debug("an answer came after the question had been given up")

@@ -1,6 +1,7 @@
 """What the worker process does: the functions that the engine sends there.
 
-Importing this file is light (the scheduler imports it too); torch comes in with the first call.
+Importing this file is light (the engine imports it too); torch comes in with the first call. What
+the engine gets back is plain data that it can unpickle without torch: an answer or a Failure.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+from explorer.jobs.tasks import Failure
 from explorer.request import Request
 
 PROGRESS_TOPIC = "iri-progress"
@@ -16,6 +20,23 @@ REPORT_EVERY_SECONDS = 0.3
 
 _cancelled: set[tuple[str, str]] = set()
 _cancelled_lock = threading.Lock()
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _or_failure(function: Callable[_P, _T]) -> Callable[_P, _T | Failure]:
+    """The function, with a Failure as its answer where it raises."""
+
+    @wraps(function)
+    def answer(*arguments: _P.args, **named: _P.kwargs) -> _T | Failure:
+        try:
+            return function(*arguments, **named)
+        except Exception as error:
+            return Failure.of(error)
+
+    return answer
 
 
 def cancel(run: str, keys: Iterable[str]) -> None:
@@ -27,12 +48,11 @@ def cancel(run: str, keys: Iterable[str]) -> None:
         _cancelled.update((run, key) for key in keys)
 
 
+@_or_failure
 def make(run: str, requests: list[dict], pictures: dict[str, bytes]) -> list[bytes]:
     """The results, as bytes, of requests that share network, layer, optimiser and steps.
 
     run: names this attempt in its reports, which go to the topic PROGRESS_TOPIC, and in `cancel`.
-    Raises what `explorer.pipeline.generate_batch` raises; out-of-memory errors become MemoryError
-    with a sentence.
     """
     from distributed import get_worker
 
@@ -42,19 +62,13 @@ def make(run: str, requests: list[dict], pictures: dict[str, bytes]) -> list[byt
     asked = [Request.from_dict(request) for request in requests]
     watcher = _Reporter(run, asked, get_worker().log_event)
     try:
-        results = generate_batch(asked, pictures, watcher, Store())
-    except Exception as error:
-        if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-            raise MemoryError(
-                "the worker ran out of memory; choose a smaller network or an earlier layer"
-            ) from None
-        raise
+        return [one.to_bytes() for one in generate_batch(asked, pictures, watcher, Store())]
     finally:
         with _cancelled_lock:
             _cancelled.difference_update([one for one in _cancelled if one[0] == run])
-    return [result.to_bytes() for result in results]
 
 
+@_or_failure
 def layers(reference: str, architecture: str | None, weights: str | None) -> list[tuple]:
     """(name, kind, shape) of every layer of a network, in order of execution."""
     from explorer.models.layers import list_layers
@@ -65,6 +79,7 @@ def layers(reference: str, architecture: str | None, weights: str | None) -> lis
     return [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
 
 
+@_or_failure
 def names(source: str) -> list[str]:
     """Every pretrained name of a source that lists its own (timm)."""
     import timm

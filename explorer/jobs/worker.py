@@ -1,7 +1,7 @@
 """The worker process: `python -m explorer worker ADDRESS`, one per GPU or one on the CPU.
 
 The embedded engine starts it; a cluster's machines run the very same command. It ends when its
-scheduler goes away.
+scheduler goes away, in the middle of a job too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import threading
 
 NO_SCHEDULER_SECONDS = 30
+LOOK_SECONDS = 0.2
 
 
 def cores() -> int:
@@ -30,6 +31,7 @@ def run(address: str) -> None:
     """
     import torch
     from distributed import Worker
+    from distributed.core import Status
 
     from explorer import pipeline
 
@@ -47,8 +49,9 @@ def run(address: str) -> None:
             dashboard=False,
             dashboard_address=None,
         )
-        async with worker:
-            await worker.finished()
+        await worker
+        while worker.status not in (Status.closing, Status.closed, Status.failed):
+            await asyncio.sleep(LOOK_SECONDS)
 
     asyncio.run(serve())
     os._exit(0)

@@ -1,0 +1,80 @@
+"""What the engine hands to Dask, and how it words what comes back when that failed."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from explorer.request import Request, RequestError
+
+log = logging.getLogger(__name__)
+
+WORKER_DIED = (
+    "the worker stopped while it made this (it was killed, or ran out of memory); "
+    "a new one is starting, so it can be tried again"
+)
+
+OUT_OF_MEMORY = "the worker ran out of memory; choose a smaller network or an earlier layer"
+
+_SPEAKING = ("HubUnreachable", "NotFinite", "PictureError", "MeasureUnavailable")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the worker could not do what it was asked, as a person should read it.
+
+    Workers send this and never an exception: unpickling one imports what defines it, which may be
+    torch. field: of the request, where that is at fault; cancelled: somebody wanted it so.
+    """
+
+    sentence: str
+    field: str | None = None
+    cancelled: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """The failure behind an exception; a surprise is logged and named by its type."""
+        kind = type(error).__name__
+        if isinstance(error, RequestError):
+            return cls(error.message, field=error.field)
+        if kind == "Cancelled":
+            return cls(str(error), cancelled=True)
+        if kind == "OutOfMemoryError" or isinstance(error, MemoryError):
+            return cls(OUT_OF_MEMORY)
+        if kind in _SPEAKING:
+            return cls(str(error))
+        log.error("a job failed", exc_info=error)
+        return cls(f"something unexpected went wrong in the worker ({kind}: {error})")
+
+    def to_exception(self) -> Exception:
+        """RequestError where a field is at fault, else RuntimeError."""
+        return (
+            RequestError(self.field, self.sentence) if self.field else RuntimeError(self.sentence)
+        )
+
+
+class Task:
+    """Requests that run as one batch, and the pictures they need.
+
+    run: names the present attempt, so that what an earlier one still says can be told apart.
+    """
+
+    def __init__(self, requests: Sequence[Request], pictures: dict[str, bytes]) -> None:
+        self.requests = tuple(requests)
+        self.pictures = pictures
+        self.run = ""
+
+    def begin_run(self) -> str:
+        """A new name for a new attempt."""
+        self.run = f"iri-{uuid.uuid4().hex}"
+        return self.run
+
+
+def batches(requests: Sequence[Request]) -> list[list[Request]]:
+    """The requests in groups that can run as one batch, in the order of their first members."""
+    groups: dict[tuple, list[Request]] = {}
+    for request in requests:
+        groups.setdefault(request.batch_key, []).append(request)
+    return list(groups.values())

@@ -1,0 +1,15 @@
+"""Nothing that the tests do, in this process or a child, touches a user's cache or the network."""
+
+import os
+import tempfile
+
+_cache = tempfile.TemporaryDirectory(prefix="iri-tests-")
+os.environ["IRI_CACHE_DIR"] = _cache.name
+os.environ["IRI_OFFLINE"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.pop("DASK_SCHEDULER_ADDRESS", None)
+
+
+def pytest_sessionfinish() -> None:
+    """Remove the cache that the tests filled."""
+    _cache.cleanup()
