@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from explorer.images import gallery, seeds
-from explorer.images.errors import PictureError
+from explorer.images.errors import PictureError, unknown_name
 from explorer.images.reading import digest, normalise
 from explorer.measures.perceptual import MEASURES
 from explorer.models import catalogue, hub
@@ -59,7 +59,7 @@ def from_words(
         from explorer.models.files import sha256_of
 
         path = Path(model.removeprefix("file:"))
-        if not path.is_file():
+        if not _is_file(path):
             raise RequestError("model", f"there is no file {str(path)!r}")
         weights = sha256_of(path)
         model = f"file:{path.resolve()}"
@@ -107,10 +107,11 @@ def _adversary(name: str | None, wanted: bool) -> str | None:
 
 
 def _picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
+    if text.startswith("picture:") or text in _names(field):
+        return text
     path = Path(text)
-    known = gallery.names() + (seeds.kinds() if field == "seed" else ())
-    if text in known or text.startswith("picture:") or not path.is_file():
-        return text if text in known or text.startswith("picture:") else _check_name(field, text)
+    if not _is_file(path):
+        return _check_name(field, text)
     try:
         upload = read_upload(path.read_bytes())
     except (PictureError, OSError) as error:
@@ -119,14 +120,19 @@ def _picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
     return upload.name
 
 
+def _names(field: str) -> tuple[str, ...]:
+    return (seeds.kinds() if field == "seed" else ()) + gallery.names()
+
+
 def _check_name(field: str, name: str) -> str:
-    if field == "seed" and name in seeds.kinds():
-        return name
-    if name in gallery.names():
-        return name
-    try:
-        (seeds if field == "seed" else gallery).describe(name)
-    except PictureError as error:
-        hint = "; a gallery picture's name or a file works too" if field == "seed" else ""
-        raise RequestError(field, f"{error}{hint}") from error
+    if name not in _names(field):
+        what = "seed, gallery picture or file" if field == "seed" else "gallery picture or file"
+        raise RequestError(field, str(unknown_name(what, name, _names(field))))
     return name
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a file's name, or with a null character
+        return False

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from dataclasses import asdict, dataclass, fields
 
@@ -78,9 +77,10 @@ class Request:
 
     def __post_init__(self) -> None:
         for name in ("model", "layer", "target", "seed", "loss", "parametrisation", "optimiser"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not value or len(value) > 500:
-                raise RequestError(name, f"{value!r} is not a name of 1 to 500 characters")
+            _name(name, getattr(self, name))
+        for name in ("adversary", "architecture", "weights"):
+            if getattr(self, name) is not None:
+                _name(name, getattr(self, name))
         if not _REFERENCE.fullmatch(self.model):
             raise RequestError(
                 "model", f"{self.model!r} has no source; write it like 'embedded:NAME'"
@@ -98,7 +98,7 @@ class Request:
         object.__setattr__(self, "rng_seed", _whole("rng_seed", self.rng_seed, RNG_SEED_RANGE))
         object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
         is_file = self.model.startswith("file:")
-        if is_file and not self.architecture:
+        if is_file and self.architecture is None:
             raise RequestError(
                 "architecture", "a file: model needs one, such as 'timm:resnet18' (--arch)"
             )
@@ -153,6 +153,11 @@ class Request:
         )
 
 
+def _name(field: str, value: object) -> None:
+    if not isinstance(value, str) or not value or len(value) > 500:
+        raise RequestError(field, f"{_short(value)} is not a name of 1 to 500 characters")
+
+
 def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise RequestError(field, f"{value!r} is unknown; there are {', '.join(allowed)}")
@@ -160,15 +165,24 @@ def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def _number(field: str, value: object, allowed: tuple[float, float]) -> float:
     low, high = allowed
-    ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    ok = isinstance(value, int | float) and not isinstance(value, bool)
     if not ok or not low <= value <= high:
-        raise RequestError(field, f"{value!r} is not a number from {low:g} to {high:g}")
-    return float(value)
+        raise RequestError(field, f"{_short(value)} is not a number from {low:g} to {high:g}")
+    return float(value) + 0.0  # −0 is 0
 
 
 def _whole(field: str, value: object, allowed: tuple[int, int]) -> int:
     low, high = allowed
     ok = isinstance(value, int) and not isinstance(value, bool)
     if not ok or not low <= value <= high:
-        raise RequestError(field, f"{value!r} is not a whole number from {low:,} to {high:,}")
+        raise RequestError(field, f"{_short(value)} is not a whole number from {low:,} to {high:,}")
     return int(value)
+
+
+def _short(value: object) -> str:
+    """What was given, in a sentence; its type where Python would not write it out."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}…"

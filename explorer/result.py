@@ -129,5 +129,5 @@ class Result:
             raise
         except RequestError as error:
             raise ResultError(f"no result: {error}") from error
-        except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as error:
+        except Exception as error:  # zipfile, zlib, json and numpy raise a dozen kinds
             raise ResultError(f"no result: {type(error).__name__}: {error}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ def offline_by_setting() -> bool:
 
 
 def reachable(url: str) -> bool:
-    """Whether a TCP connection to the host of `url` opens within TIMEOUT_SECONDS."""
+    """Whether the host of `url` is found and answers within TIMEOUT_SECONDS."""
     if offline_by_setting():
         return False
     parts = urlsplit(url)
@@ -38,13 +39,21 @@ def reachable(url: str) -> bool:
     if time.monotonic() - when < REMEMBERED_SECONDS:
         return answer
     port = parts.port or (80 if parts.scheme == "http" else 443)
-    try:
-        socket.create_connection((parts.hostname or "", port), TIMEOUT_SECONDS).close()
-        answer = True
-    except OSError:
-        answer = False
-    _answers[url] = (time.monotonic(), answer)
-    return answer
+    opened = threading.Event()
+
+    def connect() -> None:
+        try:
+            socket.create_connection((parts.hostname or "", port), TIMEOUT_SECONDS).close()
+        except OSError:
+            return
+        opened.set()
+
+    # Looking a name up has no time limit of its own, so it gets a thread that may be left behind.
+    looking = threading.Thread(target=connect, daemon=True)
+    looking.start()
+    looking.join(TIMEOUT_SECONDS)
+    _answers[url] = (time.monotonic(), opened.is_set())
+    return opened.is_set()
 
 
 def timm_endpoint() -> str:

@@ -1,0 +1,203 @@
+"""Requests: what they refuse, and the key that names a result for ever."""
+
+import hashlib
+import json
+import math
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from explorer.request import Request, RequestError
+
+ROOT = Path(__file__).parents[1]
+DIGEST = "0123456789abcdef" * 4
+PLAIN = Request(
+    model="embedded:residual-multi-adv2",
+    layer="stage2.0",
+    target="cat",
+    seed="white",
+    loss="freq",
+    optimiser="adam",
+    steps=123,
+    goal=0.05,
+    rng_seed=7,
+)
+OWN = Request(model="file:/a/checkpoint.pt", architecture="timm:resnet18", weights=DIGEST)
+
+
+# The key
+
+
+def test_a_key_written_down_once_is_the_key_for_ever():
+    assert PLAIN.canonical == (
+        '{"goal":0.05,"layer":"stage2.0","loss":"freq","model":"embedded:residual-multi-adv2",'
+        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":1,"seed":"white",'
+        '"steps":123,"target":"cat"}'
+    )
+    assert PLAIN.key == "673da8f1f222f816a587686d09c7d208163fd21dbc1e267eee2132058886e7ba"
+    assert PLAIN.key == hashlib.sha256(PLAIN.canonical.encode()).hexdigest()
+
+
+def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
+    code = f"from explorer.request import Request; print(Request(**{PLAIN.to_dict()!r}).key)"
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PYTHONHASHSEED": "12345"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == PLAIN.key
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model", "embedded:residual-multi-standard"),
+        ("layer", "penultimate"),
+        ("target", "coffee"),
+        ("seed", "black"),
+        ("loss", "regularizer-free"),
+        ("optimiser", "paper"),
+        ("steps", 124),
+        ("goal", 0.051),
+        ("rng_seed", 8),
+        ("adversary", "robust-features"),
+    ],
+)
+def test_every_field_changes_the_key(field, value):
+    assert replace(PLAIN, **{field: value}).key != PLAIN.key
+
+
+def test_every_field_is_in_the_canonical_form():
+    full = replace(OWN, adversary="robust-features")
+    assert set(json.loads(full.canonical)) == {field.name for field in fields(Request)} | {"schema"}
+
+
+def test_the_key_of_a_checkpoint_hangs_on_its_content_and_architecture_not_on_its_place():
+    assert replace(OWN, model="file:/b/c/moved.pt").key == OWN.key
+    assert replace(OWN, weights=DIGEST[::-1]).key != OWN.key
+    assert replace(OWN, architecture="timm:resnet34").key != OWN.key
+
+
+def test_the_order_of_fields_and_the_way_a_number_is_written_do_not_matter():
+    backwards = dict(reversed(PLAIN.to_dict().items()))
+    assert Request.from_dict(backwards).key == PLAIN.key
+    assert replace(PLAIN, goal=0).key == replace(PLAIN, goal=0.0).key
+    assert replace(PLAIN, goal=-0.0).key == replace(PLAIN, goal=0.0).key
+
+
+@pytest.mark.parametrize("request_", [PLAIN, OWN, replace(PLAIN, adversary="lpips-alex")])
+def test_a_request_survives_json(request_):
+    again = Request.from_dict(json.loads(json.dumps(request_.to_dict())))
+    assert again == request_
+    assert again.key == request_.key
+
+
+def test_requests_of_one_batch_share_the_network_and_the_way_down_only():
+    for same in (
+        replace(PLAIN, target="coffee"),
+        replace(PLAIN, seed="black"),
+        replace(PLAIN, loss="freq-tv"),
+        replace(PLAIN, goal=0.5),
+        replace(PLAIN, rng_seed=9),
+    ):
+        assert same.batch_key == PLAIN.batch_key
+    for other in (
+        replace(PLAIN, model="timm:resnet18"),
+        replace(PLAIN, layer="logits"),
+        replace(PLAIN, steps=124),
+        replace(PLAIN, optimiser="paper"),
+        replace(PLAIN, adversary="lpips-alex"),
+    ):
+        assert other.batch_key != PLAIN.batch_key
+
+
+# What is refused
+
+
+BAD = [
+    ("model", 3, "name"),
+    ("model", "", "1 to 500"),
+    ("model", "resnet18", "embedded:NAME"),
+    ("model", "timm:" + "x" * 600, "500"),
+    ("layer", "", "1 to 500"),
+    ("layer", None, "1 to 500"),
+    ("target", "Cat", "lower-case"),
+    ("target", "../secret", "lower-case"),
+    ("target", "picture:abc", "64 hexadecimal"),
+    ("seed", "picture:" + DIGEST.upper(), "64 hexadecimal"),
+    ("loss", 7, "name"),
+    ("parametrisation", "fourier", "pixel"),
+    ("optimiser", "sgd", "auto, adam, momentum, paper"),
+    ("steps", 0, "1 to 50,000"),
+    ("steps", 50_001, "1 to 50,000"),
+    ("steps", 10.0, "1 to 50,000"),
+    ("steps", True, "1 to 50,000"),
+    ("steps", "300", "1 to 50,000"),
+    ("steps", 10**5000, "1 to 50,000"),
+    ("goal", -0.001, "0 to 1"),
+    ("goal", 1.001, "0 to 1"),
+    ("goal", math.nan, "0 to 1"),
+    ("goal", math.inf, "0 to 1"),
+    ("goal", 10**400, "0 to 1"),
+    ("goal", True, "0 to 1"),
+    ("goal", "0.1", "0 to 1"),
+    ("rng_seed", -1, "0 to 4,294,967,295"),
+    ("rng_seed", 2**32, "0 to 4,294,967,295"),
+    ("adversary", 5, "name"),
+    ("adversary", "", "1 to 500"),
+    ("architecture", "timm:resnet18", "only file: models"),
+    ("weights", DIGEST, "only file: models"),
+]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "right"), BAD, ids=[f"{case[0]} {n}" for n, case in enumerate(BAD)]
+)
+def test_a_bad_value_is_refused_with_the_field_and_what_would_be_right(field, value, right):
+    with pytest.raises(RequestError) as caught:
+        Request(**(PLAIN.to_dict() | {field: value}))
+    named = "architecture" if field == "weights" else field
+    assert caught.value.field == named
+    assert right in caught.value.message
+    assert str(caught.value).startswith(f"{named}: ")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"architecture": None}, "architecture"),
+        ({"architecture": ""}, "architecture"),
+        ({"architecture": 5}, "architecture"),
+        ({"weights": None}, "weights"),
+        ({"weights": "abc"}, "weights"),
+        ({"weights": 5}, "weights"),
+        ({"weights": DIGEST.upper()}, "weights"),
+    ],
+)
+def test_a_checkpoint_needs_its_architecture_and_its_sha256(changes, field):
+    with pytest.raises(RequestError) as caught:
+        replace(OWN, **changes)
+    assert caught.value.field == field
+
+
+def test_unknown_and_missing_fields_are_named():
+    with pytest.raises(RequestError, match="no such field; there are .*rng_seed") as caught:
+        Request.from_dict({"model": "timm:resnet18", "seeed": "noise"})
+    assert caught.value.field == "seeed"
+    with pytest.raises(RequestError, match="missing") as caught:
+        Request.from_dict({"layer": "logits"})
+    assert caught.value.field == "model"
+
+
+def test_the_edges_of_every_range_are_allowed():
+    for changes in ({"steps": 1}, {"steps": 50_000}, {"goal": 0}, {"goal": 1}):
+        replace(PLAIN, **changes)
+    for rng_seed in (0, 2**32 - 1):
+        assert replace(PLAIN, rng_seed=rng_seed).rng_seed == rng_seed

@@ -1,0 +1,226 @@
+"""Results: to bytes and back, and what is refused on the way back."""
+
+import io
+import json
+import pickle
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from explorer.request import Request
+from explorer.result import Result, ResultError
+
+PNG = b"\x89PNG\r\n\x1a\n one picture"
+
+
+@pytest.fixture
+def result() -> Result:
+    rng = np.random.default_rng(0)
+    iri = rng.random((3, 5, 7), dtype=np.float32)
+    iri[0, 0, :3] = 0.0, 1.0, np.nextafter(np.float32(1), np.float32(0))
+    return Result(
+        request=Request(model="embedded:residual-multi-adv2", steps=2),
+        iri=iri,
+        iri_png=PNG + b"1",
+        target_png=PNG + b"2",
+        seed_png=PNG + b"3",
+        frames=((0, PNG + b"a"), (1, PNG + b"b"), (16384, PNG + b"c")),
+        match={"relative_l2": 0.1, "same_class": None, "null": {"n_pairs": 2}},
+        layers=[{"name": "ℓ", "relative_l2": None}],
+        perceptual=[{"measure": "ssim", "to_target": 1 / 3}],
+        verdicts={"network": {"same": True}, "person": {"judges": 3}},
+        curves={"step": [0, 1], "loss": [1.0, 0.5], "relative_l2": [1.0, 0.5]},
+        provenance={"seconds": 1.5, "steps": 2, "versions": {"numpy": "2"}, "device": "CPU"},
+    )
+
+
+def repacked(data: bytes, **changes: bytes | None) -> bytes:
+    """The zip with some members replaced, added (by name, `_` for `.`) or (None) left out."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files |= {name.replace("_", "."): content for name, content in changes.items()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            if content is not None:
+                archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def saved(array: np.ndarray, allow_pickle: bool = False) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=allow_pickle)
+    return buffer.getvalue()
+
+
+# There and back
+
+
+def test_everything_comes_back_to_the_last_bit(result):
+    again = Result.from_bytes(result.to_bytes())
+    assert again.iri.dtype == np.float32
+    assert again.iri.tobytes() == result.iri.tobytes()
+    assert again.iri.shape == result.iri.shape
+    for name in (
+        "request",
+        "iri_png",
+        "target_png",
+        "seed_png",
+        "frames",
+        "match",
+        "layers",
+        "perceptual",
+        "verdicts",
+        "curves",
+        "provenance",
+    ):
+        assert getattr(again, name) == getattr(result, name), name
+
+
+def test_the_same_result_gives_the_same_bytes(result):
+    assert result.to_bytes() == result.to_bytes()
+    assert Result.from_bytes(result.to_bytes()).to_bytes() == result.to_bytes()
+
+
+def test_the_bytes_are_a_zip_that_a_person_can_open(result):
+    with zipfile.ZipFile(io.BytesIO(result.to_bytes())) as archive:
+        assert archive.testzip() is None
+        assert set(archive.namelist()) == {
+            "result.json",
+            "iri.npy",
+            "iri.png",
+            "target.png",
+            "seed.png",
+            "frames/00000.png",
+            "frames/00001.png",
+            "frames/16384.png",
+        }
+        said = json.loads(archive.read("result.json"))
+        assert np.array_equal(np.load(io.BytesIO(archive.read("iri.npy"))), result.iri)
+    assert said["key"] == result.request.key
+    assert said["request"] == result.request.to_dict()
+    assert said["seconds"] == 1.5
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_numbers_that_json_has_not_are_refused_when_writing(result, bad):
+    with pytest.raises(ValueError, match="JSON"):
+        replace(result, match={"relative_l2": bad}).to_bytes()
+
+
+@pytest.mark.parametrize(
+    "iri", [np.zeros((3, 4, 4)), np.zeros((4, 4, 3), np.float32), np.zeros((3, 4), np.float32)]
+)
+def test_an_image_that_is_not_float32_3_h_w_is_refused(result, iri):
+    with pytest.raises(ResultError, match="not float32 3×H×W"):
+        replace(result, iri=iri)
+
+
+# What is no result
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04", PNG, b"\x80\x04N."])
+def test_foreign_bytes_are_no_result(data):
+    with pytest.raises(ResultError):
+        Result.from_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"result_json": None},
+        {"iri_npy": None},
+        {"seed_png": None},
+        {"result_json": b"{"},
+        {"result_json": b"null"},
+        {"result_json": b"[]"},
+        {"result_json": b'"text"'},
+        {"result_json": b"\xff\xfe"},
+        {"result_json": b"[" * 100_000},
+        {"iri_npy": b""},
+        {"iri_npy": b"\x93NUMPY"},
+        {"iri_npy": saved(np.zeros((3, 4, 4)))},
+        {"frames/last_png": PNG},
+    ],
+    ids=lambda changes: " ".join(f"{k}={str(v)[:20]}" for k, v in changes.items()),
+)
+def test_a_part_that_is_missing_or_wrong_is_said(result, changes):
+    with pytest.raises(ResultError):
+        Result.from_bytes(repacked(result.to_bytes(), **changes))
+
+
+def test_an_archive_of_arrays_in_the_place_of_the_array_is_refused(result):
+    arrays = io.BytesIO()
+    np.savez(arrays, iri=result.iri)
+    with pytest.raises(ResultError):
+        Result.from_bytes(repacked(result.to_bytes(), iri_npy=arrays.getvalue()))
+
+
+def test_an_array_that_claims_to_be_enormous_is_refused(result):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 9999999, 9999999), }"
+    header += b" " * (63 - (len(header) + 10) % 64) + b"\n"
+    claimed = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with pytest.raises(ResultError):
+        Result.from_bytes(repacked(result.to_bytes(), iri_npy=claimed))
+
+
+@pytest.mark.parametrize("field", ["steps", "target"])
+def test_a_result_under_a_foreign_key_is_refused(result, field):
+    said = result.to_json()
+    said["request"] = said["request"] | {field: {"steps": 3, "target": "cat"}[field]}
+    with pytest.raises(ResultError, match="key"):
+        Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(said).encode()))
+
+
+def test_a_request_that_cannot_be_right_is_refused(result):
+    said = result.to_json()
+    said["request"] = said["request"] | {"steps": -3}
+    with pytest.raises(ResultError, match="steps"):
+        Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(said).encode()))
+
+
+class _Bomb:
+    def __init__(self, marker):
+        self._marker = str(marker)
+
+    def __reduce__(self):
+        return open, (self._marker, "w")
+
+
+def test_a_pickle_in_the_place_of_the_array_is_refused_and_not_run(result, tmp_path):
+    marker = tmp_path / "code-was-run"
+    objects = np.empty((3, 1, 1), dtype=object)
+    objects[:] = _Bomb(marker)
+    with pytest.raises(ResultError):
+        Result.from_bytes(repacked(result.to_bytes(), iri_npy=saved(objects, allow_pickle=True)))
+    with pytest.raises(ResultError):
+        Result.from_bytes(repacked(result.to_bytes(), iri_npy=pickle.dumps(_Bomb(marker))))
+    assert not marker.exists()
+    pickle.loads(pickle.dumps(_Bomb(marker))).close()
+    assert marker.exists(), "the bomb of this test is a dud"
+
+
+def test_every_flipped_byte_is_refused_or_harmless(result):
+    data = result.to_bytes()
+    refused = 0
+    for place in range(len(data)):
+        flipped = bytearray(data)
+        flipped[place] ^= 0x55
+        try:
+            again = Result.from_bytes(bytes(flipped))
+        except ResultError:
+            refused += 1
+        else:
+            assert again.iri.tobytes() == result.iri.tobytes()
+            assert again.to_json() == result.to_json()
+            assert (again.iri_png, again.target_png) == (result.iri_png, result.target_png)
+    assert refused > 0.6 * len(data)
+
+
+def test_bytes_that_were_cut_off_are_refused(result):
+    data = result.to_bytes()
+    for length in range(0, len(data), 7):
+        with pytest.raises(ResultError):
+            Result.from_bytes(data[:length])
