@@ -63,11 +63,13 @@ def from_words(
             raise RequestError("model", f"there is no file {str(path)!r}")
         weights = sha256_of(path)
         model = f"file:{path.resolve()}"
+    request = check(
+        Request(model=model, architecture=architecture, weights=weights, **names, **choices)
+    )
     source, name = catalogue.split_reference(model)
     if source == "timm" and "DASK_SCHEDULER_ADDRESS" not in os.environ:
         hub.check_timm(name)
-    request = Request(model=model, architecture=architecture, weights=weights, **names, **choices)
-    return check(request), pictures
+    return request, pictures
 
 
 def check(request: Request) -> Request:

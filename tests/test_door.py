@@ -1,0 +1,259 @@
+"""The door: words in, a checked request and its pictures out, or a sentence that helps."""
+
+import hashlib
+import io
+import socket
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer import door
+from explorer.models import hub
+from explorer.models.hub import HubUnreachable
+from explorer.request import Request, RequestError
+
+ADV, STANDARD = "embedded:residual-multi-adv2", "embedded:residual-multi-standard"
+WORDS = {"model": ADV, "target": "astronaut", "seed": "noise"}
+
+
+def refusal(**changes) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        door.from_words(**(WORDS | changes))
+    return caught.value
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+
+
+# What comes in
+
+
+def test_plain_words_become_the_request_they_say():
+    request, pictures = door.from_words(
+        **WORDS, layer="stage1.0", loss="freq-tv", optimiser="adam", steps=5, goal=0.5, rng_seed=3
+    )
+    assert request == Request(
+        model=ADV,
+        layer="stage1.0",
+        target="astronaut",
+        seed="noise",
+        loss="freq-tv",
+        optimiser="adam",
+        steps=5,
+        goal=0.5,
+        rng_seed=3,
+    )
+    assert pictures == {}
+
+
+@pytest.mark.parametrize("extension", ["png", "bmp", "tiff", "gif", "jpeg", "webp"])
+def test_a_picture_file_becomes_its_pixels_digest_and_a_clean_png(tmp_path, photo, extension):
+    path = tmp_path / f"My photo.{extension}"
+    Image.fromarray(photo).save(path)
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    request, pictures = door.from_words(model=ADV, target=str(path), seed="coffee")
+    expected = hashlib.sha256(b"rgb8 40 30\n" + pixels.tobytes()).hexdigest()
+    assert request.target == f"picture:{expected}"
+    assert list(pictures) == [request.target]
+    with Image.open(io.BytesIO(pictures[request.target])) as image:
+        assert image.format == "PNG"
+        assert np.array_equal(np.asarray(image), pixels)
+
+
+def test_the_same_pixels_in_another_file_are_the_same_request(tmp_path, photo):
+    one, two = tmp_path / "one.png", tmp_path / "two.bmp"
+    Image.fromarray(photo).save(one)
+    Image.fromarray(photo).save(two)
+    first, _ = door.from_words(model=ADV, target=str(one), seed="white")
+    second, _ = door.from_words(model=ADV, target=str(two), seed="white")
+    assert first.key == second.key
+
+
+def test_a_file_can_be_the_seed_and_pictures_already_sent_go_by_name(tmp_path, photo):
+    path = tmp_path / "seed.png"
+    Image.fromarray(photo).save(path)
+    request, pictures = door.from_words(model=ADV, target="cat", seed=str(path))
+    assert request.seed in pictures
+    again, pictures = door.from_words(model=ADV, target="cat", seed=request.seed)
+    assert again == request
+    assert pictures == {}
+
+
+def test_a_gallery_name_wins_over_a_file_of_that_name(tmp_path, monkeypatch, photo):
+    Image.fromarray(photo).save(tmp_path / "cat.png")
+    (tmp_path / "cat.png").rename(tmp_path / "cat")
+    monkeypatch.chdir(tmp_path)
+    assert door.from_words(model=ADV, target="cat", seed="noise")[0].target == "cat"
+
+
+def test_a_checkpoint_is_named_by_its_full_path_and_content(tmp_path, monkeypatch):
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    monkeypatch.chdir(tmp_path)
+    request, _ = door.from_words(**WORDS | {"model": "file:net.pt"}, architecture="timm:resnet18")
+    assert request.model == f"file:{tmp_path.resolve() / 'net.pt'}"
+    assert request.weights == hashlib.sha256(b"weights").hexdigest()
+
+
+# What is turned away
+
+
+def test_unknown_names_are_answered_with_the_nearest_ones():
+    for changes, field, *said in (
+        ({"model": "embedded:residual-multi-adv"}, "model", "'embedded:residual-multi-adv2'"),
+        ({"model": "tim:resnet18"}, "model", "'timm:'"),
+        ({"model": "resnet18"}, "model", "'embedded:NAME'"),
+        ({"layer": "penultimat"}, "layer", "'penultimate'"),
+        ({"layer": "stage1.0.conv"}, "layer", "'stage1.0.conv1'", "'stage1.0.conv2'"),
+        ({"target": "astronot"}, "target", "'astronaut'", "cat, coffee"),
+        ({"seed": "whit"}, "seed", "'white'"),
+        ({"seed": "astronot"}, "seed", "'astronaut'"),
+        ({"loss": "freq-tvl6"}, "loss", "'freq-tv-l6'", "adversarial-seed"),
+        ({"optimiser": "adamw"}, "optimiser", "auto, adam, momentum, paper"),
+    ):
+        error = refusal(**changes)
+        assert error.field == field
+        for name in said:
+            assert name in error.message, (changes, error.message)
+
+
+def test_a_seed_kind_is_no_target():
+    assert refusal(target="noise", seed="white").field == "target"
+
+
+@pytest.mark.parametrize("field", ["target", "seed"])
+@pytest.mark.parametrize("text", ["", ".", "..", "missing.png", "a\0b", "x" * 5000, "Cat"])
+def test_words_that_name_neither_a_picture_nor_a_file_are_turned_away(field, text):
+    assert refusal(**{field: text}).field == field
+
+
+@pytest.mark.parametrize("field", ["target", "seed"])
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"\x80\x04N."])
+def test_a_file_that_is_no_picture_is_turned_away_by_its_name(tmp_path, field, content):
+    path = tmp_path / "holiday.png"
+    path.write_bytes(content)
+    error = refusal(**{field: str(path)})
+    assert error.field == field
+    assert error.message.startswith("holiday.png: ")
+
+
+def test_a_file_that_may_not_be_read_is_turned_away(tmp_path, monkeypatch):
+    path = tmp_path / "secret.png"
+    path.write_bytes(b"x")
+
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "read_bytes", denied)
+    assert "Permission denied" in refusal(target=str(path)).message
+
+
+def test_the_target_cannot_be_its_own_seed(tmp_path, photo):
+    assert refusal(seed="astronaut").field == "seed"
+    one, two = tmp_path / "one.png", tmp_path / "two.bmp"
+    Image.fromarray(photo).save(one)
+    Image.fromarray(photo).save(two)
+    assert refusal(target=str(one), seed=str(two)).field == "seed"
+
+
+@pytest.mark.parametrize("where", ["", "missing.pt", ".", "a\0b", "x" * 5000])
+def test_a_checkpoint_that_is_not_there_is_said(where):
+    error = refusal(model=f"file:{where}", architecture="timm:resnet18")
+    assert error.field == "model"
+
+
+def test_a_checkpoint_without_an_architecture_is_told_how_to_write_one(tmp_path):
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    error = refusal(model=f"file:{tmp_path / 'net.pt'}")
+    assert error.field == "architecture"
+    assert "timm:resnet18" in error.message
+
+
+def test_only_checkpoints_have_an_architecture():
+    assert refusal(architecture="timm:resnet18").field == "architecture"
+
+
+# The adversary
+
+
+@pytest.mark.parametrize("loss", ["adversarial", "adversarial-seed"])
+def test_an_adversarial_loss_gets_the_adversary_that_ships_unless_told(loss):
+    assert door.from_words(**WORDS, loss=loss)[0].adversary == "robust-features"
+    told, _ = door.from_words(**WORDS, loss=loss, adversary="lpips-alex")
+    assert told.adversary == "lpips-alex"
+
+
+@pytest.mark.parametrize("loss", ["regularizer-free", "freq", "freq-tv-l6"])
+def test_other_losses_have_none(loss):
+    assert door.from_words(**WORDS, loss=loss)[0].adversary is None
+    assert refusal(loss=loss, adversary="lpips-alex").field == "adversary"
+
+
+@pytest.mark.parametrize("name", ["ssim", "psnr", "haarpsi", "lpips", "nobody"])
+def test_measures_that_draw_inverted_pictures_cannot_be_the_adversary(name):
+    error = refusal(loss="adversarial", adversary=name)
+    assert error.field == "adversary"
+    assert "robust-features" in error.message
+
+
+def test_naming_the_default_adversary_is_the_same_request():
+    silent, _ = door.from_words(**WORDS, loss="adversarial")
+    said, _ = door.from_words(**WORDS, loss="adversarial", adversary="robust-features")
+    assert silent.key == said.key
+
+
+# A hub out of reach
+
+
+def test_a_network_that_must_be_downloaded_offline_is_refused_at_once_with_what_works():
+    begun = time.monotonic()
+    with pytest.raises(HubUnreachable) as caught:
+        door.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
+    assert time.monotonic() - begun < 5
+    assert "timm:resnet18.a1_in1k" in str(caught.value)
+    assert ADV in str(caught.value)
+    assert STANDARD in str(caught.value)
+
+
+@pytest.mark.parametrize("silent", ["getaddrinfo", "create_connection"])
+def test_a_hub_that_never_answers_is_given_up_within_five_seconds(monkeypatch, silent):
+    for name in ("IRI_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_ENDPOINT", f"https://{silent.replace('_', '-')}.invalid")
+    monkeypatch.setattr(socket, silent, lambda *arguments, **named: time.sleep(20))
+    begun = time.monotonic()
+    with pytest.raises(HubUnreachable, match="does not answer"):
+        door.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
+    assert time.monotonic() - begun < 5
+    begun = time.monotonic()
+    assert not hub.reachable(hub.timm_endpoint())
+    assert time.monotonic() - begun < 0.1, "the answer is remembered"
+
+
+def test_a_hub_that_answers_lets_the_request_in(monkeypatch):
+    for name in ("IRI_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        request, _ = door.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
+    assert request.model == "timm:resnet18.a1_in1k"
+
+
+def test_weights_that_were_downloaded_before_need_no_hub(monkeypatch, tmp_path):
+    snapshot = tmp_path / "models--timm--resnet18.a1_in1k" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    for name in ("resnet18.a1_in1k", "resnet18"):
+        door.from_words(**WORDS | {"model": f"timm:{name}"})
+    with pytest.raises(HubUnreachable):
+        door.from_words(**WORDS | {"model": "timm:resnet18.tv_in1k"})
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "res net", "resnet18.a.b", "*"])
+def test_a_name_that_timm_cannot_have_is_a_wrong_request(name):
+    assert refusal(model=f"timm:{name}").field == "model"
