@@ -1,0 +1,380 @@
+"""The loop that makes IRIs, on networks whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from explorer.models.layers import representation
+from explorer.models.loading import load
+from explorer.models.network import InputSpec, Network
+from explorer.objectives.variants import loss_called
+from explorer.synthesis.loop import Cancelled, NotFinite, synthesise
+from explorer.synthesis.optimisers import OPTIMISERS
+
+FREE = loss_called("regularizer-free")
+SIDE = 4
+PIXELS = 3 * SIDE * SIDE
+PLAIN = InputSpec((SIDE, SIDE), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def matrix() -> np.ndarray:
+    """W with 6 orthogonal rows of different lengths, so that its pseudo-inverse is easy."""
+    rng = np.random.default_rng(0)
+    rows = np.linalg.qr(rng.standard_normal((PIXELS, 6)))[0].T
+    return rows * np.linspace(0.8, 1.25, 6)[:, None]
+
+
+@pytest.fixture(scope="module")
+def linear(matrix) -> Network:
+    """g(x) = W x."""
+    layer = nn.Linear(PIXELS, 6, bias=False)
+    layer.weight.data = torch.from_numpy(matrix).float()
+    return Network("file:linear", nn.Sequential(nn.Flatten(), layer), PLAIN)
+
+
+@pytest.fixture(scope="module")
+def curved() -> Network:
+    """A small network that is not linear."""
+    torch.manual_seed(1)
+    module = nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1), nn.Softplus(), nn.Flatten(), nn.Linear(96, 12)
+    )
+    return Network("file:curved", module, PLAIN)
+
+
+def grey(count: int, amplitude: float, rng_seed: int) -> torch.Tensor:
+    """Pictures near middle grey, far from black and white."""
+    rng = np.random.default_rng(rng_seed)
+    noise = amplitude * rng.uniform(-1, 1, (count, 3, SIDE, SIDE))
+    return torch.from_numpy(0.5 + noise).float()
+
+
+class Onlooker:
+    """Keeps every iterate; cancels when asked for the n-th time."""
+
+    def __init__(self, cancel_at: int | None = None) -> None:
+        self.images, self.steps, self.distances = [], [], []
+        self._asked, self._cancel_at = 0, cancel_at
+
+    def cancelled(self) -> bool:
+        self._asked += 1
+        return self._cancel_at is not None and self._asked > self._cancel_at
+
+    def wants(self) -> bool:
+        return True
+
+    def report(self, step, relative_l2, images) -> None:
+        self.steps.append(step)
+        self.images.append(images.clone())
+        self.distances.append(relative_l2.clone())
+
+
+def relative(network: Network, image: torch.Tensor, target: torch.Tensor) -> float:
+    """By hand, in float64, one image."""
+    with torch.no_grad():
+        a, b = (network.module(each[None]).double().numpy().ravel() for each in (image, target))
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def run(network, targets, seeds, *, losses=None, goals=None, optimiser="momentum", **options):
+    count = len(targets)
+    return synthesise(
+        network,
+        options.pop("layer", "logits"),
+        targets,
+        seeds,
+        losses or [FREE] * count,
+        goals or [0.0] * count,
+        OPTIMISERS[optimiser],
+        options.pop("steps", 40),
+        **options,
+    )
+
+
+# A linear network, whose invariances are its null space
+
+
+@pytest.mark.parametrize("optimiser", ["momentum", "paper"])
+def test_iri_of_a_linear_network_matches_in_the_row_space_only(linear, matrix, optimiser):
+    targets, seeds = grey(1, 0.2, 1), grey(1, 0.2, 2)
+    if optimiser == "paper":  # its fixed step only circles the goal: take it on the way there
+        difference = (targets - seeds) @ torch.ones(SIDE)
+        assert difference.abs().max() < 4
+    trace = run(linear, targets, seeds, optimiser=optimiser, steps=400)[0]
+    seed, target, iri = (
+        each.double().numpy().ravel() for each in (seeds[0], targets[0], trace.iri)
+    )
+    inverse = np.linalg.pinv(matrix)
+    row_space = inverse @ matrix
+    left_alone = (np.eye(PIXELS) - row_space) @ (iri - seed)
+    assert iri.min() > 0
+    assert iri.max() < 1
+    assert np.abs(left_alone).max() < 1e-5
+    if optimiser == "momentum":
+        expected = seed + inverse @ (matrix @ target - matrix @ seed)
+        assert trace.relative_l2[trace.best_step] < 2e-3
+        assert np.linalg.norm(iri - expected) < 2e-2 * np.linalg.norm(expected - seed)
+    assert np.linalg.norm(iri - target) > 0.5 * np.linalg.norm(seed - target), "not the target"
+
+
+# The box
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_pixels_that_start_at_the_edge_of_the_box_are_not_frozen(linear, optimiser, value):
+    targets = grey(1, 0.3, 1)
+    seeds = torch.full_like(targets, value)
+    trace = run(linear, targets, seeds, optimiser=optimiser, steps=150)[0]
+    assert relative(linear, trace.iri, targets[0]) < 0.2 * trace.relative_l2[0]
+    assert trace.relative_l2[0] == pytest.approx(relative(linear, seeds[0], targets[0]), rel=1e-4)
+    moved = (trace.iri - value).abs() > 1e-3
+    assert moved.float().mean() > 0.3
+
+
+@pytest.mark.parametrize("seed", ["white", "black"])
+def test_white_and_black_seeds_reach_the_goal_on_a_shipped_network(seed):
+    network = load("embedded:residual-multi-standard")
+    rng = np.random.default_rng(0)
+    smooth = np.kron(rng.uniform(0.2, 0.8, (1, 3, 4, 4)), np.ones((16, 16)))
+    targets = torch.from_numpy(smooth).float()
+    seeds = torch.full_like(targets, float(seed == "white"))
+    trace = run(network, targets, seeds, layer="penultimate", goals=[0.1], steps=200)[0]
+    assert trace.stopped == "goal"
+    with torch.no_grad():
+        ours, theirs = (
+            representation(network, "penultimate", each) for each in (trace.iri[None], targets)
+        )
+    assert float((ours - theirs).norm() / theirs.norm()) <= 0.1 + 1e-5
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_every_iterate_lies_in_the_box(curved, optimiser):
+    onlooker = Onlooker()
+    seeds = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).round()
+    run(curved, grey(2, 0.5, 1), seeds, optimiser=optimiser, steps=30, watcher=onlooker)
+    assert onlooker.steps == list(range(31))
+    every = torch.stack(onlooker.images)
+    assert float(every.min()) >= 0.0
+    assert float(every.max()) <= 1.0
+    assert torch.equal(every[0], seeds)
+
+
+def test_the_seed_given_is_not_changed(curved):
+    seeds = grey(1, 0.3, 2)
+    before = seeds.clone()
+    run(curved, grey(1, 0.3, 1), seeds)
+    assert torch.equal(seeds, before)
+    assert not seeds.requires_grad
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("loss", ["regularizer-free", "freq-tv-l6"])
+def test_the_best_iterate_is_kept_and_the_curves_are_what_an_onlooker_measures(curved, loss):
+    targets, onlooker = grey(2, 0.4, 1), Onlooker()
+    traces = run(
+        curved,
+        targets,
+        grey(2, 0.4, 2),
+        losses=[loss_called(loss)] * 2,
+        optimiser="paper",
+        steps=25,
+        watcher=onlooker,
+    )
+    for index, trace in enumerate(traces):
+        assert len(trace.loss) == len(trace.relative_l2) == 26
+        assert (trace.steps, trace.stopped) == (25, "budget")
+        measured = [relative(curved, each[index], targets[index]) for each in onlooker.images]
+        np.testing.assert_allclose(trace.relative_l2, measured, rtol=1e-4)
+        assert trace.best_step == int(np.argmin(trace.loss))
+        assert trace.best_step > 0
+        assert torch.equal(trace.iri, onlooker.images[trace.best_step][index])
+        assert trace.relative_l2[trace.best_step] == pytest.approx(
+            relative(curved, trace.iri, targets[index]), rel=1e-4
+        )
+
+
+def test_without_priors_loss_and_match_are_one_curve(curved):
+    trace = run(curved, grey(1, 0.4, 1), grey(1, 0.4, 2))[0]
+    assert trace.loss == trace.relative_l2
+    assert trace.weights == {"representation": 1.0}
+
+
+def test_key_frames_are_the_iterates_rounded_to_8_bits(curved):
+    onlooker = Onlooker()
+    trace = run(
+        curved, grey(1, 0.4, 1), grey(1, 0.4, 2), optimiser="paper", steps=20, watcher=onlooker
+    )[0]
+    assert [step for step, _ in trace.frames] == [0, 1, 2, 4, 8, 16]
+    for step, frame in trace.frames:
+        expected = np.rint(onlooker.images[step][0].double().numpy() * 255).transpose(1, 2, 0)
+        assert frame.dtype == torch.uint8
+        assert np.abs(frame.numpy() - expected).max() <= 0.5
+
+
+def test_reaching_the_goal_ends_the_run(linear):
+    goal = 0.05
+    trace = run(linear, grey(1, 0.2, 1), grey(1, 0.2, 2), goals=[goal], steps=400)[0]
+    assert trace.stopped == "goal"
+    assert trace.steps < 400
+    assert trace.relative_l2[-1] <= goal < min(trace.relative_l2[:-1])
+    assert trace.best_step == trace.steps == len(trace.loss) - 1
+
+
+def test_a_goal_out_of_reach_spends_the_budget(linear):
+    trace = run(linear, grey(1, 0.2, 1), grey(1, 0.2, 2), goals=[1e-9], steps=7)[0]
+    assert (trace.stopped, trace.steps, len(trace.relative_l2)) == ("budget", 7, 8)
+
+
+def test_a_loss_that_asks_for_more_than_the_match_uses_its_whole_budget(linear):
+    trace = run(
+        linear,
+        grey(1, 0.2, 1),
+        grey(1, 0.2, 2),
+        losses=[loss_called("freq")],
+        goals=[0.5],
+        steps=60,
+    )[0]
+    assert min(trace.relative_l2) < 0.5
+    assert (trace.stopped, trace.steps) == ("budget", 60)
+
+
+# Batches
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_a_sample_makes_the_same_way_alone_as_in_a_batch(curved, optimiser):
+    targets, seeds = grey(3, 0.4, 1), grey(3, 0.4, 2)
+    losses = [FREE, loss_called("freq-tv"), FREE]
+    goals = [0.3, 0.0, 0.0]
+    options = {"optimiser": optimiser, "steps": 15}
+    together = run(curved, targets, seeds, losses=losses, goals=goals, **options)
+    for index, trace in enumerate(together):
+        one = slice(index, index + 1)
+        alone = run(
+            curved, targets[one], seeds[one], losses=losses[one], goals=goals[one], **options
+        )[0]
+        assert (trace.steps, trace.best_step, trace.stopped) == (
+            alone.steps,
+            alone.best_step,
+            alone.stopped,
+        )
+        np.testing.assert_allclose(trace.relative_l2, alone.relative_l2, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(trace.iri, alone.iri, rtol=0, atol=1e-4)
+        assert [step for step, _ in trace.frames] == [step for step, _ in alone.frames]
+    assert together[0].stopped == "goal"
+    assert together[0].steps < together[2].steps == 15
+
+
+# Adversaries
+
+
+def test_the_adversary_pushes_from_the_target_or_holds_at_the_seed(curved):
+    def distance(a, b):
+        return (a - b).square().mean((1, 2, 3))
+
+    targets, seeds = grey(1, 0.4, 1), grey(1, 0.1, 2)
+    made = {
+        name: run(
+            curved,
+            targets,
+            seeds,
+            losses=[loss_called(name)],
+            optimiser="adam",
+            distance=distance,
+            steps=60,
+        )[0]
+        for name in ("adversarial", "regularizer-free", "adversarial-seed")
+    }
+    away = {name: float(distance(trace.iri[None], targets)) for name, trace in made.items()}
+    moved = {name: float(distance(trace.iri[None], seeds)) for name, trace in made.items()}
+    assert away["adversarial"] > 1.5 * away["regularizer-free"]
+    assert moved["adversarial-seed"] < 0.7 * moved["regularizer-free"]
+    start = relative(curved, seeds[0], targets[0]) / float(distance(seeds, targets))
+    assert made["adversarial"].weights["to-target"] == pytest.approx(-start, rel=1e-4)
+    assert made["adversarial"].loss[0] == pytest.approx(0, abs=1e-5)
+
+
+# The paper's own procedure
+
+
+@pytest.mark.parametrize("black_and_white", [False, True])
+def test_the_paper_preset_is_the_published_loop(curved, black_and_white):
+    targets, seeds = grey(1, 0.4, 1), grey(1, 0.4, 2)
+    if black_and_white:
+        seeds = seeds.round()
+    trace = run(curved, targets, seeds, optimiser="paper", steps=20)[0]
+
+    goal = curved.module(targets).detach()
+    x, best, kept, losses = seeds.clone(), float("inf"), None, []
+    for step in range(21):
+        x.requires_grad_(True)
+        loss = (curved.module(x) - goal).norm() / goal.norm()
+        (gradient,) = torch.autograd.grad(loss, x)
+        losses.append(float(loss.detach()))
+        if losses[-1] < best:
+            best, kept = losses[-1], x.detach().clone()
+        if step < 20:
+            x = (x.detach() - 1.0 * gradient / gradient.norm()).clamp(0, 1)
+
+    np.testing.assert_allclose(trace.loss, losses, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(trace.iri, kept[0], rtol=0, atol=1e-3)
+
+
+# Interruptions
+
+
+@pytest.mark.parametrize("step", [0, 1, 5])
+def test_cancelling_takes_effect_before_the_next_step(curved, step):
+    calls = []
+    handle = curved.module[3].register_forward_hook(lambda *_: calls.append(1))
+    try:
+        with pytest.raises(Cancelled, match=f"step {step}$"):
+            run(curved, grey(1, 0.4, 1), grey(1, 0.4, 2), watcher=Onlooker(cancel_at=step))
+    finally:
+        handle.remove()
+    assert len(calls) == step + 1, "once for the target, once a step"
+
+
+class _Breaks(nn.Module):
+    """Gives NaN from its n-th call on."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.calls, self.at = 0, at
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        self.calls += 1
+        return x.flatten(1) * (float("nan") if self.calls > self.at else 1.0)
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_network_that_gives_nan_ends_the_run_and_the_step_is_named(step):
+    network = Network("file:breaks", _Breaks(at=step + 1), PLAIN)
+    with pytest.raises(NotFinite, match=f"nan at step {step}$"):
+        run(network, grey(1, 0.2, 1), grey(1, 0.2, 2))
+
+
+def test_a_target_that_the_network_sees_as_nothing_does_not_break_the_loop():
+    class Nothing(nn.Module):
+        def forward(self, x):
+            return x.flatten(1) * 0
+
+    network = Network("file:nothing", Nothing(), PLAIN)
+    trace = run(network, grey(1, 0.2, 1), grey(1, 0.2, 2), steps=3)[0]
+    assert trace.relative_l2[0] == 0
+    assert trace.stopped == "goal"
+    assert torch.equal(trace.iri, grey(1, 0.2, 2)[0])
