@@ -72,9 +72,8 @@ def tv_by_hand(picture: np.ndarray) -> float:
 
 
 def blurred_by_hand(picture: np.ndarray) -> np.ndarray:
-    weights = np.array(
-        [[math.exp(-(i * i + j * j) / 2) for i in range(-2, 3)] for j in range(-2, 3)]
-    )
+    offsets = range(-2, 3)
+    weights = np.array([[math.exp(-(i * i + j * j) / 2) for i in offsets] for j in offsets])
     weights /= weights.sum()
     result = np.zeros_like(picture)
     _, height, width = picture.shape

@@ -5,6 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.images import gallery
+from explorer.images.fitting import fit
 from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
@@ -107,20 +109,16 @@ def run(network, targets, seeds, *, losses=None, goals=None, optimiser="momentum
 @pytest.mark.parametrize("optimiser", ["momentum", "paper"])
 def test_iri_of_a_linear_network_matches_in_the_row_space_only(linear, matrix, optimiser):
     targets, seeds = grey(1, 0.2, 1), grey(1, 0.2, 2)
-    if optimiser == "paper":  # its fixed step only circles the goal: take it on the way there
-        difference = (targets - seeds) @ torch.ones(SIDE)
-        assert difference.abs().max() < 4
     trace = run(linear, targets, seeds, optimiser=optimiser, steps=400)[0]
-    seed, target, iri = (
-        each.double().numpy().ravel() for each in (seeds[0], targets[0], trace.iri)
-    )
+    images = torch.stack([seeds[0], targets[0], trace.iri])
+    seed, target, iri = images.double().flatten(1).numpy()
     inverse = np.linalg.pinv(matrix)
     row_space = inverse @ matrix
     left_alone = (np.eye(PIXELS) - row_space) @ (iri - seed)
     assert iri.min() > 0
     assert iri.max() < 1
     assert np.abs(left_alone).max() < 1e-5
-    if optimiser == "momentum":
+    if optimiser == "momentum":  # the paper's step never shrinks, so it circles the goal
         expected = seed + inverse @ (matrix @ target - matrix @ seed)
         assert trace.relative_l2[trace.best_step] < 2e-3
         assert np.linalg.norm(iri - expected) < 2e-2 * np.linalg.norm(expected - seed)
@@ -145,11 +143,10 @@ def test_pixels_that_start_at_the_edge_of_the_box_are_not_frozen(linear, optimis
 @pytest.mark.parametrize("seed", ["white", "black"])
 def test_white_and_black_seeds_reach_the_goal_on_a_shipped_network(seed):
     network = load("embedded:residual-multi-standard")
-    rng = np.random.default_rng(0)
-    smooth = np.kron(rng.uniform(0.2, 0.8, (1, 3, 4, 4)), np.ones((16, 16)))
-    targets = torch.from_numpy(smooth).float()
+    targets = torch.from_numpy(fit(gallery.load("astronaut"), network.input.size))[None]
     seeds = torch.full_like(targets, float(seed == "white"))
-    trace = run(network, targets, seeds, layer="penultimate", goals=[0.1], steps=200)[0]
+    options = {"layer": "penultimate", "optimiser": "adam", "steps": 150}
+    trace = run(network, targets, seeds, goals=[0.1], **options)[0]
     assert trace.stopped == "goal"
     with torch.no_grad():
         ours, theirs = (
