@@ -7,6 +7,8 @@ _cache = tempfile.TemporaryDirectory(prefix="iri-tests-")
 os.environ["IRI_CACHE_DIR"] = _cache.name
 os.environ["IRI_OFFLINE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Two threads wait for each other at every small layer whenever another process is busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("DASK_SCHEDULER_ADDRESS", None)
 
 

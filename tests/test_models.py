@@ -28,14 +28,6 @@ EMBEDDED = catalogue.embedded_names()
 VIT = "vit_tiny_patch16_224"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("checkpoints")

@@ -20,14 +20,6 @@ PIXELS = 3 * SIDE * SIDE
 PLAIN = InputSpec((SIDE, SIDE), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def matrix() -> np.ndarray:
     """W with 6 orthogonal rows of different lengths, so that its pseudo-inverse is easy."""

@@ -1,0 +1,315 @@
+"""The whole way from request to result, its numbers redone from its files."""
+
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from explorer import door, pipeline
+from explorer.images import gallery
+from explorer.models import catalogue
+from explorer.objectives.variants import LOSSES
+from explorer.pipeline import generate, generate_batch
+from explorer.request import Request, RequestError
+from explorer.result import Result
+from explorer.synthesis.loop import Cancelled
+from explorer.zoo.architectures import build
+
+NAME = "residual-multi-standard"
+REQUEST = Request(
+    model=f"embedded:{NAME}",
+    layer="stage2.0",
+    target="coffee",
+    seed="grey-noise",
+    optimiser="adam",
+    steps=25,
+    goal=0.0,
+    rng_seed=5,
+)
+
+
+class Memory(dict):
+    """A store in memory that counts."""
+
+    puts = 0
+
+    def put(self, key: str, data: bytes) -> None:
+        self.puts += 1
+        self[key] = data
+
+
+class Watcher:
+    """Keeps the stages; cancels once a stage of this name has begun."""
+
+    def __init__(self, cancel_in: str = "nothing") -> None:
+        self.stages, self._cancel_in = [], cancel_in
+
+    def stage(self, text: str) -> None:
+        self.stages.append(text)
+
+    def cancelled(self) -> bool:
+        return bool(self.stages) and self._cancel_in in self.stages[-1]
+
+    def wants(self) -> bool:
+        return False
+
+
+@pytest.fixture(scope="module")
+def store() -> Memory:
+    return Memory()
+
+
+@pytest.fixture(scope="module")
+def result(store) -> Result:
+    return generate(REQUEST, store=store)
+
+
+@pytest.fixture(scope="module")
+def by_hand():
+    """The network's layers by name, from its weights file with plain torch; images in [0, 1]."""
+    card = json.loads((catalogue.CARDS / f"{NAME}.json").read_text())
+    m = build(card["architecture"]).eval()
+    state = load_file(catalogue.CARDS / f"{NAME}.safetensors")
+    m.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+
+    def layers(image: np.ndarray) -> dict[str, np.ndarray]:
+        mean, std = (np.float32(card[key]).reshape(3, 1, 1) for key in ("mean", "std"))
+        x = torch.from_numpy((image.astype(np.float32) - mean) / std)[None]
+        with torch.no_grad():
+            found = {"stem": m.stem(x)}
+            found["stage1"] = m.stage1(found["stem"])
+            found["stage2.0"] = m.stage2[0](found["stage1"])
+            found["grid"] = m.grid(m.stage2[1](found["stage2.0"]))
+            found["penultimate"] = found["grid"].flatten(1)
+            found["logits"] = m.head(found["penultimate"])
+        return {name: value.double().numpy().ravel() for name, value in found.items()}
+
+    return layers
+
+
+def pixels(png: bytes) -> np.ndarray:
+    """A PNG's picture as 3×H×W in [0, 1], read by Pillow alone."""
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.mode == "RGB"
+        return (np.asarray(image) / np.float32(255)).transpose(2, 0, 1).astype(np.float32)
+
+
+def relative(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+# The numbers
+
+
+def test_the_reported_match_is_what_the_files_give(result, by_hand):
+    files = result.files()
+    target = by_hand(pixels(files["target.png"]))["stage2.0"]
+    exact = by_hand(np.load(io.BytesIO(files["iri.npy"])))["stage2.0"]
+    rounded = by_hand(pixels(files["iri.png"]))["stage2.0"]
+    said = json.loads(files["result.json"])["match"]
+    assert said["relative_l2"] == pytest.approx(relative(exact, target), rel=1e-3)
+    after = said["after_8bit"]
+    assert after["relative_l2"] == pytest.approx(relative(rounded, target), rel=1e-3)
+    assert relative(exact, target) != relative(rounded, target)
+    for numbers, mine in ((said, exact), (after, rounded)):
+        assert numbers["pearson"] == pytest.approx(np.corrcoef(mine, target)[0, 1], abs=1e-4)
+        decibels = 20 * math.log10(1 / relative(mine, target))
+        assert numbers["snr_db"] == pytest.approx(decibels, abs=0.02)
+
+
+def test_the_reported_layers_are_what_the_files_give(result, by_hand):
+    target, iri = by_hand(pixels(result.target_png)), by_hand(result.iri)
+    said = {layer["name"]: layer["relative_l2"] for layer in result.layers}
+    for name in target:
+        assert said[name] == pytest.approx(relative(iri[name], target[name]), rel=2e-3), name
+    names = [layer["name"] for layer in result.layers]
+    assert names == [name for name, _, _ in catalogue.entry(REQUEST.model).layers]
+
+
+def test_the_reported_class_is_what_the_files_give(result, by_hand):
+    of_target = by_hand(pixels(result.target_png))["logits"][:16].argmax()
+    of_iri = by_hand(result.iri)["logits"][:16].argmax()
+    assert result.match["same_class"] == bool(of_target == of_iri)
+    assert result.match["target_top"][0]["index"] == of_target
+    assert result.match["iri_top"][0]["index"] == of_iri
+    classes = catalogue.entry(REQUEST.model).classes
+    assert result.match["iri_top"][0]["name"] == classes[of_iri]
+
+
+def test_the_curve_ends_where_the_match_is(result):
+    curve = result.curves["relative_l2"]
+    assert result.curves["step"] == list(range(26))
+    assert len(curve) == len(result.curves["loss"]) == 26
+    assert curve[result.provenance["best_step"]] == min(curve)
+    assert min(curve) == pytest.approx(result.match["relative_l2"], rel=1e-3)
+    assert curve[0] > 2 * min(curve)
+    assert result.provenance["steps"] == 25
+    assert result.provenance["stopped"] == "budget"
+
+
+def test_the_pictures_are_the_images_and_the_target_is_exact(result):
+    assert result.iri.shape == (3, 64, 64)
+    assert 0 <= result.iri.min() <= result.iri.max() <= 1
+    assert np.abs(pixels(result.iri_png) - result.iri).max() <= 0.5 / 255 + 1e-6
+    first, picture = result.frames[0]
+    assert (first, picture) == (0, result.seed_png)
+    square = Image.fromarray(gallery.load("coffee"))
+    side = min(square.size)
+    left, top = ((length - side) // 2 for length in square.size)
+    square = square.crop((left, top, left + side, top + side)).resize((64, 64), Image.BOX)
+    close = np.asarray(square).transpose(2, 0, 1) / 255 - pixels(result.target_png)
+    assert np.abs(close).mean() < 0.03
+
+
+def test_every_measure_and_both_verdicts_are_there_and_plain_json(result):
+    said = json.loads(result.files()["result.json"], parse_constant=lambda word: 1 / 0)
+    assert said["key"] == REQUEST.key
+    assert said["request"] == REQUEST.to_dict()
+    measures = {one["measure"]: one for one in said["perceptual"]}
+    for name in ("haarpsi", "ssim", "psnr", "robust-features"):
+        assert isinstance(measures[name]["to_target"], float), name
+        assert isinstance(measures[name]["to_seed"], float)
+        assert isinstance(measures[name]["to_mismatched"], float)
+    assert measures["robust-features"]["same_family"] is True
+    assert measures["lpips-alex"]["to_target"] is None
+    assert measures["lpips-alex"]["reason"]
+    difference = pixels(result.iri_png).astype(float) - pixels(result.target_png)
+    psnr = -10 * math.log10((difference**2).mean())
+    assert measures["psnr"]["to_target"] == pytest.approx(psnr, abs=0.01)
+    held_out = [one for one in said["perceptual"] if one["held_out"]]
+    nearer = [one["nearer_target"] for one in held_out if one["nearer_target"] is not None]
+    assert said["verdicts"]["person"]["judges"] == len(nearer)
+    assert said["verdicts"]["person"]["nearer_target"] == sum(nearer)
+    assert said["verdicts"]["person"]["mismatched"] not in (REQUEST.target, REQUEST.seed)
+    assert said["verdicts"]["network"]["same"] == (
+        said["match"]["same"] and said["match"]["after_8bit"]["same"]
+    )
+    for name in ("seconds", "steps", "versions", "device", "optimiser"):
+        assert said[name], name
+
+
+# The null
+
+
+def test_the_null_is_the_spread_between_unrelated_pictures(result, store, by_hand):
+    null = result.match["null"]
+    pictures = len(gallery.names()) + pipeline.NULL_DRAWN_PICTURES
+    assert null["n_pairs"] == pictures * (pictures - 1)
+    wanted = gallery.names()[:4]
+    made = generate_batch([replace(REQUEST, target=name, steps=1) for name in wanted], store=store)
+    of = {one.request.target: by_hand(pixels(one.target_png))["stage2.0"] for one in made}
+    low, high = (null["relative_l2"]["quantiles"][end] for end in ("min", "max"))
+    for a in of:
+        for b in of:
+            if a != b:
+                assert low - 1e-3 <= relative(of[a], of[b]) <= high + 1e-3
+
+
+def test_the_null_is_made_once_for_a_layer_and_then_read(result, store):
+    assert len(store) == store.puts == 1
+    watcher = Watcher()
+    again = generate(replace(REQUEST, steps=1), watcher=watcher, store=store)
+    assert store.puts == 1
+    assert not any("unrelated" in stage for stage in watcher.stages)
+    assert again.match["null"] == result.match["null"]
+    watcher = Watcher()
+    generate(replace(REQUEST, steps=1, layer="stem"), watcher=watcher, store=store)
+    assert store.puts == 2
+    assert any("unrelated" in stage for stage in watcher.stages)
+
+
+# What goes in
+
+
+def test_uploads_can_be_target_and_seed(store):
+    rng = np.random.default_rng(0)
+    sent = {}
+    for _ in range(2):
+        file = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(file, "PNG")
+        upload = door.read_upload(file.getvalue())
+        sent[upload.name] = (upload.png, file.getvalue())
+    target, seed = sent
+    request = replace(REQUEST, target=target, seed=seed, steps=2)
+    made = generate(request, {name: png for name, (png, _) in sent.items()}, store=store)
+    assert np.array_equal(pixels(made.target_png), pixels(sent[target][1]))
+    assert np.array_equal(pixels(made.seed_png), pixels(sent[seed][1]))
+    with pytest.raises(RequestError, match="upload it again") as caught:
+        generate(request, {target: sent[target][0]}, store=store)
+    assert caught.value.field == "seed"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_makes_an_image(store, loss):
+    request = replace(REQUEST, loss=loss, steps=6)
+    made = generate(request, store=store)
+    assert made.iri.shape == (3, 64, 64)
+    assert np.isfinite(made.iri).all()
+    assert made.curves["relative_l2"][6] < made.curves["relative_l2"][0]
+    used = [one["measure"] for one in made.perceptual if one["used_in_loss"]]
+    assert used == (["robust-features"] if LOSSES[loss].uses_distance else [])
+    assert made.request.adversary == (used[0] if used else None)
+    assert Result.from_bytes(made.to_bytes()).to_bytes() == made.to_bytes()
+
+
+def test_the_same_request_makes_the_same_image_and_another_rng_seed_another(result, store):
+    again = generate(REQUEST, store=store)
+    np.testing.assert_allclose(again.iri, result.iri, atol=1e-4)
+    np.testing.assert_allclose(again.curves["relative_l2"], result.curves["relative_l2"], rtol=1e-3)
+    other = generate(replace(REQUEST, rng_seed=6, steps=1), store=store)
+    assert other.seed_png != result.seed_png
+    assert again.seed_png == result.seed_png
+
+
+def test_a_batch_gives_each_request_its_own_result(result, store):
+    requests = [
+        replace(REQUEST, target="rocket", seed="white", goal=0.9),
+        REQUEST,
+        replace(REQUEST, loss="freq-tv", rng_seed=1),
+    ]
+    made = generate_batch(requests, store=store)
+    assert [one.request for one in made] == requests
+    assert all(one.provenance["batch"] == 3 for one in made)
+    assert made[0].provenance["stopped"] == "goal"
+    assert made[0].provenance["steps"] < 25
+    np.testing.assert_allclose(made[1].iri, result.iri, atol=1e-3)
+    assert made[1].match["relative_l2"] == pytest.approx(result.match["relative_l2"], rel=1e-2)
+    assert made[2].provenance["weights"] == pytest.approx({"representation": 10.0, "tv": 5e-4})
+    with pytest.raises(ValueError, match="one batch"):
+        generate_batch([REQUEST, replace(REQUEST, layer="stem")])
+
+
+def test_auto_is_the_optimiser_that_the_catalogue_recommends(store):
+    made = generate(replace(REQUEST, optimiser="auto", steps=1), store=store)
+    assert made.provenance["optimiser"]["name"] == catalogue.entry(REQUEST.model).default_optimiser
+    assert made.request.optimiser == "auto"
+
+
+# What stops it
+
+
+@pytest.mark.parametrize("stage", ["making", "measuring", "unrelated"])
+def test_cancelling_works_in_every_stage(stage):
+    watcher = Watcher(cancel_in=stage)
+    with pytest.raises(Cancelled):
+        generate(replace(REQUEST, steps=2), watcher=watcher, store=Memory())
+    assert stage in watcher.stages[-1]
+
+
+def test_a_request_with_an_unknown_name_is_refused_here_too():
+    for changes, field in (
+        ({"target": "nobody"}, "target"),
+        ({"seed": "coffee"}, "seed"),
+        ({"layer": "stage9"}, "layer"),
+        ({"loss": "freqq"}, "loss"),
+        ({"model": "embedded:nobody"}, "model"),
+    ):
+        with pytest.raises(RequestError) as caught:
+            generate(replace(REQUEST, **changes))
+        assert caught.value.field == field
