@@ -1,4 +1,5 @@
-"""`python -m explorer cache …`: how full the cache is, whether it is sound, packs of results."""
+"""`python -m explorer cache …`: how full the cache is, whether it is sound, packs of results;
+`starter` makes the pack that ships with the app again."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from cache.errors import CacheError
 from explorer.request import RequestError
 
-ACTIONS = ("stats", "verify", "export", "import", "clear")
+ACTIONS = ("stats", "verify", "export", "import", "clear", "starter")
 
 
 def add_cache_commands(command: Callable) -> None:
@@ -35,6 +36,10 @@ def _run(options: argparse.Namespace) -> None:
             _say(options, asdict(store.verify()))
         elif options.action == "clear":
             _say(options, {"removed": store.clear()})
+        elif options.action == "starter":
+            from explorer import starter_pack
+
+            _say(options, {"made": starter_pack.make()})
         elif options.action == "export":
             _say(options, {"exported": export_pack(store, options.pack)})
         else:

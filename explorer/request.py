@@ -68,7 +68,7 @@ class Request:
     loss: str = "regularizer-free"
     parametrisation: str = "pixel"
     optimiser: str = "auto"
-    steps: int = 300
+    steps: int = 500
     goal: float = 0.01
     rng_seed: int = 0
     adversary: str | None = None

@@ -29,6 +29,9 @@ def run(address: str) -> None:
 
     Raises OSError or TimeoutError if no scheduler answers there.
     """
+    # Threads that wait for each other by spinning make a small network's pass 50 times slower as
+    # soon as another process is busy; it must be said before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
     from distributed import Worker
     from distributed.core import Status

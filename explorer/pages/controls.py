@@ -19,7 +19,7 @@ from explorer.pages import session
 from explorer.pages.naming import picture_title
 from explorer.request import OPTIMISERS, RNG_SEED_RANGE, Request, RequestError
 
-EFFORTS = {"quick": 100, "normal": 300, "thorough": 1000, "long": 5000}
+EFFORTS = {"quick": 100, "normal": 500, "thorough": 1500, "long": 5000}
 DEFAULT_EFFORT = "normal"
 DEFAULTS = Request(model=f"embedded:{(catalogue.embedded_names() or ('none',))[0]}")
 OPTIMISER_HELP = {
