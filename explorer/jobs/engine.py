@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future as ConcurrentFuture
 from concurrent.futures import InvalidStateError
 from dataclasses import replace
@@ -225,24 +225,26 @@ class Engine:
             abandoned = not self._waited_for(task)
         if future is None:
             return
-        stop = (task.run, key, future, abandoned, job.state == states.WAITING)
-        threading.Thread(target=self._stop_run, args=stop, daemon=True).start()
+        if abandoned and job.state == states.WAITING:
+            future.cancel(force=True)
+        _in_background(self._tell_worker, task.run, key)
+        if abandoned and self._children is not None:
+            _in_background(self._replace_if_stuck, future)
 
-    def _stop_run(self, run: str, key: str, future: Any, abandoned: bool, queued: bool) -> None:
+    def _tell_worker(self, run: str, key: str) -> None:
         try:
-            if abandoned and queued:
-                future.cancel(force=True)
             self._client.run(work.cancel, run, [key])
         except Exception as error:  # Dask raises many kinds when a worker is going away
             log.warning("could not tell the worker to give a job up: %s", error)
+
+    def _replace_if_stuck(self, future: Any) -> None:
         deadline = time.monotonic() + STUCK_SECONDS
-        while abandoned and not future.done():
-            if time.monotonic() > deadline:
-                if self._children is not None:
-                    log.warning("the worker did not give a job up; it is replaced")
-                    self._children.replace_all()
+        while time.monotonic() < deadline:
+            if future.done():
                 return
             time.sleep(0.05)
+        log.warning("the worker did not give a job up; it is replaced")
+        self._children.replace_all()
 
     def ask(self, function: Any, *arguments: Any) -> ConcurrentFuture:
         """Run a small function of `explorer.jobs.work` in the worker; its answer as a future.
@@ -274,7 +276,7 @@ class Engine:
                 self._answers.discard(answer)
             _settle(answer, value, error)
 
-        threading.Thread(target=run, daemon=True).start()
+        _in_background(run)
         return answer
 
     def worker_pids(self) -> list[int]:
@@ -386,6 +388,10 @@ class Engine:
         finished = [key for key, job in self._jobs.items() if job.finished]
         for key in finished[: max(0, len(finished) - KEPT_JOBS)]:
             del self._jobs[key]
+
+
+def _in_background(function: Callable, *arguments: Any) -> None:
+    threading.Thread(target=function, args=arguments, daemon=True).start()
 
 
 def _settle(answer: ConcurrentFuture, value: Any, error: BaseException | None) -> None:

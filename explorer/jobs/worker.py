@@ -55,6 +55,6 @@ def run(address: str) -> None:
         await worker
         while worker.status not in (Status.closing, Status.closed, Status.failed):
             await asyncio.sleep(LOOK_SECONDS)
+        os._exit(0)  # an orderly end would wait for the job that is running
 
     asyncio.run(serve())
-    os._exit(0)
