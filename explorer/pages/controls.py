@@ -1,12 +1,14 @@
-"""The sidebar: network → layer → target → seed → loss → effort, each bound to the page's URL."""
+"""The sidebar: network → layer → target → seed → loss → effort, and the page's address."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from explorer import door
+from explorer.door import DEFAULT_ADVERSARY
 from explorer.images import gallery, seeds
 from explorer.images.errors import PictureError
 from explorer.jobs import work
@@ -15,7 +17,7 @@ from explorer.models import catalogue
 from explorer.models.hub import HubUnreachable
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.objectives.variants import FAMILIES, LOSSES
-from explorer.pages import session
+from explorer.pages import address, session
 from explorer.pages.naming import picture_title
 from explorer.request import OPTIMISERS, RNG_SEED_RANGE, Request, RequestError
 
@@ -41,25 +43,25 @@ class Choice:
 
 def panel() -> Choice:
     """Draw the sidebar and read it."""
+    address.read(_READERS)
     with st.sidebar:
         model = _network()
         layer = _layer(model)
         target = _target()
         seed = _seed()
         loss = _loss()
-        steps = EFFORTS[
-            st.select_slider(
-                "Effort",
-                list(EFFORTS),
-                value=DEFAULT_EFFORT,
-                key="effort",
-                bind="query-params",
-                format_func=lambda name: f"{name} ({EFFORTS[name]:,})",
-                help="How many steps the image may take to reach the match. It stops earlier "
-                "when the goal is reached.",
-            )
-        ]
-        optimiser, goal, rng_seed, adversary = _advanced(LOSSES[loss].uses_distance)
+        st.session_state.setdefault("effort", DEFAULT_EFFORT)
+        effort = st.select_slider(
+            "Effort",
+            list(EFFORTS),
+            key="effort",
+            format_func=lambda name: f"{name} ({EFFORTS[name]:,})",
+            help="How many steps the image may take to reach the match. It stops earlier "
+            "when the goal is reached.",
+        )
+        optimiser, goal, rng_seed, adversary = _advanced(
+            loss in LOSSES and LOSSES[loss].uses_distance
+        )
         generate = st.button(
             "Generate",
             type="primary",
@@ -68,6 +70,21 @@ def panel() -> Choice:
             key="generate",
             help="Make this image now. A finished one is shown at once.",
         )
+    address.write(
+        {
+            "model": model,
+            "layer": layer,
+            "target": target,
+            "seed": seed,
+            "loss": loss,
+            "effort": effort,
+            "optimiser": optimiser,
+            "goal": goal,
+            "rng": rng_seed,
+            "adversary": adversary,
+        },
+        DEFAULTS.to_dict() | {"effort": DEFAULT_EFFORT, "rng": 0, "adversary": DEFAULT_ADVERSARY},
+    )
     try:
         request = Request(
             model=model,
@@ -77,7 +94,7 @@ def panel() -> Choice:
             loss=loss,
             adversary=adversary,
             optimiser=optimiser,
-            steps=steps,
+            steps=EFFORTS[effort],
             goal=goal,
             rng_seed=rng_seed,
         )
@@ -88,32 +105,77 @@ def panel() -> Choice:
         return Choice(None, str(error), generate)
 
 
+def _effort(text: str) -> str:
+    if text not in EFFORTS:
+        raise ValueError(text)
+    return text
+
+
+def _goal(text: str) -> float:
+    return min(1.0, max(0.0, float(text)))
+
+
+def _rng_seed(text: str) -> int:
+    return min(RNG_SEED_RANGE[1], max(RNG_SEED_RANGE[0], int(text)))
+
+
+_READERS: dict[str, Callable[[str], object]] = {
+    "model": str,
+    "layer": str,
+    "target": str,
+    "seed": str,
+    "loss": str,
+    "effort": _effort,
+    "optimiser": str,
+    "goal": _goal,
+    "rng": _rng_seed,
+    "adversary": str,
+}
+
+
+def _pick(
+    label: str, names: Sequence[str], key: str, default: str, title: Callable[[str], str], **more
+) -> str:
+    """A selectbox. A name that does not exist (in a link) is kept, so that the page can say so."""
+    st.session_state.setdefault(key, default)
+    chosen = st.session_state[key]
+    options = list(names) if chosen in names or chosen is None else [*names, chosen]
+    return st.selectbox(label, options, key=key, format_func=title, **more) or default
+
+
 def _network() -> str:
     entries = {entry.reference: entry for entry in catalogue.entries()}
-    model = st.selectbox(
+    model = _pick(
         "Network",
         list(entries),
-        key="model",
-        bind="query-params",
-        format_func=lambda name: entries[name].title if name in entries else name,
+        "model",
+        DEFAULTS.model,
+        lambda name: entries[name].title if name in entries else name,
         accept_new_options=True,
+        on_change=_forget_layer,
         help="Whose eyes we look through. These ship with the app; any of timm's networks works "
         "too: type its name, such as timm:resnet18.",
     )
     if model in entries:
         st.caption(entries[model].summary)
-    return model or DEFAULTS.model
+    return model
+
+
+def _forget_layer() -> None:
+    """Another network may not have the layer; every one has the penultimate."""
+    if st.session_state.get("layer") not in (PENULTIMATE, LOGITS):
+        st.session_state["layer"] = PENULTIMATE
 
 
 def _layer(model: str) -> str:
     known = _known_layers(model)
     names = [PENULTIMATE, LOGITS] + [name for name in known if name not in (PENULTIMATE, LOGITS)]
-    return st.selectbox(
+    return _pick(
         "Layer",
         names,
-        key="layer",
-        bind="query-params",
-        format_func=lambda name: _layer_label(name, known),
+        "layer",
+        DEFAULTS.layer,
+        lambda name: _layer_label(name, known),
         help="Where in the network the two pictures must look the same. "
         "'penultimate' is what the classifier sees; earlier layers keep more of the picture.",
     )
@@ -121,8 +183,7 @@ def _layer(model: str) -> str:
 
 def _layer_label(name: str, known: dict[str, tuple[int, ...]]) -> str:
     shape = known.get(name)
-    said = {PENULTIMATE: "penultimate (what the classifier sees)", LOGITS: "logits (the answer)"}
-    text = said.get(name, name)
+    text = name
     return f"{text} · {'×'.join(map(str, shape))}" if shape else text
 
 
@@ -165,30 +226,27 @@ def _wait_for_layers(model: str) -> None:
 
 def _target() -> str:
     names = [*gallery.names(), *session.uploads()]
-    target = st.selectbox(
+    target = _pick(
         "Target",
         names,
-        key="target",
-        bind="query-params",
-        format_func=picture_title,
+        "target",
+        DEFAULTS.target,
+        picture_title,
         help="The picture that the network must be unable to tell from the IRI.",
     )
     _upload("target")
-    return target or names[0]
+    return target
 
 
 def _seed() -> str:
-    names = [*seeds.kinds(), *gallery.names(), *session.uploads()]
-    seed = st.selectbox(
+    return _pick(
         "Seed",
-        names,
-        index=names.index(DEFAULTS.seed),
-        key="seed",
-        bind="query-params",
-        format_func=picture_title,
+        [*seeds.kinds(), *gallery.names(), *session.uploads()],
+        "seed",
+        DEFAULTS.seed,
+        picture_title,
         help="The picture from which the IRI starts. What the network ignores stays like it.",
     )
-    return seed or names[0]
 
 
 def _upload(key: str) -> None:
@@ -219,63 +277,63 @@ def _take_upload(key: str) -> None:
 
 
 def _loss() -> str:
-    loss = st.selectbox(
+    loss = _pick(
         "Loss",
         list(LOSSES),
-        key="loss",
-        bind="query-params",
-        format_func=lambda name: (
-            LOSSES[name].title
-            if LOSSES[name].family == LOSSES[name].name
-            else f"{LOSSES[name].family.capitalize()}: {LOSSES[name].title.lower()}"
-        ),
+        "loss",
+        DEFAULTS.loss,
+        _loss_title,
         help="\n\n".join(f"**{name}**: {text}" for name, text in FAMILIES.items()),
     )
-    loss = loss or DEFAULTS.loss
-    st.caption(f"{LOSSES[loss].help}  \n`{LOSSES[loss].formula}`")
+    if loss in LOSSES:
+        st.caption(f"{LOSSES[loss].help}  \n`{LOSSES[loss].formula}`")
     return loss
+
+
+def _loss_title(name: str) -> str:
+    loss = LOSSES.get(name)
+    if loss is None or loss.family == loss.name:
+        return name if loss is None else loss.title
+    return f"{loss.family.capitalize()}: {loss.title.lower()}"
 
 
 def _advanced(adversarial: bool) -> tuple[str, float, int, str | None]:
     with st.expander("More settings", icon=":material/tune:"):
-        optimiser = st.selectbox(
+        optimiser = _pick(
             "Optimiser",
             OPTIMISERS,
-            key="optimiser",
-            bind="query-params",
-            format_func=lambda name: f"{name}: {OPTIMISER_HELP[name]}",
+            "optimiser",
+            DEFAULTS.optimiser,
+            lambda name: f"{name}: {OPTIMISER_HELP.get(name, 'unknown')}",
             help="How the image is moved downhill.",
         )
+        st.session_state.setdefault("goal", DEFAULTS.goal)
+        st.session_state.setdefault("rng", DEFAULTS.rng_seed)
         goal = st.number_input(
             "Goal (relative distance)",
             min_value=0.0,
             max_value=1.0,
-            value=DEFAULTS.goal,
             step=0.005,
             format="%.3f",
             key="goal",
-            bind="query-params",
             help="Stop as soon as the representations are this near. 0 uses all steps.",
         )
         rng_seed = st.number_input(
             "Random number",
             min_value=RNG_SEED_RANGE[0],
             max_value=RNG_SEED_RANGE[1],
-            value=DEFAULTS.rng_seed,
             step=1,
             key="rng",
-            bind="query-params",
             help="Which noise the seed is drawn as. The same number draws the same noise.",
         )
         adversary = None
         if adversarial:
-            names = [name for name in MEASURES if name in door.adversaries()]
-            adversary = st.selectbox(
+            adversary = _pick(
                 "Adversary",
-                [door.DEFAULT_ADVERSARY, *(n for n in names if n != door.DEFAULT_ADVERSARY)],
-                key="adversary",
-                bind="query-params",
-                format_func=lambda name: MEASURES[name].title,
+                sorted(door.adversaries(), key=lambda name: name != DEFAULT_ADVERSARY),
+                "adversary",
+                DEFAULT_ADVERSARY,
+                lambda name: MEASURES[name].title if name in MEASURES else name,
                 help="The perceptual distance in the loss. It may not judge the result.",
             )
-    return optimiser or "auto", float(goal), int(rng_seed), adversary
+    return optimiser, float(goal), int(rng_seed), adversary

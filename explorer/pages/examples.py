@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import streamlit as st
 
 from cache import starter
@@ -16,19 +14,17 @@ from explorer.request import Request
 engine = session.engine()
 
 
-def link(request: Request) -> str:
-    """The address of Explore with this request in the panel."""
-    effort = next((name for name, steps in EFFORTS.items() if steps == request.steps), "normal")
-    words = {
+def panel(request: Request) -> dict[str, str]:
+    """What the address of Explore must say for the panel to hold this request."""
+    effort = next(name for name, steps in EFFORTS.items() if steps == request.steps)
+    return {
         "model": request.model,
         "layer": request.layer,
         "target": request.target,
         "seed": request.seed,
         "loss": request.loss,
         "effort": effort,
-        "rng": request.rng_seed,
     }
-    return f"/?{urlencode(words)}"
 
 
 st.title("Examples")
@@ -36,11 +32,12 @@ st.markdown("Finished results that ship with the app. Open one, then change a si
 entries = starter.entries()
 if not entries:
     st.info("This installation has no examples. Make your own on the Explore page.")
-for entry in entries:
+columns = st.columns(2)
+for place, entry in enumerate(entries):
     result = engine.result(entry.key)
     if result is None:
         continue
-    with st.container(border=True):
+    with columns[place % 2], st.container(border=True):
         st.markdown(f"#### {entry.title}")
         show_pictures(
             [
@@ -51,5 +48,10 @@ for entry in entries:
             key=f"example-{entry.key[:12]}",
         )
         st.markdown(one_line(result))
-        st.link_button("Open in Explore", link(result.request), icon=":material/open_in_new:")
+        st.page_link(
+            "explorer/pages/explore.py",
+            label="Open in Explore",
+            icon=":material/open_in_new:",
+            query_params=panel(result.request),
+        )
 engine.start()

@@ -17,7 +17,8 @@ choice = controls.panel()
 st.title("Same to the network, same to you?")
 st.markdown(
     "An **IRI** is a picture made so that a neural network cannot tell it from the target. "
-    "What differs to your eyes is what the network ignores."
+    "What differs to your eyes is what the network ignores. Choose in the panel at the side, then "
+    "press Generate."
 )
 
 if choice.request is None:

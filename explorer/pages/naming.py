@@ -16,7 +16,7 @@ def picture_title(name: str) -> str:
         return f"your picture {name.removeprefix('picture:')[:6]}"
     if name in seeds.kinds():
         return seeds.describe(name).title
-    return gallery.describe(name).title
+    return gallery.describe(name).title if name in gallery.names() else name
 
 
 def network_title(reference: str) -> str:

@@ -74,23 +74,17 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         Recipe(
             name="residual-multi-standard",
-            title="Residual network, trained as usual",
-            summary=(
-                "A small network with skip connections that learned to name the thing in a "
-                "picture, its colour, its place and its background. Nobody tried to fool it "
-                "while it learned."
-            ),
+            title="Residual, trained as usual",
+            summary="Learned to name the thing, its colours and its place. "
+            "Nobody tried to fool it.",
             architecture=_residual(MULTI),
             steps=1600,
         ),
         Recipe(
             name="residual-multi-adv2",
-            title="Residual network, trained against attacks",
-            summary=(
-                "The same network and the same lessons, but every picture was changed while it "
-                "learned, by a little and in the way that confused it most. It had to rely on "
-                "what survives such changes."
-            ),
+            title="Residual, attack-trained",
+            summary="Each picture was changed while it learned, a little and so "
+            "as to confuse it most.",
             architecture=_residual(MULTI),
             steps=6800,
             epsilon=2.0,
