@@ -1,0 +1,152 @@
+"""The pages, run by Streamlit's own test harness: what a visitor reads in each state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cache import starter
+from explorer.jobs.job import FAILED, RUNNING, Job
+from explorer.pages import session
+from explorer.starter_pack import EXAMPLES
+
+APP = str(Path(__file__).parent.parent / "app.py")
+
+
+class IdleEngine:
+    """The store of the real engine, with jobs that a test sets and no worker."""
+
+    def __init__(self, real) -> None:
+        self.result = real.result
+        self.jobs: dict[str, Job] = {}
+        self.submitted: list = []
+        self.under_way = 1
+
+    def job(self, key: str) -> Job | None:
+        return self.jobs.get(key)
+
+    def submit(self, request, pictures, watcher) -> None:
+        self.submitted.append(request)
+
+    def start(self) -> None: ...
+
+    def cancel(self, key: str, watcher: str) -> None: ...
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    from cache.store import Store
+    from explorer.jobs.engine import Engine
+
+    idle = IdleEngine(Engine(Store()))
+    monkeypatch.setattr(session, "engine", lambda: idle)
+    return idle
+
+
+def opened(**address: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in address.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(one.value for one in [*app.markdown, *app.caption, *app.error])
+
+
+def test_first_paint_shows_a_finished_example_with_both_verdicts(engine):
+    app = opened()
+    assert not app.exception
+    assert "To the network: the same?" in text(app)
+    assert "To a person: the same?" in text(app)
+    assert not engine.submitted
+
+
+def test_the_address_fills_the_panel_and_keeps_stable_words(engine):
+    app = opened(model="embedded:residual-multi-standard", layer="stage1.0", rng="7")
+    assert app.selectbox(key="model").value == "embedded:residual-multi-standard"
+    assert app.selectbox(key="layer").value == "stage1.0"
+    assert app.number_input(key="rng").value == 7
+    assert "Not made yet" in text(app)
+    app.selectbox(key="target").select("cat").run()
+    assert app.query_params["target"] == "cat"
+    assert app.query_params["layer"] == "stage1.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("loss", "freq-tvv", "did you mean 'freq-tv'"),
+        ("target", "astronot", "astronaut"),
+        ("layer", "stage9", "is not a layer of"),
+        ("model", "embedded:resnet", "there are 'embedded:residual-multi-adv2'"),
+        ("model", "file:/etc/passwd", "architecture"),
+        ("model", "nowhere:net", "no source that is known"),
+        ("seed", "astronaut", "it is the target itself"),
+    ],
+)
+def test_a_link_that_cannot_be_right_is_answered_in_a_sentence(engine, name, value, said):
+    app = opened(**{name: value})
+    assert not app.exception
+    assert said in app.error[0].value
+
+
+def test_numbers_out_of_range_in_a_link_are_brought_into_range(engine):
+    app = opened(goal="7", rng="-3", effort="endless")
+    assert not app.exception
+    assert app.number_input(key="goal").value == 1.0
+    assert app.number_input(key="rng").value == 0
+    assert app.select_slider(key="effort").value == "normal"
+
+
+def test_generate_submits_the_request_that_the_panel_shows(engine):
+    app = opened(target="coffee", seed="white")
+    app.button(key="generate_here").click().run()
+    (request,) = engine.submitted
+    assert (request.target, request.seed) == ("coffee", "white")
+
+
+def test_again_asks_for_the_next_random_number(engine):
+    app = opened()
+    app.button(key="again").click().run()
+    assert [request.rng_seed for request in engine.submitted] == [1]
+    assert app.query_params["rng"] == "1"
+
+
+def test_a_running_job_shows_how_far_it_is_and_can_be_cancelled(engine):
+    key = submitted_key(engine)
+    engine.jobs[key] = Job(key, RUNNING, "making the image", 40, 500, ((40, 0.25),), eta_seconds=9)
+    app = opened(target="coffee", seed="white")
+    assert not app.exception
+    assert app.button(key="cancel")
+    assert "distance so far" not in text(app)
+
+
+def test_a_failed_job_says_why_and_offers_another_try(engine):
+    key = submitted_key(engine)
+    engine.jobs[key] = Job(key, FAILED, error="the worker stopped while it made this")
+    app = opened(target="coffee", seed="white")
+    assert "the worker stopped while it made this" in app.error[0].value
+    assert app.button(key="generate_here").label == "Try again"
+
+
+def submitted_key(engine) -> str:
+    opened(target="coffee", seed="white").button(key="generate_here").click().run()
+    return engine.submitted[0].key
+
+
+def test_every_example_of_the_pack_is_what_the_code_would_ask_for(engine):
+    assert [entry.key for entry in starter.entries()] == [one.key for _, one in EXAMPLES]
+    assert not starter.damaged()
+    for _, request in EXAMPLES:
+        assert engine.result(request.key) is not None
+
+
+@pytest.mark.parametrize("page", ["examples", "reading"])
+def test_the_other_pages_open(engine, page):
+    app = opened()
+    app.switch_page(f"explorer/pages/{page}.py").run()
+    assert not app.exception
+    assert app.title
