@@ -1,0 +1,217 @@
+"""The whole way in a real browser: open, generate, watch, judge, cancel, upload, lose the worker."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 90_000
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        if os.environ.get("IRI_REQUIRE_BROWSER"):
+            pytest.fail("there is no Chromium, and IRI_REQUIRE_BROWSER is set")
+        pytest.skip("there is no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=BROWSER, args=QUIET)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cache = tmp_path_factory.mktemp("browser") / "cache"
+    app = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+        cwd=ROOT,
+        env=os.environ | {"IRI_CACHE_DIR": str(cache)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if urllib.request.urlopen(f"{url}/_stcore/health", timeout=2).read() == b"ok":
+                break
+        except OSError:
+            time.sleep(0.2)
+    yield url, app.pid
+    app.terminate()
+    app.wait(timeout=20)
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE_MS)
+    opened.problems = []
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+    yield opened
+    assert not opened.problems
+    context.close()
+
+
+def visit(page, address, query=""):
+    page.goto(f"{address[0]}/{query}")
+    page.get_by_role("heading", name="Same to the network").wait_for()
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).last.click()
+
+
+def finished(page):
+    page.get_by_text("To the network: the same?").wait_for()
+
+
+def workers(app_pid: int) -> list[int]:
+    """Children of the app that are `explorer worker`."""
+    import psutil
+
+    children = psutil.Process(app_pid).children(recursive=True)
+    return [child.pid for child in children if "worker" in child.cmdline()]
+
+
+def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, address):
+    visit(page, address)
+    finished(page)
+    images = page.locator(".frame img")
+    images.first.wait_for()
+    sources = images.evaluate_all("all => all.slice(0, 3).map(one => one.src)")
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    looks = images.evaluate_all(
+        "all => all.slice(0, 3).map(one => [one.naturalWidth, "
+        "getComputedStyle(one).imageRendering, one.getBoundingClientRect().width])"
+    )
+    assert [look[:2] for look in looks] == [[64, "pixelated"]] * 3
+    assert len({round(look[2]) for look in looks}) == 1
+    assert page.locator(".frame img[alt='']").count() == 0
+
+
+def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_path):
+    visit(page, address, "?target=cat&seed=uniform&effort=thorough&goal=0")
+    page.get_by_text("Not made yet").wait_for()
+    press(page, "Generate")
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.get_by_text("step ").first.wait_for()
+    page.locator("figure[data-role=iri] img").wait_for()
+    finished(page)
+    with page.expect_download() as caught:
+        press(page, "Everything (zip)")
+    saved = tmp_path / "result.zip"
+    caught.value.save_as(saved)
+    with zipfile.ZipFile(saved) as archive:
+        iri = np.load(io.BytesIO(archive.read("iri.npy")), allow_pickle=False)
+        shown = page.locator("figure[data-role=iri] img").first.get_attribute("src")
+        import base64
+
+        assert base64.b64decode(shown.split(",")[1]) == archive.read("iri.png")
+    assert iri.shape == (3, 64, 64)
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    finished(page)
+    assert "target=cat" in link
+
+
+def test_views_are_reached_by_keyboard(page, address):
+    visit(page, address)
+    finished(page)
+    page.get_by_role("radio", name="Side by side").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("radio", name="Slider").get_attribute("aria-checked") == "true"
+    assert page.get_by_role("slider", name="How much of the target").is_visible()
+    for view, seen in (("Blink", ".frame"), ("Difference", "img"), ("Spectrum", "img")):
+        page.get_by_role("radio", name=view).click()
+        assert page.locator(f".stage {seen}").first.is_visible()
+
+
+def test_cancel_answers_within_a_second_and_frees_the_worker(page, address):
+    visit(page, address, "?target=rocket&effort=long&goal=0")
+    press(page, "Generate")
+    page.get_by_text("Making the image: step").first.wait_for()
+    begun = time.monotonic()
+    press(page, "Cancel")
+    page.get_by_text("Cancelled.").wait_for()
+    assert time.monotonic() - begun < 3  # the page asks twice a second
+    visit(page, address, "?target=rocket&effort=quick")
+    press(page, "Generate")
+    finished(page)
+
+
+def test_a_killed_worker_is_said_and_replaced(page, address):
+    visit(page, address, "?target=raccoon&effort=long&goal=0")
+    press(page, "Generate")
+    page.get_by_text("Making the image: step").first.wait_for()
+    (worker,) = workers(address[1])
+    os.kill(worker, signal.SIGKILL)
+    page.get_by_text("the worker stopped while it made this").wait_for()
+    visit(page, address, "?target=raccoon&effort=quick")
+    press(page, "Generate")
+    finished(page)
+
+
+def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, address, tmp_path):
+    good, bad = tmp_path / "mine.png", tmp_path / "broken.png"
+    ramp = np.linspace(0, 255, 96 * 80, dtype=np.uint8).reshape(80, 96)
+    Image.fromarray(ramp).save(good)
+    bad.write_bytes(good.read_bytes()[:60])
+    visit(page, address, "?effort=quick")
+    page.get_by_text("Use a picture of your own").click()
+    page.locator("input[type=file]").set_input_files(bad)
+    page.get_by_text("broken.png:").wait_for()
+    page.locator("input[type=file]").set_input_files(good)
+    page.get_by_text("to your picture").wait_for()
+    press(page, "Generate")
+    finished(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_without_scrolling_sideways(browser, address, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    visit(page, address)
+    finished(page)
+    page.locator(".frame img").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = page.locator(".frame").evaluate_all(
+        "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).length"
+    )
+    assert wide == 0
+    context.close()
