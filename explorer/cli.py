@@ -240,7 +240,7 @@ def _worker(options: argparse.Namespace) -> None:
 
     try:
         worker.run(options.address)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise Failed(f"no scheduler at {options.address}: {error}") from error
 
 

@@ -80,6 +80,7 @@ class Children:
                     cwd=ROOT,
                     env=environment,
                     stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C in the terminal is for us alone
                 )
                 self._processes[slot] = process
             code, served = self._watch(process)

@@ -27,7 +27,7 @@ def cores() -> int:
 def run(address: str) -> None:
     """Serve the scheduler at `address` (tcp://HOST:PORT) until it goes away.
 
-    Raises OSError or TimeoutError if no scheduler answers there.
+    Raises OSError, RuntimeError or ValueError if no scheduler answers there.
     """
     # Threads that wait for each other by spinning make a small network's pass 50 times slower as
     # soon as another process is busy; it must be said before torch is loaded.
@@ -38,7 +38,7 @@ def run(address: str) -> None:
 
     from explorer import pipeline
 
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     torch.set_num_threads(cores())
     pipeline.warm_up()
     threading.Thread(target=pipeline.warm_up_measures, daemon=True).start()

@@ -1,0 +1,388 @@
+"""The command line: files, JSON, exit codes and messages that scripts rely on."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from cache import Store
+from explorer import cli, pipeline
+from explorer.jobs import children, worker
+from explorer.jobs import engine as engines
+from explorer.models import catalogue
+from explorer.models.catalogue import embedded_names
+from explorer.objectives.variants import LOSSES
+from explorer.request import Request
+from explorer.zoo.architectures import build
+
+ROOT = Path(__file__).parents[1]
+NAME = "residual-multi-standard"
+WORDS = [
+    "generate",
+    *("--model", f"embedded:{NAME}"),
+    *("--layer", "stage1.0"),
+    *("--target", "coffee"),
+    *("--seed", "white"),
+    *("--loss", "regularizer-free"),
+    *("--steps", "20"),
+    *("--rng", "77"),
+]
+REFUSED = ["generate", "--model", f"embedded:{NAME}", "--target", "cat"]
+
+
+def explorer(*words: str, **options) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "explorer", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.fixture
+def no_worker(monkeypatch):
+    """Starting a worker is an error."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("a worker was started")
+
+    monkeypatch.setattr(engines.Engine, "start", refuse)
+    monkeypatch.setattr(children.subprocess, "Popen", refuse)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process: (exit code, stdout, stderr)."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = cli.main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory) -> tuple[Path, dict]:
+    folder = tmp_path_factory.mktemp("made") / "by" / "generate"
+    process = explorer(*WORDS, "--out", str(folder), "--json")
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert stderr == ""
+    return folder, json.loads(stdout)
+
+
+# generate
+
+
+@pytest.mark.slow
+def test_generate_writes_the_files_and_prints_the_json(generated):
+    folder, said = generated
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"iri.png", "iri.npy", "target.png", "seed.png", "result.json", "frames"}
+    assert json.loads((folder / "result.json").read_text()) == said
+    for name in ("iri.png", "target.png", "seed.png"):
+        with Image.open(folder / name) as image:
+            assert (image.format, image.mode, image.size) == ("PNG", "RGB", (64, 64))
+    assert (np.asarray(Image.open(folder / "seed.png")) == 255).all()
+    iri = np.load(folder / "iri.npy")
+    assert (iri.dtype, iri.shape) == (np.float32, (3, 64, 64))
+    assert 0 <= iri.min() <= iri.max() <= 1
+
+
+def test_the_json_holds_what_was_promised(generated):
+    _, said = generated
+    request = Request.from_dict(said["request"])
+    assert said["key"] == request.key
+    assert (request.layer, request.target, request.seed) == ("stage1.0", "coffee", "white")
+    assert (request.steps, request.rng_seed) == (20, 77)
+    match = said["match"]
+    for name in ("relative_l2", "pearson", "spearman", "snr_db", "same_class", "after_8bit"):
+        assert name in match
+    assert {"min", "q50", "max"} <= set(match["null"]["relative_l2"]["quantiles"])
+    assert match["null"]["n_pairs"] > 1000
+    assert {"name", "relative_l2"} <= set(said["layers"][0])
+    assert {"measure", "to_target", "to_seed", "to_mismatched", "used_in_loss"} <= set(
+        said["perceptual"][0]
+    )
+    assert set(said["curves"]) == {"step", "loss", "relative_l2"}
+    assert len(said["curves"]["step"]) == 21
+    assert said["steps"] == 20
+    assert said["seconds"] > 0
+    assert said["versions"]["torch"] == torch.__version__.split("+")[0] or said["versions"]
+    assert said["device"]
+
+
+def test_the_array_gives_the_reported_distance_in_an_independent_pass(generated):
+    folder, said = generated
+    card = json.loads((catalogue.CARDS / f"{NAME}.json").read_text())
+    network = build(card["architecture"]).eval()
+    state = load_file(catalogue.CARDS / f"{NAME}.safetensors")
+    network.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    )
+
+    def seen(image: np.ndarray) -> np.ndarray:
+        mean, std = (np.reshape(card[name], (3, 1, 1)) for name in ("mean", "std"))
+        x = torch.from_numpy((image - mean) / std).float()[None]
+        with torch.no_grad():
+            return network.stage1[0](network.stem(x)).double().numpy().ravel()
+
+    def pixels(name: str) -> np.ndarray:
+        return np.asarray(Image.open(folder / name)).transpose(2, 0, 1) / 255
+
+    target = seen(pixels("target.png"))
+    for image, reported in (
+        (np.load(folder / "iri.npy"), said["match"]["relative_l2"]),
+        (pixels("iri.png"), said["match"]["after_8bit"]["relative_l2"]),
+    ):
+        distance = np.linalg.norm(seen(image) - target) / np.linalg.norm(target)
+        assert reported == pytest.approx(distance, rel=0.01)
+
+
+def test_the_second_call_answers_from_the_cache_without_a_worker(
+    generated, no_worker, run, tmp_path
+):
+    folder, said = generated
+    begun = time.monotonic()
+    code, out, err = run(*WORDS, "--json", "--out", tmp_path / "again")
+    assert time.monotonic() - begun < 2
+    assert (code, err) == (0, "")
+    assert json.loads(out) == said
+    for path in folder.rglob("*.*"):
+        again = tmp_path / "again" / path.relative_to(folder)
+        assert again.read_bytes() == path.read_bytes()
+
+
+def test_without_json_the_two_questions_are_answered_in_words(generated, no_worker, run, tmp_path):
+    _, said = generated
+    code, out, _ = run(*WORDS, "--out", tmp_path)
+    assert code == 0
+    same = "yes" if said["verdicts"]["network"]["same"] else "no"
+    person = said["verdicts"]["person"]
+    assert f"To the network the same? {same}" in out
+    assert f"relative distance {said['match']['relative_l2']:.4f}" in out
+    assert f"{person['nearer_target']} of {person['judges']}" in out
+    assert f"Written to {tmp_path}" in out
+
+
+def test_a_folder_that_cannot_be_written_is_a_failure(generated, no_worker, run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    code, _, err = run(*WORDS, "--out", tmp_path / "file")
+    assert code == 1
+    assert str(tmp_path / "file") in err
+    assert "Traceback" not in err
+
+
+def test_interrupting_ends_the_command_and_its_worker():
+    process = explorer(*WORDS[:-4], "--steps", "50000", start_new_session=True)
+    while not (workers := psutil.Process(process.pid).children()):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "python -m explorer generate: interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert not any(each.is_running() for each in workers)
+
+
+# What cannot be right: exit code 2
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "said"),
+    [
+        (["--seed", "whit"], "seed", "'white'"),
+        (["--seed", "cat"], "seed", "target itself"),
+        (["--layer", "stage9"], "layer", "'stage1'"),
+        (["--loss", "frek"], "loss", "'freq'"),
+        (["--steps", "0"], "steps", "1 to 50,000"),
+        (["--goal", "2"], "goal", "0 to 1"),
+        (["--goal", "nan"], "goal", "0 to 1"),
+        (["--rng", "-1"], "rng_seed", "0 to 4,294,967,295"),
+        (["--optimiser", "adamw"], "optimiser", "momentum"),
+        (["--adversary", "ssim"], "adversary", "leave it out"),
+        (["--model", "embedded:nobody"], "model", f"'embedded:{NAME}'"),
+        (["--model", "nobody:x"], "model", "'timm:NAME'"),
+        (["--model", "file:/no/such/file"], "model", "no file"),
+        (["--arch", "timm:resnet18"], "architecture", "file: models"),
+        (["--target", "missing.png"], "target", "coffee"),
+    ],
+)
+def test_a_request_that_cannot_be_right_names_the_field_and_what_would_be(
+    no_worker, run, words, field, said
+):
+    code, out, err = run(*REFUSED, *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"python -m explorer generate: {field}: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["nothing"], ["generate"], [*REFUSED, "--steps", "many"], ["cache", "burn"], ["layers"]],
+)
+def test_words_that_are_no_command_print_the_usage(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_hub_out_of_reach_is_a_failure_while_running(no_worker, run):
+    begun = time.monotonic()
+    code, out, err = run("generate", "--model", "timm:resnet18.a1_in1k", "--target", "cat")
+    assert time.monotonic() - begun < 5
+    assert (code, out) == (1, "")
+    assert f"embedded:{NAME}" in err
+
+
+# What there is
+
+
+def test_models_lists_the_embedded_networks(no_worker, run):
+    code, out, _ = run("models", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["reference"] for row in rows] == [f"embedded:{name}" for name in embedded_names()]
+    assert {"title", "licence", "accuracy", "input_size"} <= set(rows[0])
+    code, text, _ = run("models")
+    assert code == 0
+    assert all(row["reference"] in text for row in rows)
+    code, _, err = run("models", "--source", "file")
+    assert (code, "source" in err) == (2, True)
+    assert run("models", "--source", "nowhere")[0] == 2
+
+
+def test_layers_of_an_embedded_network_need_no_worker(no_worker, run):
+    code, out, _ = run("layers", f"embedded:{NAME}", "--json")
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    assert rows["stage2"] == {"name": "stage2", "kind": "Sequential", "shape": [64, 8, 8]}
+    assert {"penultimate", "logits"} <= set(rows)
+    assert "64×8×8" in run("layers", f"embedded:{NAME}")[1]
+    assert run("layers", "embedded:nobody")[0] == 2
+
+
+def test_losses_and_gallery_list_what_there_is(no_worker, run):
+    code, out, _ = run("losses", "--json")
+    assert (code, [row["name"] for row in json.loads(out)]) == (0, list(LOSSES))
+    assert "TV(x)" in run("losses")[1]
+    code, out, _ = run("gallery", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert {"astronaut", "cat", "coffee"} <= {row["name"] for row in rows}
+    assert all(row["credit"] and row["licence"] for row in rows)
+    assert all(row["title"] in run("gallery")[1] for row in rows)
+
+
+def test_the_cache_is_looked_after(no_worker, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("IRI_CACHE_DIR", str(tmp_path / "cache"))
+    store = Store()
+    store.put("a" * 64, b"one")
+    store.put("b" * 64, b"two")
+    store.close()
+    said = json.loads(run("cache", "stats", "--json")[1])
+    assert (said["entries"], said["directory"]) == (2, str(tmp_path / "cache"))
+    pack = tmp_path / "results.pack"
+    assert json.loads(run("cache", "export", pack, "--json")[1]) == {"exported": 2}
+    assert json.loads(run("cache", "clear", "--json")[1]) == {"removed": 2}
+    code, out, _ = run("cache", "import", pack, "--json")
+    assert code == 0
+    assert json.loads(out)["imported"] == ["a" * 64, "b" * 64]
+    said = json.loads(run("cache", "verify", "--json")[1])
+    assert (said["checked"], said["damaged"]) == (2, [])
+    assert "entries: 2" in run("cache", "stats")[1]
+    assert run("cache", "export")[0] == 2
+    assert run("cache", "stats", pack)[0] == 2
+    (tmp_path / "no.pack").write_bytes(b"no pack")
+    assert run("cache", "import", tmp_path / "no.pack")[0] in (1, 2)
+    assert run("cache", "import", tmp_path / "missing.pack")[0] in (1, 2)
+
+
+# Own checkpoints, with a real worker
+
+
+@pytest.fixture(scope="module")
+def shared_engine():
+    """One engine for several commands, so that its worker starts once."""
+    engine = engines.Engine(Store())
+    close, engine.close = engine.close, lambda: None
+    yield engine
+    close()
+
+
+@pytest.mark.slow
+def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, monkeypatch):
+    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    torch.manual_seed(0)
+    state = timm.create_model("resnet18", pretrained=False).state_dict()
+    good, broken = tmp_path / "good.safetensors", tmp_path / "broken.safetensors"
+    save_file(state, good)
+    save_file(state | {"conv1.weight": torch.full_like(state["conv1.weight"], torch.nan)}, broken)
+    model = ["--arch", "timm:resnet18"]
+
+    code, out, err = run("layers", f"file:{good}", *model, "--json")
+    assert code == 0, err
+    shapes = {row["name"]: row["shape"] for row in json.loads(out)}
+    assert shapes["layer2"] == [128, 28, 28]
+
+    generate = ["generate", "--target", "astronaut", "--steps", "3", *model, "--json"]
+    code, out, err = run(*generate, "--model", f"file:{good}", "--layer", "layer2")
+    assert code == 0, err
+    said = json.loads(out)
+    assert said["curves"]["relative_l2"][-1] < said["curves"]["relative_l2"][0]
+    assert said["request"]["architecture"] == "timm:resnet18"
+
+    code, out, err = run(*generate, "--model", f"file:{good}", "--layer", "layer5")
+    assert (code, out) == (2, "")
+    assert "layer: 'layer5' is not a layer" in err
+    assert "'layer4'" in err
+
+    code, out, err = run(*generate, "--model", f"file:{broken}", "--layer", "layer1")
+    assert (code, out) == (1, "")
+    assert "the loss is nan at step 0" in err
+
+    code, _, err = run("layers", f"file:{good}", "--arch", "timm:resnet34")
+    assert code == 2
+    assert "does not fit timm:resnet34" in err
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:9", "http://127.0.0.1"])
+def test_a_worker_without_a_scheduler_says_so(run, monkeypatch, address):
+    monkeypatch.setattr(worker, "NO_SCHEDULER_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "cores", torch.get_num_threads)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    for name in ("warm_up", "warm_up_measures"):
+        monkeypatch.setattr(pipeline, name, lambda: None)
+    code, out, err = run("worker", address)
+    assert (code, out) == (1, "")
+    assert f"python -m explorer worker: no scheduler at {address}" in err
+    assert "Traceback" not in err
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    (tmp_path / "iri.png").write_bytes(b"old")
+
+    def full(self, data):
+        io.FileIO(self, "w").write(data[:3])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        cli._write({"iri.png": b"newer"}, tmp_path)
+    assert (tmp_path / "iri.png").read_bytes() == b"old"
