@@ -1,0 +1,278 @@
+"""The walls between the rooms: who may import what, and that nothing is ever unpickled."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "piq")
+LIGHT = (
+    "explorer",
+    "explorer.request",
+    "explorer.result",
+    "explorer.door",
+    "explorer.cli",
+    "explorer.images",
+    "explorer.models.catalogue",
+    "explorer.objectives.variants",
+    "explorer.measures.perceptual",
+    "explorer.jobs.engine",
+    "explorer.jobs.work",
+    "cache",
+    "cache.store",
+    "cache.packs",
+    "cache.starter",
+)
+
+
+def modules(*packages: str) -> dict[str, Path]:
+    """Every module of ours in these packages (or single modules), with its file."""
+    found = {}
+    for package in packages:
+        place = ROOT / package.replace(".", "/")
+        if place.with_suffix(".py").is_file():
+            found[package] = place.with_suffix(".py")
+        for path in place.rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+ALL = modules("app", "explorer", "cache")
+
+
+@cache
+def tree(name: str) -> ast.Module:
+    return ast.parse(ALL[name].read_text(encoding="utf-8"))
+
+
+def imports(name: str, *, only_when_imported: bool = False) -> set[str]:
+    """Absolute names of the modules that a module imports, `from` names included.
+
+    only_when_imported: leave out what only functions import, and type checkers.
+    """
+    package = name if ALL[name].name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in _nodes(tree(name), only_when_imported):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            base = ".".join(part for part in (start, node.module) if part)
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _nodes(node: ast.AST, only_when_imported: bool) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if only_when_imported:
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+        yield child
+        yield from _nodes(child, only_when_imported)
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def importers(*packages: str, among: dict[str, Path] = ALL) -> set[str]:
+    return {name for name in among if any(within(each, *packages) for each in imports(name))}
+
+
+def ours(name: str, *, only_when_imported: bool = False) -> set[str]:
+    """The modules of ours that a module imports, with the packages they lie in."""
+    found = {each for each in imports(name, only_when_imported=only_when_imported) if each in ALL}
+    return found | {each.rpartition(".")[0] for each in found if "." in each} - {""}
+
+
+@cache
+def brings_torch(name: str) -> bool:
+    """Whether importing this module imports torch or its kin, at whatever remove."""
+    seen, queue = set(), [name]
+    while queue:
+        current = queue.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if any(within(each, *HEAVY) for each in imports(current, only_when_imported=True)):
+            return True
+        queue += ours(current, only_when_imported=True)
+    return False
+
+
+# This test's own eyes
+
+
+def test_the_eyes_of_these_tests_see_what_is_there():
+    assert len(ALL) > 50
+    assert "explorer.images.encoding" in imports("explorer.images")
+    assert "torch" in imports("explorer.jobs.worker")
+    assert "torch" not in imports("explorer.jobs.worker", only_when_imported=True)
+    assert brings_torch("explorer.pipeline")
+    assert brings_torch("explorer.synthesis.loop")
+    assert not brings_torch("explorer.request")
+    assert importers("diskcache")
+
+
+# Torch stays in the worker
+
+
+def loaded_after(*names: str) -> set[str]:
+    """Which heavy modules another process has after importing these."""
+    code = (
+        "import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return set(done.stdout.split())
+
+
+def test_importing_what_the_app_and_the_command_line_need_imports_no_torch():
+    assert loaded_after(*LIGHT) == set()
+
+
+def test_importing_every_plot_imports_no_torch():
+    assert loaded_after(*modules("explorer.plots")) == set()
+
+
+def test_importing_every_page_module_imports_no_torch():
+    """Page scripts run when imported, so they are left to the tests that run them."""
+    helpers = [name for name in modules("explorer.pages") if not is_script(name)]
+    assert helpers
+    assert loaded_after(*helpers) == set()
+
+
+def is_script(name: str) -> bool:
+    """Whether the module does something on the screen when it is imported."""
+    return any(
+        isinstance(node, ast.Expr | ast.If | ast.With | ast.For)
+        and not isinstance(getattr(node, "value", None), ast.Constant)
+        and "TYPE_CHECKING" not in ast.unparse(node).split("\n")[0]
+        for node in tree(name).body
+    )
+
+
+@pytest.mark.parametrize("room", ["app", "explorer.pages", "explorer.plots", "explorer.study"])
+def test_no_function_of_the_screen_imports_what_brings_torch(room):
+    for name in modules(room):
+        assert not any(within(each, *HEAVY) for each in imports(name)), name
+        for other in ours(name):
+            assert not brings_torch(other), f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_what_must_be_light_reaches_no_torch_at_import(name):
+    assert not brings_torch(name)
+
+
+def test_the_engine_and_the_door_import_nothing_heavy_in_any_function():
+    for name in ("explorer.jobs.engine", "explorer.jobs.job", "explorer.jobs.tasks"):
+        assert not any(brings_torch(other) for other in ours(name)), name
+    assert not any(brings_torch(other) for other in ours("explorer.door"))
+
+
+# Who knows what
+
+
+@pytest.mark.parametrize(
+    ("libraries", "rooms"),
+    [
+        (("streamlit",), ("app", "explorer.pages")),
+        (("plotly",), ("explorer.plots",)),
+        (("distributed", "dask"), ("explorer.jobs",)),
+        (("diskcache",), ("cache",)),
+        (("sqlalchemy", "psycopg"), ("explorer.study",)),
+    ],
+    ids=lambda value: value[0],
+)
+def test_a_library_is_known_in_one_room_only(libraries, rooms):
+    strangers = {name for name in importers(*libraries) if not within(name, *rooms)}
+    assert strangers == set()
+
+
+def test_the_cache_knows_nothing_of_explorer():
+    assert importers("explorer", among=modules("cache")) == set()
+
+
+def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
+    for name, more in (
+        ("explorer.request", set()),
+        ("explorer.result", {"numpy", "explorer"}),
+    ):
+        roots = {each.partition(".")[0] for each in imports(name)}
+        assert roots - set(sys.stdlib_module_names) <= more, name
+    assert ours("explorer.result") - {"explorer"} == {"explorer.request"}
+
+
+@pytest.mark.parametrize("room", ["synthesis", "objectives", "measures", "models"])
+def test_the_library_knows_no_screen_no_cache_and_no_queue(room):
+    forbidden = ("cache", "explorer.jobs", "explorer.pages", "explorer.plots", "explorer.study")
+    assert importers(*forbidden, "streamlit", among=modules(f"explorer.{room}")) == set()
+
+
+@pytest.mark.parametrize(
+    ("room", "allowed"),
+    [
+        ("images", {"images"}),
+        ("models", {"models", "images", "request", "zoo"}),
+        ("measures", {"measures", "models", "request"}),
+        ("objectives", {"objectives", "models", "measures", "request"}),
+        ("synthesis", {"synthesis", "objectives", "models", "request"}),
+        ("plots", {"plots", "request", "result"}),
+    ],
+)
+def test_a_room_imports_its_neighbours_only(room, allowed):
+    for name in modules(f"explorer.{room}"):
+        rooms = {each.split(".")[1] for each in ours(name) if each.startswith("explorer.")}
+        assert rooms <= allowed, name
+
+
+# Never pickle
+
+
+def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def keyword(call: ast.Call, name: str) -> object:
+    return next((ast.literal_eval(each.value) for each in call.keywords if each.arg == name), None)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_is_unpickled(name):
+    for function, call in calls(name):
+        last = function.rpartition(".")[2]
+        root = function.partition(".")[0]
+        assert root not in ("cloudpickle", "dill", "joblib", "marshal", "shelve"), function
+        if root in ("pickle", "_pickle", "cPickle"):
+            assert last not in ("load", "loads", "Unpickler"), function
+        if function == "torch.load":
+            assert keyword(call, "weights_only") is True, ast.unparse(call)
+        if function in ("np.load", "numpy.load"):
+            assert keyword(call, "allow_pickle") is False, ast.unparse(call)
+    pulled = {each for each in imports(name) if within(each, "pickle")}
+    assert not pulled & {"pickle.load", "pickle.loads", "pickle.Unpickler"}
+
+
+# Importing
+
+
+def test_every_module_says_in_its_first_line_what_it_is():
+    for name in ALL:
+        text = ast.get_docstring(tree(name))
+        assert text, name
+        assert len(text.splitlines()[0]) <= 100, name
