@@ -69,7 +69,7 @@ class Request:
     parametrisation: str = "pixel"
     optimiser: str = "auto"
     steps: int = 500
-    goal: float = 0.01
+    goal: float = 0.02
     rng_seed: int = 0
     adversary: str | None = None
     architecture: str | None = None

@@ -1,4 +1,4 @@
-"""The whole way in a real browser: open, generate, watch, judge, cancel, upload, lose the worker."""
+"""The whole way in a real browser: open, generate, watch, judge, cancel, upload, worker lost."""
 
 from __future__ import annotations
 

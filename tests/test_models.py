@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -348,22 +349,19 @@ def test_threads_that_ask_one_network_at_once_get_their_own_answers(resnet18):
             name: representation(network, name, pictures(network, 1, rng_seed))
             for name, rng_seed in wanted.items()
         }
-    wrong, start = [], threading.Barrier(len(wanted))
+    start = threading.Barrier(len(wanted))
 
-    def ask(name: str, rng_seed: int) -> None:
+    def ask(name: str, rng_seed: int) -> list[torch.Tensor]:
         start.wait()
-        for _ in range(6):
-            with torch.no_grad():
-                found = representation(network, name, pictures(network, 1, rng_seed))
-            if not torch.allclose(found, expected[name], rtol=1e-4, atol=1e-5):
-                wrong.append(name)
+        with torch.no_grad():
+            images = pictures(network, 1, rng_seed)
+            return [representation(network, name, images) for _ in range(6)]
 
-    threads = [threading.Thread(target=ask, args=one) for one in wanted.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        answers = {name: threads.submit(ask, name, rng_seed) for name, rng_seed in wanted.items()}
+    for name, answer in answers.items():
+        for found in answer.result():
+            torch.testing.assert_close(found, expected[name], rtol=1e-4, atol=1e-5)
     assert hooks_left(network) == 0
 
 
