@@ -149,7 +149,9 @@ def warm_up() -> None:
 
 
 def warm_up_measures() -> None:
-    """Import what measuring needs (several seconds, once) by measuring a blank picture."""
+    """Import what measuring and other sources need (several seconds, once)."""
+    import timm  # noqa: F401
+
     blank = torch.full((1, 3, 64, 64), 0.5)
     perceptual.compare(blank, blank, blank, allow_download=False)
 
