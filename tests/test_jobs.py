@@ -222,6 +222,8 @@ def test_cancelling_a_queued_job_leaves_the_running_one_alone(engine, runs):
     assert finished(engine, last).state == states.DONE
     assert engine.job(queued.key).state == states.CANCELLED
     assert engine.result(queued.key) is None
+    engine.submit(queued, watcher="a")
+    assert finished(engine, queued).state == states.DONE
 
 
 def test_a_watcher_who_leaves_does_not_stop_what_another_still_watches(engine):
