@@ -8,7 +8,6 @@ import pytest
 import torch
 from scipy import stats
 
-from explorer.measures.layers import relative_l2_by_layer
 from explorer.measures.match import judge_match, judge_matches
 from explorer.measures.null import QUANTILES, Null, null_distribution
 from explorer.measures.representation import (
@@ -78,17 +77,6 @@ def test_shapes_that_differ_or_lack_a_batch_are_refused():
         relative_l2(torch.zeros(2, 3), torch.zeros(2, 4))
     with pytest.raises(ValueError, match="one row per image"):
         pearson(torch.zeros(3), torch.zeros(3))
-
-
-def test_every_layer_is_measured_in_order_and_a_missing_one_is_named():
-    mine = {"stem": relu_like(2, 8), "head": relu_like(2, 3)}
-    other = {"head": mine["head"] * 2, "stem": mine["stem"]}
-    found = relative_l2_by_layer(mine, other)
-    assert list(found) == ["stem", "head"]
-    assert found["stem"].tolist() == [0, 0]
-    assert found["head"].tolist() == pytest.approx([0.5, 0.5])
-    with pytest.raises(ValueError, match="only one of the two images: head"):
-        relative_l2_by_layer({"stem": mine["stem"]}, other)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import difflib
 from functools import lru_cache
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import nn
 
 from explorer.models import catalogue, hub
@@ -48,14 +47,10 @@ def default_optimiser(reference: str) -> str:
 
 
 def _load_embedded(reference: str, name: str) -> Network:
-    from explorer.zoo.architectures import build
+    from explorer.zoo import cards
 
-    card = catalogue.card(name)
-    module = build(card["architecture"])
-    state = load_file(catalogue.CARDS / f"{name}.safetensors")
-    module.load_state_dict(
-        {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
-    )
+    catalogue.card(name)  # says in a sentence if there is no such network
+    module, card = cards.load(name)
     return Network(
         reference=reference,
         module=module,
