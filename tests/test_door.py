@@ -224,7 +224,12 @@ def test_a_hub_that_never_answers_is_given_up_within_five_seconds(monkeypatch, s
     for name in ("IRI_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HF_ENDPOINT", f"https://{silent.replace('_', '-')}.invalid")
-    monkeypatch.setattr(socket, silent, lambda *arguments, **named: time.sleep(20))
+
+    def never(*arguments, **named):
+        time.sleep(20)
+        raise OSError("timed out")
+
+    monkeypatch.setattr(socket, silent, never)
     begun = time.monotonic()
     with pytest.raises(HubUnreachable, match="does not answer"):
         door.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
