@@ -187,8 +187,13 @@ def test_a_folder_that_cannot_be_written_is_a_failure(generated, no_worker, run,
     assert "Traceback" not in err
 
 
+def _listen() -> None:
+    """Hear SIGINT, also where the tests themselves were started in the background and do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupting_ends_the_command_and_its_worker():
-    process = explorer(*WORDS[:-4], "--steps", "50000", start_new_session=True)
+    process = explorer(*WORDS[:-4], "--steps", "50000", start_new_session=True, preexec_fn=_listen)
     while not (workers := psutil.Process(process.pid).children()):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
