@@ -245,12 +245,14 @@ def _worker(options: argparse.Namespace) -> None:
 
 
 def _zoo(options: argparse.Namespace) -> None:
+    from explorer.models import catalogue
     from explorer.zoo import recipes
 
     names = list(recipes.RECIPES)
     if options.action == "list":
-        for name in names:
-            print(name)
+        there = catalogue.embedded_names()
+        for name, recipe in recipes.RECIPES.items():
+            print(f"{name:36} {'' if name in there else '(not trained yet) '}{recipe.title}")
         return
     chosen = names if options.all else options.names
     if not chosen:
@@ -259,11 +261,25 @@ def _zoo(options: argparse.Namespace) -> None:
         if name not in names:
             raise RequestError("name", f"{name!r} is unknown; there are {', '.join(names)}")
     if options.action == "train":
-        from explorer.zoo.training import train as action
-    else:
-        from explorer.zoo.evaluation import evaluate as action
+        from explorer.zoo import training
+
+        if options.all:
+            training.train_missing()
+        else:
+            for name in chosen:
+                training.train(name)
+        return
+    from explorer.zoo import cards, evaluation
+
+    there = cards.names()
+    missing = [name for name in chosen if name not in there]
+    if missing and not options.all:
+        raise Failed(f"not trained yet: {', '.join(missing)}; python -m explorer zoo train NAME")
     for name in chosen:
-        action(name)
+        if name in there:
+            evaluation.evaluate(name)
+    if missing:
+        print(f"not trained yet: {', '.join(missing)}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -311,6 +327,8 @@ def _parser() -> argparse.ArgumentParser:
     zoo = command("zoo", _zoo, "train, list or evaluate the embedded networks")
     zoo.add_argument("action", choices=("train", "list", "evaluate"))
     zoo.add_argument("names", nargs="*", metavar="NAME")
-    zoo.add_argument("--all", action="store_true", help="every network")
+    zoo.add_argument(
+        "--all", action="store_true", help="every network; train skips those that are up to date"
+    )
     add_cache_commands(command)
     return parser

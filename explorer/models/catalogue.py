@@ -22,6 +22,7 @@ SOURCES = {
     "timm": "any pretrained name that timm knows, downloaded on first use",
     "file": "a checkpoint of your own, with the architecture that it fits (command line only)",
 }
+FIRST = ("residual-multi-adv2", "residual-multi-standard")  # of the embedded ones, in the picker
 _TIMM_NAME = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)?")
 
 
@@ -98,10 +99,10 @@ def card(name: str) -> dict:
 
 @cache
 def embedded_names() -> tuple[str, ...]:
-    """The embedded networks' names, the most instructive (adversarially trained) first."""
-    cards = [json.loads(path.read_text(encoding="utf-8")) for path in CARDS.glob("*.json")]
-    cards.sort(key=lambda card: (-float(card.get("epsilon") or 0), card["name"]))
-    return tuple(card["name"] for card in cards)
+    """The embedded networks' names, the most instructive pair first."""
+    there = sorted(path.stem for path in CARDS.glob("*.json"))
+    first = [name for name in FIRST if name in there]
+    return (*first, *(name for name in there if name not in FIRST))
 
 
 @cache

@@ -7,8 +7,11 @@ normalised N×3×64×64 images and return the logits of all label groups, one af
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+SIDE = 64
 GRID = 4
 
 
@@ -38,7 +41,25 @@ class ResidualBlock(nn.Module):
         return self.relu2(y)
 
 
-class GridCNN(nn.Module):
+class GridNetwork(nn.Module):
+    """What all designs share: `features` makes the flattened grid, `head` the logits from it."""
+
+    head: nn.Linear
+
+    def features(self, x: Tensor) -> Tensor:
+        """Normalised images, N×3×64×64, to the penultimate layer, N×D."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+    def _start_convolutions(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # He et al. 2015
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+
+class GridCNN(GridNetwork):
     """A coarse stem, stages of blocks each at half the size of the last, and the 4×4 grid."""
 
     def __init__(
@@ -72,21 +93,140 @@ class GridCNN(nn.Module):
         )
         self.flatten = nn.Flatten()
         self.head = nn.Linear(grid * GRID * GRID, outputs)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # He et al. 2015
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        self._start_convolutions()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         for number in range(1, self.stages + 1):
             x = self.get_submodule(f"stage{number}")(x)
-        return self.head(self.flatten(self.grid(x)))
+        return self.flatten(self.grid(x))
 
 
-KINDS: dict[str, Callable[..., nn.Module]] = {"grid-cnn": GridCNN}
+class StackedCNN(GridNetwork):
+    """Stacks of 3×3 convolutions, each ended by max-pooling (Simonyan & Zisserman 2015).
+
+    A first layer of stride 2 stands for the stack at full size, which would cost more than all the
+    others together. The grid is the last convolution of the last stack, pooled to 4×4.
+    """
+
+    def __init__(self, widths: list[int], depths: list[int], grid: int, outputs: int):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, widths[0], 4, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+        )
+        inputs = widths[0]
+        for number, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
+            layers: list[nn.Module] = []
+            for _ in range(depth):
+                layers += self._convolution(inputs, width)
+                inputs = width
+            if number < len(widths):
+                layers.append(nn.MaxPool2d(2))
+            self.add_module(f"stack{number}", nn.Sequential(*layers))
+        self.stacks = len(widths)
+        self.grid = nn.Sequential(*self._convolution(inputs, grid), nn.MaxPool2d(2))
+        self.flatten = nn.Flatten()
+        self.head = nn.Linear(grid * GRID * GRID, outputs)
+        self._start_convolutions()
+
+    @staticmethod
+    def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
+        return [
+            nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        ]
+
+    def features(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for number in range(1, self.stacks + 1):
+            x = self.get_submodule(f"stack{number}")(x)
+        return self.flatten(self.grid(x))
 
 
-def build(architecture: dict) -> nn.Module:
+class Attention(nn.Module):
+    """Every token looks at every other, in several heads (Vaswani et al. 2017); N×T×width."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, tokens, width = x.shape
+        split = self.qkv(x).view(count, tokens, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        return self.out(mixed.transpose(1, 2).reshape(count, tokens, width))
+
+
+class TransformerBlock(nn.Module):
+    """Attention, then two linear layers per token, each on normalised input and added to it."""
+
+    def __init__(self, width: int, heads: int, hidden: int):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class Tokens(nn.Module):
+    """The picture cut into patches, each made a token and told its place; N×T×width."""
+
+    def __init__(self, patch: int, width: int):
+        super().__init__()
+        self.cut = nn.Conv2d(3, width, patch, patch)
+        self.places = nn.Parameter(0.02 * torch.randn(1, (SIDE // patch) ** 2, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.cut(x).flatten(2).transpose(1, 2) + self.places
+
+
+class Grid(nn.Module):
+    """Tokens, N×T×width, laid out where they came from and merged to N×outputs×4×4."""
+
+    def __init__(self, side: int, width: int, outputs: int):
+        super().__init__()
+        self.side = side
+        self.norm = nn.LayerNorm(width)
+        self.merge = nn.Conv2d(width, outputs, side // GRID, side // GRID)
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = self.norm(x).transpose(1, 2).reshape(len(x), -1, self.side, self.side)
+        return self.merge(places)
+
+
+class GridTransformer(GridNetwork):
+    """A small vision transformer (Dosovitskiy et al. 2021) whose tokens are merged to the grid."""
+
+    def __init__(
+        self, patch: int, width: int, depth: int, heads: int, hidden: int, grid: int, outputs: int
+    ):
+        super().__init__()
+        self.tokens = Tokens(patch, width)
+        self.blocks = nn.Sequential(*(TransformerBlock(width, heads, hidden) for _ in range(depth)))
+        self.grid = Grid(SIDE // patch, width, grid)
+        self.flatten = nn.Flatten()
+        self.head = nn.Linear(grid * GRID * GRID, outputs)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.flatten(self.grid(self.blocks(self.tokens(x))))
+
+
+KINDS: dict[str, Callable[..., GridNetwork]] = {
+    "grid-cnn": GridCNN,
+    "stacked-cnn": StackedCNN,
+    "grid-transformer": GridTransformer,
+}
+
+
+def build(architecture: dict) -> GridNetwork:
     """An untrained network from its description, with weights from torch's global generator.
 
     `architecture` has "kind" (a key of `KINDS`) and that kind's arguments. Raises ValueError for

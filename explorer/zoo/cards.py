@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,33 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from explorer.models.layers import list_layers
+from explorer.models.network import InputSpec, Network
 from explorer.zoo import pictures
-from explorer.zoo.architectures import build, count_parameters
+from explorer.zoo.architectures import SIDE, GridNetwork, build, count_parameters
 from explorer.zoo.recipes import Recipe
 
 WEIGHTS = Path(__file__).parent / "weights"
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
+FAMILIES = {
+    "grid-cnn": "plain CNN",
+    "stacked-cnn": "VGG-like CNN",
+    "grid-transformer": "vision transformer",
+}
+_OBJECTIVES = {
+    "cross-entropy": ("standard", "adversarial l2"),
+    "simclr": ("contrastive", "contrastive, adversarial l2"),
+    "trades": ("", "TRADES l2"),
+    "mart": ("", "MART l2"),
+}
+_HEADS = {"simclr": "a linear probe, fitted to all labels on the frozen features afterwards"}
+_VARIETY = {
+    "none": "the pictures' own variety",
+    "usual": "shifted, mirrored and slightly recoloured",
+    "simclr": "cropped, mirrored, recoloured and made grey, as in SimCLR",
+    "simclr without colour": "cropped and mirrored, as in SimCLR but without colour",
+}
 HALF_PRECISION_TOLERANCE = 1e-3  # largest relative change of any picture's logits
 
 
@@ -32,7 +53,7 @@ def read(name: str, folder: Path = WEIGHTS) -> dict:
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def load(name: str, folder: Path = WEIGHTS) -> tuple[nn.Module, dict]:
+def load(name: str, folder: Path = WEIGHTS) -> tuple[GridNetwork, dict]:
     """(the network, in float32 and eval mode; its card). It takes *normalised* images."""
     card = read(name, folder)
     network = build(card["architecture"])
@@ -62,43 +83,39 @@ def compact(network: nn.Module) -> nn.Module:
     return half if float(change.max()) <= HALF_PRECISION_TOLERANCE else network
 
 
-def list_layers(network: nn.Module) -> list[dict]:
-    """Every module's output of one image, in order of execution: its name, kind and shape."""
-    network = copy.deepcopy(network).float().eval()
-    found = []
-
-    def note(name: str, kind: str, output: Tensor) -> None:
-        found.append({"name": name, "kind": kind, "shape": list(output.shape[1:])})
-
-    def hook(name: str):
-        return lambda module, _, output: note(name, type(module).__name__, output)
-
-    for name, module in network.named_modules():
-        if name:
-            module.register_forward_hook(hook(name))
-    network.head.register_forward_pre_hook(
-        lambda _, inputs: note("penultimate", "input of the classifier", inputs[0])
-    )
-    with torch.no_grad():
-        note("logits", "output", network(torch.zeros(1, 3, 64, 64)))
-    return found
+def is_current(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
+    """Whether the recipe's network is there and was made by this recipe (its words aside)."""
+    return recipe.name in names(folder) and read(recipe.name, folder)["recipe"] == _facts(recipe)
 
 
-def compose(recipe: Recipe, stored: nn.Module, accuracy: dict, seconds: float) -> dict:
+def update_words(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
+    """Give the card the recipe's title and summary; whether that changed anything."""
+    card = read(recipe.name, folder)
+    words = {"title": recipe.title, "summary": recipe.summary}
+    if words.items() <= card.items():
+        return False
+    _write({**card, **words}, folder)
+    return True
+
+
+def compose(recipe: Recipe, stored: GridNetwork, accuracy: dict, seconds: float) -> dict:
     """The card of a trained network: what it is, how it was made, how well it does."""
+    kind = recipe.architecture["kind"]
+    residual = recipe.architecture.get("skips", kind == "grid-transformer")
     return {
         "name": recipe.name,
         "title": recipe.title,
         "summary": recipe.summary,
-        "family": "residual CNN" if recipe.architecture["skips"] else "plain CNN",
-        "residual": recipe.architecture["skips"],
+        "family": "residual CNN" if kind == "grid-cnn" and residual else FAMILIES[kind],
+        "residual": residual,
         "architecture": recipe.architecture,
         "parameters": count_parameters(stored),
         "precision": str(stored.head.weight.dtype).removeprefix("torch."),
-        "objective": recipe.objective,
+        "objective": describe_objective(recipe),
         "epsilon": recipe.epsilon,
         "labels": recipe.labels,
-        "augmentation": "the pictures' own variety",
+        "head": _HEADS.get(recipe.objective, "trained with the rest"),
+        "augmentation": _VARIETY[recipe.augmentation],
         "data": (
             "Drawn by our own program: one of 16 everyday things, 64×64 pixels, with the colour, "
             "place, size, tilt and background varied."
@@ -112,12 +129,13 @@ def compose(recipe: Recipe, stored: nn.Module, accuracy: dict, seconds: float) -
         "label_smoothing": recipe.label_smoothing,
         "group_weights": recipe.group_weights,
         "rng_seed": recipe.rng_seed,
+        "recipe": _facts(recipe),
         "seconds": round(seconds),
         "classes": list(pictures.OBJECTS),
-        "layers": list_layers(stored),
+        "layers": _layers(stored),
         "logit_groups": recipe.logit_groups,
         "logit_names": {group: list(pictures.GROUPS[group]) for group in recipe.logit_groups},
-        "input_size": [64, 64],
+        "input_size": [SIDE, SIDE],
         "mean": list(MEAN),
         "std": list(STD),
         "interpolation": "bilinear",
@@ -129,11 +147,45 @@ def compose(recipe: Recipe, stored: nn.Module, accuracy: dict, seconds: float) -
     }
 
 
+def describe_objective(recipe: Recipe) -> str:
+    """The objective in the words of the card, such as "adversarial l2"."""
+    if not recipe.steps:
+        return "untrained"
+    usual, attacked = _OBJECTIVES[recipe.objective]
+    return attacked if recipe.epsilon else usual
+
+
+def _facts(recipe: Recipe) -> dict:
+    """All that decides the weights, as it is in JSON."""
+    facts = asdict(recipe)
+    for word in ("name", "title", "summary"):
+        del facts[word]
+    return facts
+
+
+def _layers(stored: nn.Module) -> list[dict]:
+    """Name, kind and shape of every layer, in order of execution."""
+    network = Network(
+        reference="",
+        module=copy.deepcopy(stored).float(),
+        input=InputSpec((SIDE, SIDE), MEAN, STD),
+        classifier="head",
+    )
+    return [
+        {"name": layer.name, "kind": layer.kind, "shape": list(layer.shape)}
+        for layer in list_layers(network)
+    ]
+
+
 def save(stored: nn.Module, card: dict, folder: Path = WEIGHTS) -> None:
     """Write NAME.safetensors and NAME.json."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {key: value.contiguous() for key, value in stored.state_dict().items()}
     (folder / f"{card['name']}.safetensors").write_bytes(to_bytes(state))
+    _write(card, folder)
+
+
+def _write(card: dict, folder: Path) -> None:
     lines = [f"  {json.dumps(key)}: {_value(value)}" for key, value in card.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     (folder / f"{card['name']}.json").write_text(text, encoding="utf-8")

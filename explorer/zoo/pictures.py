@@ -37,10 +37,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "size": SIZES,
 }
 
-_HUES = (0.0, 0.075, 0.15, 0.34, 0.485, 0.6, 0.75, 0.89)
+HUES = (0.0, 0.075, 0.15, 0.34, 0.485, 0.6, 0.75, 0.89)
 _HUE_JITTER = 0.016
-_CENTRES = (0.25, 0.75)  # the object's centre, as a fraction of the picture's side
-_RADII = (0.2, 0.34)  # half the object's extent, likewise
+CENTRES = (0.25, 0.75)  # the object's centre, as a fraction of the picture's side
+RADII = (0.2, 0.34)  # half the object's extent, likewise
 _TILT = 30.0  # degrees either way
 _SPLITS = {"train": 1, "test": 2}
 _OUTLINE = 0.07
@@ -70,12 +70,12 @@ class Labels:
     @property
     def place(self) -> int:
         """Which cell of a 3×3 division of the possible centres, row by row."""
-        return 3 * _third(self.y, _CENTRES) + _third(self.x, _CENTRES)
+        return 3 * _third(self.y, CENTRES) + _third(self.x, CENTRES)
 
     @property
     def size(self) -> int:
         """0 small, 1 medium, 2 large."""
-        return _third(self.radius, _RADII)
+        return _third(self.radius, RADII)
 
     def as_row(self) -> tuple[int, ...]:
         """One index per entry of `GROUPS`, in its order."""
@@ -126,10 +126,10 @@ def _sample_labels(thing: int, rng: np.random.Generator) -> Labels:
     colours = len(COLOURS)
     object_colour = int(rng.integers(colours))
     background_colour = int(object_colour + rng.integers(2, colours - 1)) % colours
-    hues = np.array([_HUES[object_colour], _HUES[background_colour]])
+    hues = np.array([HUES[object_colour], HUES[background_colour]])
     hues = (hues + rng.uniform(-_HUE_JITTER, _HUE_JITTER, 2)) % 1.0
-    radius = rng.uniform(*_RADII)
-    margin = max(_CENTRES[0], radius)  # the object stays inside the picture
+    radius = rng.uniform(*RADII)
+    margin = max(CENTRES[0], radius)  # the object stays inside the picture
     return Labels(
         object=thing,
         object_colour=object_colour,

@@ -2,20 +2,21 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from math import cos, pi
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from explorer.zoo import cards, pictures
+from explorer.zoo import cards
 from explorer.zoo.architectures import build
 from explorer.zoo.attacks import ascend, project
+from explorer.zoo.batches import batches
+from explorer.zoo.contrastive import Projected, fit_head
 from explorer.zoo.evaluation import measure
+from explorer.zoo.losses import LOSSES
 from explorer.zoo.recipes import RECIPES, Recipe
 
 Report = Callable[[str], None]
@@ -24,6 +25,23 @@ SCRATCH = Path(__file__).parents[2] / ".cache" / "zoo"
 _FREE_STEP = 0.75  # length of a perturbation's step in "free" training, in ε
 _WARM_UP = 0.15  # share of the steps over which the learning rate rises
 _EPSILON_WARM_UP = 1 / 3
+
+
+def train_missing(*, weights: Path = cards.WEIGHTS, report: Report = print, **how) -> list[str]:
+    """Train every network that has no card or whose recipe changed; their names.
+
+    A card whose title or summary alone changed is only written anew. `how` goes to `train`.
+    """
+    trained = []
+    for name, recipe in RECIPES.items():
+        if not cards.is_current(recipe, weights):
+            train(name, weights=weights, report=report, **how)
+            trained.append(name)
+        elif cards.update_words(recipe, weights):
+            report(f"{name}: new words on its card")
+        else:
+            report(f"{name}: there already")
+    return trained
 
 
 def train(
@@ -69,7 +87,8 @@ def fit(
 ) -> tuple[nn.Module, float]:
     """Train to the recipe's end: (the network with averaged weights, in eval mode; seconds).
 
-    Every `checkpoint_every` steps, rounded to whole batches, the state is saved and reported.
+    The seconds are the processor's, so that a busy machine doesn't make them more. Every
+    `checkpoint_every` steps, rounded to whole batches, the state is saved and reported.
     """
     network, average = _initial(recipe, device)
     optimiser = torch.optim.AdamW(
@@ -79,33 +98,31 @@ def fit(
     first, seconds = _resume(path, recipe, network, average, optimiser, device)
     if first:
         report(f"{recipe.name}: going on after step {first} of {recipe.steps}")
-    batches = _batches(recipe, first // recipe.replays, device)
     running, since, saved = 0.0, 0, first
-    started = time.monotonic() - seconds
+    started = time.process_time() - seconds
+    supply = batches(recipe, first // recipe.replays, device)
     for step in range(first, recipe.steps, recipe.replays):
-        clean, labels = next(batches)
-        images = clean
+        batch = next(supply)
+        images = batch.images
         for replay in range(recipe.replays):
             progress = (step + replay) / recipe.steps
             epsilon = recipe.epsilon * min(1.0, progress / _EPSILON_WARM_UP)
             for group in optimiser.param_groups:
                 group["lr"] = recipe.learning_rate * _learning_rate(progress)
-            images = images.detach().requires_grad_(recipe.epsilon > 0)
-            loss = multi_loss(network(cards.normalise(images)), labels, recipe)
+            images = images.detach().requires_grad_(recipe.replays > 1)
+            loss = LOSSES[recipe.objective](network, images, batch, recipe, epsilon)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             _update_average(average, network, recipe.averaging, step + replay)
             if images.grad is not None and replay + 1 < recipe.replays:
-                with torch.no_grad():
-                    moved = ascend(images, images.grad, _FREE_STEP * epsilon)
-                    images = project(moved, clean, epsilon)
+                images = _worsen(images, batch.images, epsilon, recipe.batch_size)
             running += loss.detach()
             since += 1
         done = min(step + recipe.replays, recipe.steps)
         if done - saved >= checkpoint_every or done == recipe.steps:
             saved = done
-            seconds = time.monotonic() - started
+            seconds = time.process_time() - started
             _save_checkpoint(path, recipe, network, average, optimiser, done, seconds)
             mean = float(running) / since
             report(
@@ -113,26 +130,28 @@ def fit(
                 f"{seconds / 60:.1f} min, {seconds / done * (recipe.steps - done) / 60:.1f} to go"
             )
             running, since = 0.0, 0
+    if isinstance(average, Projected):
+        report(f"{recipe.name}: fitting the head on the frozen features")
+        average = average.network
+        fit_head(average, recipe, device)
+        seconds = time.process_time() - started
     return average.eval(), seconds
 
 
-def multi_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    """Weighted sum over the label groups of the mean cross-entropy."""
-    loss = logits.new_zeros(())
-    for group, (start, stop) in recipe.logit_groups.items():
-        column = labels[:, list(pictures.GROUPS).index(group)]
-        cross_entropy = functional.cross_entropy(
-            logits[:, start:stop], column, label_smoothing=recipe.label_smoothing
-        )
-        loss = loss + recipe.group_weights[group] * cross_entropy
-    return loss
+@torch.no_grad()
+def _worsen(images: Tensor, clean: Tensor, epsilon: float, attacked: int) -> Tensor:
+    """The first `attacked` images one step up their gradient; a second view stays as it is."""
+    moved = ascend(images[:attacked], images.grad[:attacked], _FREE_STEP * epsilon)
+    return torch.cat([project(moved, clean[:attacked], epsilon), images[attacked:]])
 
 
 def _initial(recipe: Recipe, device: str) -> tuple[nn.Module, nn.Module]:
     """The network before training, and the copy that will hold its weights' moving average."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.rng_seed)
-        network = build(recipe.architecture)
+        network: nn.Module = build(recipe.architecture)
+        if recipe.objective == "simclr":
+            network = Projected(network)
     network = network.to(device, memory_format=torch.channels_last).train()
     return network, copy.deepcopy(network).requires_grad_(False)
 
@@ -154,31 +173,6 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float, step: 
             mean.lerp_(value, 1 - decay)
         else:
             mean.copy_(value)
-
-
-def _batches(recipe: Recipe, first: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches from number `first` on: (float images in [0, 1], label indices), shuffled by epoch.
-
-    A picture is drawn when first needed and kept in memory.
-    """
-    count, width = recipe.training_pictures, recipe.batch_size
-    images = np.empty((count, 64, 64, 3), np.uint8)
-    labels = np.empty((count, len(pictures.GROUPS)), np.int64)
-    drawn = np.zeros(count, bool)
-    per_epoch = count // width
-    epoch, start = divmod(first, per_epoch)
-    while True:
-        order = np.random.default_rng((recipe.rng_seed, epoch)).permutation(count)
-        for number in range(start, per_epoch):
-            chosen = order[number * width : (number + 1) * width]
-            for index in chosen[~drawn[chosen]]:
-                image, label = pictures.picture(int(index), "train")
-                images[index], labels[index], drawn[index] = image, label.as_row(), True
-            yield (
-                cards.to_tensor(images[chosen], device),
-                torch.from_numpy(labels[chosen]).to(device),
-            )
-        epoch, start = epoch + 1, 0
 
 
 def _checkpoint_path(recipe: Recipe, scratch: Path) -> Path:

@@ -1,0 +1,152 @@
+"""Random changes of the training pictures, each picture its own, with its labels kept true.
+
+A crop moves the thing and a change of hue recolours it, so the facts behind the labels (centre,
+extent, hues) go through the same change, and the labels are read off again. What can no longer
+be told (the place of a thing that was cropped away, the hue of a grey picture) is `UNKNOWN`, which
+no loss counts. The names of the background's pattern and lightness stay: no change here makes
+a striped ground plain or a dark one pale.
+"""
+
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from explorer.zoo import pictures
+
+UNKNOWN = -100  # the label that torch's cross-entropy leaves out
+FACTS = ("x", "y", "radius", "object_hue", "background_hue")
+_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_ASPECT = 4 / 3
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far pictures may be changed.
+
+    crop: smallest area that is left, as a share. shift: farthest, as a share of the side.
+    jitter: largest relative change of brightness, contrast and saturation. hue: largest turn, in
+    turns. jittered, grey: the shares of the pictures that get these changes.
+    """
+
+    crop: float = 1.0
+    shift: float = 0.0
+    flip: bool = True
+    jitter: float = 0.0
+    hue: float = 0.0
+    jittered: float = 1.0
+    grey: float = 0.0
+
+
+# SimCLR's as its authors use it for small pictures (Chen et al. 2020, appendix B.9: no blur), with
+# crops of a quarter of the area and more, because the things fill only a part of the picture.
+AUGMENTATIONS: dict[str, Augmentation | None] = {
+    "none": None,
+    "usual": Augmentation(shift=1 / 16, jitter=0.25, hue=0.02),
+    "simclr": Augmentation(crop=0.25, jitter=0.4, hue=0.1, jittered=0.8, grey=0.2),
+    "simclr without colour": Augmentation(crop=0.25),
+}
+
+
+def facts_of(labels: pictures.Labels) -> tuple[float, ...]:
+    """The numbers behind a picture's labels, in the order of `FACTS`."""
+    return tuple(getattr(labels, fact) for fact in FACTS)
+
+
+def augment(
+    images: Tensor, facts: Tensor, how: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Changed copies of images (N×3×H×W in [0, 1]) and of their facts (N×5, NaN: not known)."""
+
+    def uniform(low: float, high: float) -> Tensor:
+        drawn = torch.rand(len(images), generator=generator).to(images)
+        return low + (high - low) * drawn
+
+    images, facts = _place(images, facts, how, uniform)
+    if not how.jitter:
+        return images, facts
+    jittered = (uniform(0, 1) < how.jittered).to(images)
+    brightness, contrast, saturation = (
+        (1 + jittered * uniform(-how.jitter, how.jitter)).view(-1, 1, 1, 1) for _ in range(3)
+    )
+    turn = jittered * uniform(-how.hue, how.hue)
+    grey = uniform(0, 1) < how.grey
+    images = (images * brightness).clamp(0, 1)
+    mean = _to_grey(images).mean(dim=(2, 3), keepdim=True)
+    images = (mean + (images - mean) * contrast).clamp(0, 1)
+    saturation = torch.where(grey.view(-1, 1, 1, 1), 0.0, saturation)
+    lightness = _to_grey(images)
+    images = turn_hue((lightness + (images - lightness) * saturation).clamp(0, 1), turn)
+    hues = (facts[:, 3:] + turn[:, None]) % 1.0
+    hues = torch.where(grey[:, None], torch.nan, hues)
+    return images, torch.cat([facts[:, :3], hues], dim=1)
+
+
+def relabel(labels: Tensor, facts: Tensor) -> Tensor:
+    """The labels (N×len(GROUPS) indices) with hues, place and size as the facts now say."""
+    columns = {group: labels[:, i] for i, group in enumerate(pictures.GROUPS)}
+    x, y, radius, object_hue, background_hue = facts.unbind(1)
+    columns["object hue"] = _known(_nearest_hue(object_hue), object_hue)
+    columns["background hue"] = _known(_nearest_hue(background_hue), background_hue)
+    row, column = _third(y, pictures.CENTRES), _third(x, pictures.CENTRES)
+    columns["place"] = _known(3 * row + column, x + y)
+    columns["size"] = _known(_third(radius, pictures.RADII), radius)
+    return torch.stack(list(columns.values()), dim=1)
+
+
+def turn_hue(images: Tensor, turn: Tensor) -> Tensor:
+    """Images (N×3×H×W in [0, 1]) with each one's HSV hue turned by `turn` (N, in turns)."""
+    red, green, blue = images.unbind(1)
+    value, most = images.max(dim=1)
+    chroma = value - images.amin(dim=1)
+    # The hue in sixths of a turn, counted from the strongest channel (Smith 1978).
+    offset = torch.stack([green - blue, blue - red, red - green], dim=1)
+    offset = offset.gather(1, most[:, None])[:, 0] / chroma.clamp_min(1e-6)
+    hue = 2 * most + offset + 6 * turn.view(-1, 1, 1)
+    away = (hue[:, None] + hue.new_tensor([5.0, 3.0, 1.0]).view(1, 3, 1, 1)) % 6
+    return value[:, None] - chroma[:, None] * torch.minimum(away, 4 - away).clamp(0, 1)
+
+
+def _place(images: Tensor, facts: Tensor, how: Augmentation, uniform) -> tuple[Tensor, Tensor]:
+    """Crop, shift and mirror: x ← (x − centre) / extent, about the middle of the picture."""
+    area, aspect = uniform(how.crop, 1), torch.exp(uniform(-log(_ASPECT), log(_ASPECT)))
+    if how.crop == 1:
+        aspect = torch.ones_like(aspect)
+    width, height = ((area * a).sqrt().clamp_max(1) for a in (aspect, 1 / aspect))
+    # Coordinates run from −1 to 1.
+    across = (1 - width + 2 * how.shift) * uniform(-1, 1)
+    down = (1 - height + 2 * how.shift) * uniform(-1, 1)
+    mirrored = 1 - 2 * (uniform(0, 1) < 0.5 * how.flip).to(images)
+    nothing = torch.zeros_like(width)
+    matrix = torch.stack([mirrored * width, nothing, across, nothing, height, down], dim=1)
+    grid = functional.affine_grid(matrix.view(-1, 2, 3), list(images.shape), align_corners=False)
+    images = functional.grid_sample(
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
+    x = ((2 * facts[:, 0] - 1 - across) / (mirrored * width) + 1) / 2
+    y = ((2 * facts[:, 1] - 1 - down) / height + 1) / 2
+    seen = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
+    x, y = (torch.where(seen, value, torch.nan) for value in (x, y))
+    radius = facts[:, 2] / (width * height).sqrt()
+    return images, torch.cat([torch.stack([x, y, radius], dim=1), facts[:, 3:]], dim=1)
+
+
+def _to_grey(images: Tensor) -> Tensor:
+    return (images * images.new_tensor(_GREY).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+
+
+def _third(value: Tensor, limits: tuple[float, float]) -> Tensor:
+    low, high = limits
+    return (3 * (value - low) / (high - low)).floor().clamp(0, 2)
+
+
+def _nearest_hue(hue: Tensor) -> Tensor:
+    apart = (hue[:, None] - hue.new_tensor(np.array(pictures.HUES))).abs()
+    return torch.minimum(apart, 1 - apart).argmin(dim=1).to(hue)
+
+
+def _known(index: Tensor, fact: Tensor) -> Tensor:
+    return torch.where(fact.isnan(), float(UNKNOWN), index).long()
