@@ -121,6 +121,7 @@ def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, address):
     assert [look[:2] for look in looks] == [[64, "pixelated"]] * 3
     assert len({round(look[2]) for look in looks}) == 1
     assert page.locator(".frame img[alt='']").count() == 0
+    page.locator(".js-plotly-plot").nth(3).wait_for()
 
 
 def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_path):

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from cache import starter
 from explorer.jobs.job import FAILED, RUNNING, Job
 from explorer.pages import session
+from explorer.pages.controls import DEFAULTS
 from explorer.starter_pack import EXAMPLES
 
 APP = str(Path(__file__).parent.parent / "app.py")
@@ -62,6 +63,19 @@ def test_first_paint_shows_a_finished_example_with_both_verdicts(engine):
     assert "To the network: the same?" in text(app)
     assert "To a person: the same?" in text(app)
     assert not engine.submitted
+
+
+def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):
+    app = opened()
+    assert not app.get("plotly_chart")
+    app.session_state["_painted"] = DEFAULTS.key
+    app.run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 4
+    assert "| measure | to target |" in text(app)
+    app.selectbox(key="model").select("embedded:residual-multi-standard").run()
+    assert "To a person: the same?" in text(app)
+    assert not app.get("plotly_chart")
 
 
 def test_the_address_fills_the_panel_and_keeps_stable_words(engine):

@@ -41,4 +41,5 @@ elif job is not None and job.state == states.FAILED:
 else:
     unmade.show(request, cancelled=job is not None and job.state == states.CANCELLED)
 
-engine.start()
+if result is None:  # else once the pictures are painted
+    engine.start()

@@ -7,6 +7,8 @@ import json
 import streamlit as st
 
 from explorer.measures.perceptual import MEASURES
+from explorer.pages import session
+from explorer.pages.later import is_painted
 from explorer.pages.naming import command, network_title, picture_title, said
 from explorer.pages.pictures import Shown, show_pictures
 from explorer.pages.unmade import ask_to_make
@@ -25,9 +27,17 @@ def show(result: Result) -> None:
     show_pictures(_pictures(result), compare=True, key="pictures")
     show_verdicts(result)
     _again(result)
+    _details(result)
+
+
+@st.fragment
+def _details(result: Result) -> None:
+    if not is_painted(result.request.key):
+        return
     _plots(result)
     _take_away(result)
     _provenance(result)
+    session.engine().start()
 
 
 def _pictures(result: Result) -> list[Shown]:
@@ -133,21 +143,26 @@ def _perception(result: Result) -> None:
         "measure or because it rests on a relative of this network."
     )
     with st.expander("The numbers, and what each measure looks at"):
-        st.dataframe(
-            [_row(row) for row in result.perceptual],
-            hide_index=True,
-            alt="Perceptual measures: value to target, to seed and to a wrong target",
-        )
+        # A real table: it needs no data frames, and a screen reader reads it.
+        rows = [_row(row) for row in result.perceptual]
+        lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+        st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
-def _row(row: dict) -> dict:
+def _row(row: dict) -> dict[str, str]:
     measure = MEASURES[row["measure"]]
     judges = "yes" if row["held_out"] else "no: in the loss" if row["used_in_loss"] else "no: kin"
+    values = {
+        title: "–" if row[name] is None else f"{row[name]:.3f}"
+        for title, name in (
+            ("to target", "to_target"),
+            ("to seed", "to_seed"),
+            ("to a wrong target", "to_mismatched"),
+        )
+    }
     return {
         "measure": measure.title,
-        "to target": row["to_target"],
-        "to seed": row["to_seed"],
-        "to a wrong target": row["to_mismatched"],
+        **values,
         "nearer is": row["nearer"],
         "judges": judges if row["to_target"] is not None else "–",
         "what it looks at": row["reason"] or measure.sees,

@@ -7,6 +7,7 @@ without smoothing, and comparing needs no round trip to the server.
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def show_pictures(shown: list[Shown], *, compare: bool = False, key: str) -> Non
         pngs = {one.role: one.png for one in shown}
         data["difference"] = _uri(difference(pngs["iri"], pngs["target"]))
         data["spectra"] = [_uri(spectrum(pngs[role])) for role in ("iri", "target")]
-    _component(data=data, key=key)
+    # As text: among anything else Streamlit looks for data frames, and imports pandas to do so.
+    _component(data={"json": json.dumps(data)}, key=key)
 
 
 def difference(one: bytes, other: bytes) -> bytes:

@@ -102,11 +102,12 @@ function spectrum(stage, data) {
 const DRAW = { side: sideBySide, slide: slider, blink, difference, spectrum };
 
 export default function (component) {
-  const { data, parentElement } = component;
+  const { parentElement } = component;
   const root = parentElement.querySelector(".pictures");
   const views = root.querySelector(".views");
   const stage = root.querySelector(".stage");
-  if (!data) return;
+  if (!component.data) return;
+  const data = JSON.parse(component.data.json);
   let stop;
 
   const draw = (view, focus) => {
