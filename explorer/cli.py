@@ -254,6 +254,11 @@ def _zoo(options: argparse.Namespace) -> None:
         for name, recipe in recipes.RECIPES.items():
             print(f"{name:36} {'' if name in there else '(not trained yet) '}{recipe.title}")
         return
+    if options.action == "table":
+        from explorer.zoo.table import markdown
+
+        print(markdown(), end="")
+        return
     chosen = names if options.all else options.names
     if not chosen:
         raise RequestError("name", f"say which network, or --all; there are {', '.join(names)}")
@@ -324,8 +329,8 @@ def _parser() -> argparse.ArgumentParser:
     command("gallery", _gallery, "the bundled pictures and their credits", json_option=True)
     worker = command("worker", _worker, "serve a scheduler (one per GPU, or one on the CPU)")
     worker.add_argument("address", help="the scheduler's address, tcp://HOST:PORT")
-    zoo = command("zoo", _zoo, "train, list or evaluate the embedded networks")
-    zoo.add_argument("action", choices=("train", "list", "evaluate"))
+    zoo = command("zoo", _zoo, "train, list, evaluate or tabulate the embedded networks")
+    zoo.add_argument("action", choices=("train", "list", "evaluate", "table"))
     zoo.add_argument("names", nargs="*", metavar="NAME")
     zoo.add_argument(
         "--all", action="store_true", help="every network; train skips those that are up to date"

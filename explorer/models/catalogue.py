@@ -31,6 +31,8 @@ class Entry:
     """What the catalogue knows of one network.
 
     default_optimiser: what `auto` means for it, see `explorer.synthesis.optimisers`.
+    labels: what it was taught: "object", "multi" (every factor) or "none".
+    epsilon: radius of the attacks during training, ℓ₂ on images in [0, 1].
     layers: (name, kind, shape) in order of execution, where known without loading it.
     """
 
@@ -47,6 +49,8 @@ class Entry:
     parameters: int
     licence: str
     accuracy: dict[str, object]
+    labels: str = ""
+    epsilon: float = 0.0
     default_optimiser: str = "adam"
     layers: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
 
@@ -60,6 +64,8 @@ class Entry:
             "residual": self.residual,
             "objective": self.objective,
             "augmentation": self.augmentation,
+            "labels": self.labels,
+            "epsilon": self.epsilon,
             "data": self.data,
             "input_size": list(self.input_size),
             "classes": list(self.classes),
@@ -138,6 +144,8 @@ def _embedded(card: dict) -> Entry:
         parameters=card["parameters"],
         licence=card["licence"],
         accuracy=card["accuracy"],
+        labels=card["labels"],
+        epsilon=card["epsilon"],
         default_optimiser="momentum",
         layers=tuple(
             (layer["name"], layer["kind"], tuple(layer["shape"]))

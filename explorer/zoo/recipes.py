@@ -98,7 +98,7 @@ _VIT = {
     "kind": "grid-transformer",
     "patch": 8,
     "width": 96,
-    "depth": 4,
+    "depth": 3,
     "heads": 4,
     "hidden": 288,
     "grid": 64,
