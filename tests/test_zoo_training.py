@@ -388,6 +388,50 @@ def test_a_linear_probe_reads_from_frozen_features_what_is_there():
     assert right.mean() > 0.9
 
 
+def _nothing(network: nn.Module) -> None:
+    pass
+
+
+@torch.no_grad()
+def _cancel_in_batch_norm(network: nn.Module) -> None:
+    network.grid[1].running_mean.add_(3000.7)
+    network.grid[1].bias.add_(3001.6)
+
+
+@torch.no_grad()
+def _cancel_in_head(network: nn.Module) -> None:
+    network.grid[1].bias.add_(300.0)
+    network.head.bias.sub_(300.0 * network.head.weight.sum(dim=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "tolerance", "precise"),
+    [
+        (_nothing, 5e-3, set()),
+        (_cancel_in_batch_norm, 5e-3, {"grid.1.weight", "grid.1.bias", "head.bias"}),
+        (_cancel_in_head, 5e-3, {"grid.1.weight", "head.bias", "head.weight", "stem.0.weight"}),
+        (_nothing, 0.0, {"grid.0.weight", "head.weight", "stage1.0.conv1.weight"}),
+    ],
+)
+def test_only_as_many_weights_as_needed_keep_full_precision(
+    change, tolerance, precise, monkeypatch
+):
+    torch.manual_seed(0)
+    network = build(_tiny().architecture).eval()
+    change(network)
+    monkeypatch.setattr(cards, "HALF_PRECISION_TOLERANCE", tolerance)
+    stored = cards.compact(network)
+    kept = {name for name, value in stored.named_parameters() if value.dtype == torch.float32}
+    assert precise <= kept
+    spared = {name for name, _ in network.named_parameters()} - kept
+    if tolerance:
+        assert {"grid.0.weight", "stage1.0.conv1.weight"} <= spared
+        assert ("head.weight" in kept) == ("head.weight" in precise)
+        assert bool(kept) == bool(precise)
+    for name in kept:
+        assert torch.equal(stored.state_dict()[name], network.state_dict()[name])
+
+
 @pytest.fixture
 def little_work(monkeypatch):
     few = partial(measure, count=32, attacked_count=16, attack=Attack(steps=1))

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -72,15 +73,45 @@ def to_tensor(images: np.ndarray, device: str = "cpu") -> Tensor:
     return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
 
 
-def compact(network: nn.Module) -> nn.Module:
-    """A copy with weights in float16 if that hardly moves the logits, else the network itself."""
-    half = copy.deepcopy(network).half()
-    restored = copy.deepcopy(half).float().eval()
+def compact(network: GridNetwork) -> GridNetwork:
+    """A copy with as many weights in float16 as hardly moves the logits, else the network itself.
+
+    First all of them, then all but the vectors (biases, batch-norm), then all but these and
+    the first and the last layer.
+    """
     images = normalise(to_tensor(pictures.batch(range(256), "test")[0]))
     with torch.no_grad():
-        exact, rounded = network.eval()(images), restored(images)
-    change = (rounded - exact).norm(dim=1) / exact.norm(dim=1)
-    return half if float(change.max()) <= HALF_PRECISION_TOLERANCE else network
+        exact = network.eval()(images)
+    ends = {id(value) for end in _ends(network) for value in end.parameters()}
+    for spared in (
+        lambda value: False,
+        lambda value: value.ndim < 2,
+        lambda value: value.ndim < 2 or id(value) in ends,
+    ):
+        half = _halve(network, spared)
+        with torch.no_grad():
+            rounded = copy.deepcopy(half).float().eval()(images)
+        change = (rounded - exact).norm(dim=1) / exact.norm(dim=1)
+        if float(change.max()) <= HALF_PRECISION_TOLERANCE:
+            return half
+    return network
+
+
+def _ends(network: GridNetwork) -> tuple[nn.Module, nn.Module]:
+    return next(network.children()), network.head
+
+
+def _halve(network: GridNetwork, spared: Callable[[Tensor], bool]) -> GridNetwork:
+    """A copy of the network with every weight in float16 but those that are `spared`."""
+    half = copy.deepcopy(network).half()
+    for stored, exact in zip(_values(half), _values(network), strict=True):
+        if spared(exact):
+            stored.data = exact.detach().clone()
+    return half
+
+
+def _values(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
 
 
 def is_current(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
