@@ -143,12 +143,42 @@ def test_an_embedded_network_lists_its_layers_in_order_of_execution(name):
     for handle in handles:
         handle.remove()
     listed = [(layer.name, layer.shape) for layer in list_layers(network)]
-    extra = {"penultimate": (1024,), "logits": (51,)}
+    outputs = 16 if catalogue.entry(f"embedded:{name}").labels == "object" else 51
+    extra = {"penultimate": (1024,), "logits": (outputs,)}
     assert [layer for layer in listed if layer[0] not in extra] == seen
     assert [layer for layer in listed if layer[0] in extra] == list(extra.items())
-    assert listed[-3:] == [("penultimate", (1024,)), ("head", (51,)), ("logits", (51,))]
+    assert listed[-3:] == [("penultimate", (1024,)), ("head", (outputs,)), ("logits", (outputs,))]
     known = catalogue.entry(f"embedded:{name}").layers
     assert [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)] == list(known)
+
+
+def _residual_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    found = {"stem": m.stem(x)}
+    found["stage1.0"] = m.stage1[0](found["stem"])
+    found["stage2"] = m.stage2(m.stage1[1](found["stage1.0"]))
+    return {**found, "penultimate": m.grid(found["stage2"]).flatten(1)}
+
+
+def _stacked_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    found = {"stack1": m.stack1(m.stem(x))}
+    found["stack3"] = m.stack3(m.stack2(found["stack1"]))
+    return {**found, "penultimate": m.grid(found["stack3"]).flatten(1)}
+
+
+def _transformer_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    found = {"tokens": m.tokens(x)}
+    first, *others = m.blocks
+    attended = found["tokens"] + first.attention(first.norm1(found["tokens"]))
+    found["blocks.0"] = attended + first.mlp(first.norm2(attended))
+    found["blocks"] = nn.Sequential(*others)(found["blocks.0"])
+    return {**found, "penultimate": m.grid(found["blocks"]).flatten(1)}
+
+
+LAYERS_BY_HAND = {
+    "grid-cnn": _residual_layers,
+    "stacked-cnn": _stacked_layers,
+    "grid-transformer": _transformer_layers,
+}
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -161,10 +191,7 @@ def test_an_embedded_network_computes_what_its_file_and_card_say(name):
     m = network.module
     images = pictures(network)
     x = standardised(images, card["mean"], card["std"])
-    by_hand = {"stem": m.stem(x)}
-    by_hand["stage1.0"] = m.stage1[0](by_hand["stem"])
-    by_hand["stage2"] = m.stage2(m.stage1[1](by_hand["stage1.0"]))
-    by_hand["penultimate"] = m.grid(by_hand["stage2"]).flatten(1)
+    by_hand = LAYERS_BY_HAND[card["architecture"]["kind"]](m, x)
     weight, bias = state["head.weight"].float(), state["head.bias"].float()
     by_hand["logits"] = by_hand["penultimate"] @ weight.T + bias
     for layer, expected in by_hand.items():

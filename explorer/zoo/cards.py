@@ -114,6 +114,12 @@ def _values(network: nn.Module) -> list[Tensor]:
     return [*network.parameters(), *network.buffers()]
 
 
+def _precision(stored: nn.Module) -> str:
+    """ "float16", "float32" or "float16 and float32"."""
+    kinds = {str(value.dtype) for value in _values(stored) if value.is_floating_point()}
+    return " and ".join(sorted(kind.removeprefix("torch.") for kind in kinds))
+
+
 def is_current(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
     """Whether the recipe's network is there and was made by this recipe (its words aside)."""
     return recipe.name in names(folder) and read(recipe.name, folder)["recipe"] == _facts(recipe)
@@ -141,7 +147,7 @@ def compose(recipe: Recipe, stored: GridNetwork, accuracy: dict, seconds: float)
         "residual": residual,
         "architecture": recipe.architecture,
         "parameters": count_parameters(stored),
-        "precision": str(stored.head.weight.dtype).removeprefix("torch."),
+        "precision": _precision(stored),
         "objective": describe_objective(recipe),
         "epsilon": recipe.epsilon,
         "labels": recipe.labels,
