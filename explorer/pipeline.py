@@ -32,6 +32,7 @@ from explorer.models.layers import representation, representations, visit_layers
 from explorer.models.loading import default_optimiser, load
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
+from explorer.models.threads import fitting_threads
 from explorer.objectives.variants import loss_called
 from explorer.request import Request, RequestError
 from explorer.result import Result
@@ -95,8 +96,21 @@ def generate_batch(
 
     watch.stage("loading the network")
     network = load(first.model, first.architecture, first.weights, device())
-    targets = _stack([_image("target", one, network, pictures or {}) for one in requests], network)
-    starts = _stack([_image("seed", one, network, pictures or {}) for one in requests], network)
+    with fitting_threads(network):
+        return _make_batch(requests, network, pictures or {}, watch, store, begun)
+
+
+def _make_batch(
+    requests: Sequence[Request],
+    network: Network,
+    pictures: Mapping[str, bytes],
+    watch: StagedWatcher,
+    store: BytesStore | None,
+    begun: float,
+) -> list[Result]:
+    first = requests[0]
+    targets = _stack([_image("target", one, network, pictures) for one in requests], network)
+    starts = _stack([_image("seed", one, network, pictures) for one in requests], network)
     optimiser = OPTIMISERS[
         default_optimiser(first.model) if first.optimiser == "auto" else first.optimiser
     ]

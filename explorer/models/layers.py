@@ -9,7 +9,7 @@ while a pass runs, under the network's own lock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -93,7 +93,7 @@ def representations(network: Network, layers: Iterable[str], images: Tensor) -> 
             raise _Reached
 
     try:
-        _run(network, images, note)
+        _run(network, images, note, {name.split("#")[0] for name in wanted})
     except _Reached:
         return {name: found[name] for name in wanted}
     missing = next(name for name in wanted if name not in found)
@@ -109,8 +109,16 @@ def _is_representation(output: object, batch: int) -> bool:
     )
 
 
-def _run(network: Network, images: Tensor, note: Callable[[str, str, object], None]) -> None:
-    """One forward pass that tells `note` each layer's name, kind and output as it is ready."""
+def _run(
+    network: Network,
+    images: Tensor,
+    note: Callable[[str, str, object], None],
+    only: Container[str] | None = None,
+) -> None:
+    """One forward pass that tells `note` each layer's name, kind and output as it is ready.
+
+    only: names of the modules to look at, all if None; hooks on others would only cost time.
+    """
     uses: Counter[str] = Counter()
 
     def after(name: str):
@@ -126,7 +134,7 @@ def _run(network: Network, images: Tensor, note: Callable[[str, str, object], No
 
     with network.lock, ExitStack() as hooks:
         for name, module in network.module.named_modules():
-            if name:
+            if name and (only is None or name in only):
                 hooks.callback(module.register_forward_hook(after(name)).remove)
             if name and name == network.classifier:
                 hooks.callback(module.register_forward_pre_hook(before_classifier).remove)

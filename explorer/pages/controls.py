@@ -20,10 +20,11 @@ from explorer.objectives.variants import FAMILIES, LOSSES
 from explorer.pages import address, session
 from explorer.pages.naming import picture_title
 from explorer.request import OPTIMISERS, RNG_SEED_RANGE, Request, RequestError
+from explorer.starter_pack import EXAMPLES
 
 EFFORTS = {"quick": 100, "normal": 500, "thorough": 1500, "long": 5000}
 DEFAULT_EFFORT = "normal"
-DEFAULTS = Request(model=f"embedded:{(catalogue.embedded_names() or ('none',))[0]}")
+DEFAULTS = EXAMPLES[0][1]
 OPTIMISER_HELP = {
     "auto": "what works best for this network",
     "adam": "Adam",
