@@ -65,8 +65,8 @@ OPTIMISERS = {
         ),
         Optimiser(
             "momentum",
-            "gradient of unit norm, momentum 0.8, step 1, cosine decay",
-            lambda images, step: torch.optim.SGD(images, lr=step, momentum=0.8),
+            "gradient of unit norm, momentum 0.9, step 1, cosine decay",
+            lambda images, step: torch.optim.SGD(images, lr=step, momentum=0.9),
             step=1.0,
             unit_gradient=True,
             scales=True,
