@@ -182,7 +182,9 @@ def _measure(
     layer = requests[0].layer
     iris = torch.stack([trace.iri for trace in traces]).to(network.device)
     rounded = (iris * 255).round() / 255
-    null = _null(network, layer, requests[0], watch, store)
+    first = requests[0]
+    identity = (first.weights or first.model, first.architecture)
+    null = null_of(network, layer, identity, watch, store)
     others = [_mismatched(request) for request in requests]
     wrong = _stack([fit_to(gallery.load(name), network) for name in others], network)
     with torch.no_grad():
@@ -245,17 +247,21 @@ def _by_layer(network: Network, iris: Tensor, targets: Tensor) -> list[tuple[str
     return found
 
 
-def _null(
+def null_of(
     network: Network,
     layer: str,
-    request: Request,
-    watch: StagedWatcher,
-    store: BytesStore | None,
+    identity: Sequence[object] = (),
+    watch: StagedWatcher | None = None,
+    store: BytesStore | None = None,
 ) -> Null:
-    """The null of this network and layer, from the store or made now from gallery and drawings."""
-    identity = [NULL_VERSION, request.weights or request.model, request.architecture, layer]
-    identity += [list(network.input.size), gallery.names(), NULL_DRAWN_PICTURES, version("timm")]
-    key = f"null:{hashlib.sha256(json.dumps(identity).encode()).hexdigest()}"
+    """The null of a network's layer, from the store or made now from gallery and drawn pictures.
+
+    identity: what tells this network from every other, beside its reference; only for the store.
+    """
+    watch = watch or _Nobody()
+    facts = [NULL_VERSION, *(identity or [network.reference]), layer]
+    facts += [list(network.input.size), gallery.names(), NULL_DRAWN_PICTURES, version("timm")]
+    key = f"null:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
     kept = store.get(key) if store is not None else None
     if kept is not None:
         return Null.from_dict(json.loads(kept))

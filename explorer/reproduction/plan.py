@@ -1,0 +1,99 @@
+"""What is made and measured, as data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+FAMILIES = {
+    "regularizer-free": "regularizer-free",
+    "human-leaning": "freq",
+    "adversarial": "adversarial",
+}
+"""Each family of losses by the variant that stands for it."""
+
+JUDGE = "ssim-16px"
+"""The measure that the claims are judged by, held out of every loss here. Chosen on other targets
+(drawn pictures from 20,000 on), for keeping wrong targets apart from right ones whatever the
+seed; every other measure is in the table."""
+
+LAYER = "penultimate"
+FIRST_DRAWN = 1000  # of the picture set's held-out split; cards and the null use earlier ones
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One reproduction.
+
+    seed: the kind that the claims rest on (N(0, 1) noise, clamped, is the paper's default).
+    other_seeds: made too, regularizer-free, for `headline` networks: alignment hangs on the seed.
+    drawn: how many held-out drawn targets; gallery: whether the photographs are targets, too.
+    networks: names of embedded networks, None for all that ship.
+    """
+
+    name: str
+    steps: int
+    drawn: int
+    gallery: bool
+    networks: tuple[str, ...] | None
+    seed: str = "noise"
+    other_seeds: tuple[str, ...] = ()
+    headline: tuple[str, ...] = ("residual-multi-standard", "residual-multi-adv2")
+
+    def works(self, there: tuple[str, ...]) -> list[Work]:
+        """Everything to be made, given the networks that ship."""
+        names = [name for name in there if self.networks is None or name in self.networks]
+        made = [Work(name, loss, self.seed) for name in names for loss in FAMILIES.values()]
+        made += [
+            Work(name, FAMILIES["regularizer-free"], seed)
+            for name in self.headline
+            if name in names
+            for seed in self.other_seeds
+        ]
+        return made
+
+
+@dataclass(frozen=True)
+class Work:
+    """The IRIs of one network, loss and seed kind, of every target."""
+
+    network: str
+    loss: str
+    seed: str
+
+    def file_name(self, plan: Plan) -> str:
+        """A name for its answer that changes with whatever decides the answer."""
+        decides = {key: value for key, value in asdict(plan).items() if key in _DECIDES}
+        text = json.dumps([decides, asdict(self)], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return f"{self.network}+{self.loss}+{self.seed}+{digest}.json"
+
+
+_DECIDES = ("steps", "drawn", "gallery")
+
+QUICK = Plan(
+    name="quick",
+    steps=120,
+    drawn=16,
+    gallery=False,
+    networks=(
+        "residual-untrained",
+        "residual-multi-standard",
+        "residual-multi-adv2",
+        "residual-multi-adv2-b",
+        "plain-multi-standard",
+        "plain-multi-adv2",
+        "residual-simclr",
+        "residual-simclr-adv2",
+    ),
+)
+FULL = Plan(
+    name="full",
+    steps=300,
+    drawn=64,
+    gallery=True,
+    networks=None,
+    other_seeds=("grey-noise", "uniform"),
+)
+PLANS = {plan.name: plan for plan in (QUICK, FULL)}

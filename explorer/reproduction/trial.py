@@ -1,0 +1,165 @@
+"""Making and measuring the IRIs of one network, loss and seed kind."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.door import DEFAULT_ADVERSARY
+from explorer.images import gallery, seeds
+from explorer.images.encoding import to_8bit, to_png
+from explorer.measures import match as matches
+from explorer.measures import perceptual
+from explorer.models.layers import representations
+from explorer.models.loading import default_optimiser, load
+from explorer.models.names import LOGITS
+from explorer.models.network import Network
+from explorer.models.threads import fitting_threads
+from explorer.objectives.variants import loss_called
+from explorer.pipeline import device, fit_to, null_of
+from explorer.reproduction.plan import FIRST_DRAWN, LAYER, Plan, Work
+
+from explorer.synthesis.loop import synthesise
+from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.zoo.pictures import picture
+
+BATCH = {"cpu": 38, "cuda": 256}
+SHOWN = 8  # IRIs kept as pictures, for the contact sheet
+
+
+def run(plan: Plan, work: Work) -> dict[str, Any]:
+    """One row per target, plain JSON values, and the first few IRIs as PNG.
+
+    The k-th target starts from the seed drawn with random number k. Its control, the wrong target,
+    is the next one of the same kind.
+    """
+    begun = time.monotonic()
+    reference = f"embedded:{work.network}"
+    network = load(reference, None, None, device())
+    with fitting_threads(network):
+        rows: list[dict] = []
+        pictures: list[str] = []
+        for kind, names, images in targets(plan, network):
+            width = BATCH[network.device.type]
+            for start in range(0, len(names), width):
+                part = slice(start, start + width)
+                wrong = images.roll(-1, 0)[part]
+                iris, found = _batch(plan, work, network, reference, images[part], wrong, len(rows))
+                rows += [
+                    {"target": name, "kind": kind, **row}
+                    for name, row in zip(names[part], found, strict=True)
+                ]
+                room = SHOWN - len(pictures)
+                pictures += [_png(iri) for iri in iris[: max(0, room)]]
+    return {
+        "network": work.network,
+        "loss": work.loss,
+        "seed": work.seed,
+        "steps": plan.steps,
+        "seconds": round(time.monotonic() - begun, 1),
+        "rows": rows,
+        "pictures": pictures,
+    }
+
+
+def targets(plan: Plan, network: Network) -> list[tuple[str, list[str], Tensor]]:
+    """(kind, names, images N×3×H×W in [0, 1]) of the drawn targets and of the photographs."""
+    size = max(network.input.size)
+    numbers = range(FIRST_DRAWN, FIRST_DRAWN + plan.drawn)
+    drawn = [fit_to(picture(number, "test", size)[0], network) for number in numbers]
+    found = [("drawn", [f"drawn {number}" for number in numbers], _stack(drawn, network))]
+    if plan.gallery:
+        photos = [fit_to(gallery.load(name), network) for name in gallery.names()]
+        found.append(("photo", list(gallery.names()), _stack(photos, network)))
+    return found
+
+
+def _batch(
+    plan: Plan,
+    work: Work,
+    network: Network,
+    reference: str,
+    images: Tensor,
+    wrong: Tensor,
+    first_number: int,
+) -> tuple[Tensor, list[dict]]:
+    count = len(images)
+    loss = loss_called(work.loss)
+    adversary = DEFAULT_ADVERSARY if loss.uses_distance else None
+    starts = _stack(
+        [seeds.make_seed(work.seed, network.input.size, first_number + k) for k in range(count)],
+        network,
+    )
+    traces = synthesise(
+        network,
+        LAYER,
+        images,
+        starts,
+        [loss] * count,
+        [0.0] * count,
+        OPTIMISERS[default_optimiser(reference)],
+        plan.steps,
+        distance=perceptual.measure(adversary).function if adversary else None,
+    )
+    exact = torch.stack([trace.iri for trace in traces]).to(network.device)
+    rounded = (exact * 255).round() / 255  # what is judged is what could be shown
+    null = null_of(network, LAYER)
+    has_classes = network.class_count > 0
+    with torch.no_grad():
+        of_target = representations(network, (LAYER, LOGITS), images)
+        of_iri = representations(network, (LAYER, LOGITS), rounded)
+    judged = matches.judge_matches(
+        of_iri[LAYER],
+        of_target[LAYER],
+        null,
+        of_iri[LOGITS] if has_classes else None,
+        of_target[LOGITS] if has_classes else None,
+        network.classes,
+        network.class_count,
+    )
+    used = frozenset([adversary] if adversary else [])
+    right = perceptual.compare_batch(
+        rounded, images, starts, wrong, used, network.family, allow_download=False
+    )
+    control = perceptual.compare_batch(
+        rounded, wrong, starts, None, used, network.family, allow_download=False
+    )
+    rows = [
+        {
+            "relative_l2": float(f"{one.relative_l2:.5g}"),
+            "matched": one.same,
+            "beyond_null": one.beyond_null,
+            "same_class": one.same_class,
+            "measures": {
+                a.measure: {
+                    "to_target": _short(a.to_target),
+                    "to_seed": _short(a.to_seed),
+                    "to_wrong": _short(a.to_mismatched),
+                    "nearer_target": a.nearer_target,
+                    "wrong_nearer_than_seed": b.nearer_target,
+                    "held_out": a.held_out,
+                }
+                for a, b in zip(these, those, strict=True)
+                if a.to_target is not None
+            },
+        }
+        for one, these, those in zip(judged, right, control, strict=True)
+    ]
+    return rounded, rows
+
+
+def _stack(images: list[np.ndarray], network: Network) -> Tensor:
+    return torch.from_numpy(np.stack(images)).to(network.device)
+
+
+def _png(image: Tensor) -> str:
+    return base64.b64encode(to_png(to_8bit(image.cpu().numpy()))).decode("ascii")
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
