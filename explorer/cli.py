@@ -289,6 +289,7 @@ def _zoo(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from explorer.cli_cache import add_cache_commands
+    from explorer.cli_reproduce import add_reproduce_command
 
     parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -336,4 +337,5 @@ def _parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="every network; train skips those that are up to date"
     )
     add_cache_commands(command)
+    add_reproduce_command(command)
     return parser

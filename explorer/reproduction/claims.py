@@ -176,11 +176,7 @@ def _fair_ranking(table: Table, trained: list[Facts]) -> Claim:
 
 def _best(table: Table, trained: list[Facts]) -> Claim:
     def among(**wanted: object) -> list[Facts]:
-        return [
-            one
-            for one in trained
-            if all(one.factors[key] == value for key, value in wanted.items())
-        ]
+        return [one for one in trained if wanted.items() <= one.factors.items()]
 
     def free(these: list[Facts]) -> list[Answers | None]:
         return [table.get((one.name, FREE)) for one in these]
@@ -188,12 +184,11 @@ def _best(table: Table, trained: list[Facts]) -> Claim:
     def crossed(first: list[Facts], second: list[Facts]) -> list:
         return [(a, b) for a in free(first) for b in free(second)]
 
-    supervised = among(
-        design="residual CNN", teaching="all factors", attack=2.0, augmentation="none"
-    )
+    taught: dict[str, object] = {"teaching": "all factors", "attack": 2.0, "augmentation": "none"}
+    supervised = among(design="residual CNN", **taught)
     budget = min((one.steps for one in supervised), default=0)
     supervised = [one for one in supervised if one.steps == budget]
-    plain = among(design="plain CNN", teaching="all factors", attack=2.0, augmentation="none")
+    plain = among(design="plain CNN", **taught)
     contrastive = among(design="residual CNN", teaching="pairs", attack=2.0)
     unattacked = among(design="residual CNN", teaching="pairs", attack=0.0, augmentation="simclr")
     return Claim(
@@ -231,7 +226,9 @@ def single_factor_pairs(facts: Mapping[str, Facts]) -> list[tuple[str, Facts, Fa
             differing = _differing(first, second)
             both_attacked = first.epsilon > 0 and second.epsilon > 0
             if len(differing) == 1 and not (both_attacked and first.steps != second.steps):
-                found.append((differing[0], first, second))
+                factor = differing[0]
+                pair = sorted((first, second), key=lambda one: str(one.factors[factor]))
+                found.append((factor, *pair))
     return found
 
 

@@ -74,7 +74,7 @@ _DECIDES = ("steps", "drawn", "gallery")
 
 QUICK = Plan(
     name="quick",
-    steps=120,
+    steps=100,
     drawn=16,
     gallery=False,
     networks=(

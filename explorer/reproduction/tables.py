@@ -30,7 +30,7 @@ def facts_of(name: str) -> Facts:
         design=card["family"],
         teaching=_TEACHING.get(kind, taught),
         epsilon=float(card["epsilon"]),
-        augmentation=card["augmentation"],
+        augmentation=card["recipe"]["augmentation"],
         steps=card["steps"],
     )
 

@@ -23,7 +23,6 @@ from explorer.models.threads import fitting_threads
 from explorer.objectives.variants import loss_called
 from explorer.pipeline import device, fit_to, null_of
 from explorer.reproduction.plan import FIRST_DRAWN, LAYER, Plan, Work
-
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import OPTIMISERS
 from explorer.zoo.pictures import picture
@@ -65,6 +64,12 @@ def run(plan: Plan, work: Work) -> dict[str, Any]:
         "rows": rows,
         "pictures": pictures,
     }
+
+
+def target_pngs(plan: Plan) -> list[str]:
+    """The first drawn targets as base64 PNG, for the contact sheet."""
+    numbers = range(FIRST_DRAWN, FIRST_DRAWN + min(SHOWN, plan.drawn))
+    return [base64.b64encode(to_png(picture(n, "test")[0])).decode("ascii") for n in numbers]
 
 
 def targets(plan: Plan, network: Network) -> list[tuple[str, list[str], Tensor]]:
