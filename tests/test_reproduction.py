@@ -1,0 +1,244 @@
+"""Alignment, the rules of the claims, and a whole small reproduction from the command line."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.cli import main
+from explorer.measures.alignment import aligned_share, mean_difference
+from explorer.models.catalogue import embedded_names
+from explorer.reproduction import plan as plans
+from explorer.reproduction import run as running
+from explorer.reproduction import tables
+from explorer.reproduction.claims import (
+    FAILS,
+    HOLDS,
+    UNCLEAR,
+    Answers,
+    Claim,
+    Effect,
+    Facts,
+    attack_pairs,
+    difference,
+    judge,
+    single_factor_pairs,
+)
+from explorer.reproduction.plan import FAMILIES, FULL, JUDGE, QUICK, Plan, Work
+
+FREE = FAMILIES["regularizer-free"]
+
+
+def answers(share: float, count: int = 64, matched: int | None = None, seed: int = 0) -> Answers:
+    """`share` of the IRIs nearer their target, shuffled; the last ones unmatched."""
+    matched = count if matched is None else matched
+    values = np.zeros(count)
+    values[: round(share * count)] = 1.0
+    values = np.random.default_rng(seed).permutation(values)
+    values[matched:] = np.nan
+    return Answers(
+        nearer={JUDGE: values},
+        wrong={JUDGE: np.where(np.isnan(values), np.nan, 0.0)},
+        matched=np.arange(count) < matched,
+        relative_l2=np.full(count, 0.03),
+    )
+
+
+def facts(name: str, **changes: object) -> Facts:
+    usual = Facts(name, "residual CNN", "all factors", 0.0, "none", 1600)
+    return replace(usual, **changes)
+
+
+# Alignment
+
+
+def test_a_share_and_its_interval_agree_with_the_binomial():
+    share = aligned_share(np.array([1] * 48 + [0] * 16))
+    assert share.value == 0.75
+    half = 1.96 * np.sqrt(0.75 * 0.25 / 64)
+    assert share.low == pytest.approx(0.75 - half, abs=0.025)
+    assert share.high == pytest.approx(0.75 + half, abs=0.025)
+    assert aligned_share(np.array([])).to_dict() == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "count": 0,
+    }
+    with pytest.raises(ValueError, match="one answer per IRI"):
+        aligned_share(np.zeros((2, 3)))
+
+
+def test_a_difference_takes_the_same_targets_on_both_sides():
+    rng = np.random.default_rng(1)
+    first = (rng.random(200) < 0.8).astype(float)
+    second = first.copy()
+    second[:20] = 0.0
+    gap, low, high = mean_difference([(first, second)])
+    assert gap == pytest.approx(first[:20].sum() / 200)
+    unpaired = 1.96 * np.sqrt(2 * 0.8 * 0.2 / 200)
+    assert high - gap < 0.7 * unpaired  # what a target adds to both sides has cancelled
+    assert low < gap < high
+
+
+def test_iris_that_do_not_count_are_left_out_of_a_difference():
+    first = np.array([1.0, 1.0, np.nan, np.nan])
+    second = np.array([0.0, np.nan, 1.0, 0.0])
+    assert mean_difference([(first, second)])[0] == pytest.approx(1 - 1 / 3)
+    with pytest.raises(ValueError, match="match succeeded"):
+        mean_difference([(first, np.full(4, np.nan))])
+
+
+# The rules
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(5.1, 30, HOLDS), (4.9, 30, UNCLEAR), (-20, 4.9, FAILS), (-20, 5.1, UNCLEAR)],
+)
+def test_an_effect_is_judged_by_its_whole_interval(low, high, verdict):
+    assert Effect("", (low + high) / 2, low, high).verdict == verdict
+
+
+def test_a_claim_is_as_good_as_its_worst_effect():
+    holds, fails = Effect("", 20, 10, 30), Effect("", -20, -30, -10)
+    unclear = Effect("", None, None, None)
+    assert Claim("", "", (holds, holds)).verdict == HOLDS
+    assert Claim("", "", (holds, unclear)).verdict == UNCLEAR
+    assert Claim("", "", (holds, unclear, fails)).verdict == FAILS
+    assert Claim("", "", ()).verdict == UNCLEAR
+
+
+def test_a_side_without_enough_matches_says_nothing():
+    few, enough = answers(1.0, matched=31), answers(1.0, matched=32)
+    other = answers(0.0)
+    assert difference("", [(few, other)]).points is None
+    assert difference("", [(enough, other)]).points == pytest.approx(100)
+    assert difference("", [(None, other)]).verdict == UNCLEAR
+
+
+def world(robust: float, leaning: float, adversarial: float) -> tuple[dict, dict]:
+    """Two networks that differ in adversarial training alone, and what each loss says of them."""
+    known = {"usual": facts("usual"), "attacked": facts("attacked", epsilon=2.0, steps=2400)}
+    table = {
+        ("usual", FREE): answers(0.05),
+        ("attacked", FREE): answers(robust),
+    }
+    for name in known:
+        table[name, FAMILIES["human-leaning"]] = answers(leaning)
+        table[name, FAMILIES["adversarial"]] = answers(adversarial)
+    return table, known
+
+
+def test_a_world_as_in_the_paper_and_its_opposite():
+    one, two, three = judge(*world(robust=0.9, leaning=1.0, adversarial=0.0))
+    assert (one.verdict, two.verdict) == (HOLDS, HOLDS)
+    assert three.verdict == UNCLEAR  # no plain and no contrastive network to compare with
+    one, two, _ = judge(*world(robust=0.05, leaning=0.05, adversarial=0.05))
+    assert (one.verdict, two.verdict) == (FAILS, FAILS)
+
+
+def test_pairs_differ_in_one_factor_and_share_a_budget():
+    known = {
+        one.name: one
+        for one in (
+            facts("usual"),
+            facts("long", epsilon=2.0, steps=6800),
+            facts("short", epsilon=2.0, steps=2400),
+            facts("plain", design="plain CNN", epsilon=2.0, steps=2400),
+            facts("both", design="plain CNN", augmentation="usual"),
+        )
+    }
+    found = {(factor, a.name, b.name) for factor, a, b in single_factor_pairs(known)}
+    assert found == {
+        ("attack", "usual", "long"),
+        ("attack", "usual", "short"),
+        ("design", "plain", "short"),
+    }
+    pairs = {(a.name, b.name) for a, b in attack_pairs(list(known.values()))}
+    assert pairs == {("usual", "long"), ("usual", "short")}
+
+
+def test_the_cards_say_which_factors_the_networks_differ_in():
+    usual = tables.facts_of("residual-multi-standard")
+    attacked = tables.facts_of("residual-multi-adv2")
+    untrained = tables.facts_of("residual-untrained")
+    assert usual.factors | {"attack": 2.0} == attacked.factors
+    assert usual.factors | {"teaching": "untrained"} == untrained.factors
+
+
+# The whole way
+
+TINY = Plan(
+    name="tiny",
+    steps=4,
+    drawn=3,
+    gallery=False,
+    networks=("residual-untrained", "residual-multi-standard"),
+    other_seeds=("uniform",),
+)
+
+
+def test_the_plans_ask_for_every_network_and_every_family_of_losses():
+    works = FULL.works(embedded_names())
+    assert {work.network for work in works} == set(embedded_names())
+    assert {work.loss for work in works} == set(FAMILIES.values())
+    assert FULL.drawn >= 64
+    assert FULL.gallery
+    assert FULL.steps <= 400
+    assert {work.seed for work in works} == {FULL.seed, *FULL.other_seeds}
+    assert set(QUICK.networks or ()) >= {"residual-multi-standard", "residual-multi-adv2"}
+
+
+def test_a_reproduction_writes_all_it_promises_and_goes_on_where_it_stopped(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(plans, "QUICK", TINY)
+    assert main(["reproduce", "--quick", "--out", str(tmp_path), "--processes", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "Claim 1" in said
+    assert "[7/7]" in said
+    with (tmp_path / "alignment.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["network"] for row in rows} == set(TINY.networks or ())
+    assert {row["seed"] for row in rows} == {"noise", "uniform"}
+    assert all(row["of"] == "3" for row in rows)
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "not hold" in report
+    assert "The seed matters" in report
+    assert "3 held-out" in report
+    assert "plotly" in (tmp_path / "figure.html").read_text(encoding="utf-8")
+    with Image.open(tmp_path / "contact-sheet.png") as sheet:
+        assert sheet.height == 96 * 7
+
+    def never(*_arguments):
+        raise AssertionError("nothing was left to be made")
+
+    monkeypatch.setattr(running, "_made", never)
+    assert main(["reproduce", "--quick", "--out", str(tmp_path)]) == 0
+    assert "7 of 7 are there already" in capsys.readouterr().out
+    part = json.loads(next((tmp_path / "parts").glob("*standard+freq*")).read_text())
+    for row in part["rows"]:
+        assert 0 < row["relative_l2"] < 2
+        assert not row["measures"]["robust-features"]["held_out"]
+
+
+def test_what_decides_an_answer_is_in_its_name():
+    work = Work("residual-untrained", FREE, "noise")
+    assert work.file_name(TINY) != work.file_name(replace(TINY, steps=5))
+    assert work.file_name(TINY) == work.file_name(replace(TINY, name="other"))
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["--shelf", "attic"], "shelf"),
+        (["--shelf", "imagenet"], "shelf"),
+        (["--processes", "0"], "pro"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(words, field, capsys, tmp_path):
+    assert main(["reproduce", *words, "--out", str(tmp_path)]) == 2
+    assert field in capsys.readouterr().err
