@@ -4,25 +4,22 @@ import json
 import math
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from explorer.measures import image_distances, lpips, robust_features
+from explorer.measures import backbones, image_distances, robust_features
 from explorer.measures.perceptual import (
     MEASURES,
     Comparison,
-    available,
     compare,
     compare_batch,
     measure,
     verdict,
 )
 from explorer.measures.robust_features import RobustFeatures
-from explorer.models import hub
 from explorer.models.loading import load
 
 torch.set_num_threads(1)
@@ -55,8 +52,8 @@ def _no_network(monkeypatch, tmp_path):
     monkeypatch.setenv("IRI_OFFLINE", "1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("IRI_LPIPS", raising=False)
-    monkeypatch.setattr(lpips, "_kept", {})
-    monkeypatch.setattr(lpips, "_failures", {})
+    monkeypatch.setattr(backbones, "_kept", {})
+    monkeypatch.setattr(backbones, "_failures", {})
 
 
 def test_registry_is_read_without_importing_torch():
@@ -74,7 +71,8 @@ def test_registry_entries_describe_themselves():
     for name, each in MEASURES.items():
         assert each.name == name
         assert each.sees.endswith(".")
-        assert each.needs_download == name.startswith("lpips")
+        assert each.needs_download == name.startswith(("lpips", "dists"))
+        assert each.votes == (name != "ciede2000" and not name.endswith("-baseline"))
     with pytest.raises(ValueError, match="did you mean 'haarpsi'"):
         measure("haar-psi")
 
@@ -153,7 +151,7 @@ def test_measures_judge_a_noisy_target_as_nearer_its_target_than_a_flat_seed():
         assert by_name[name].held_out
     counted = [each for each in comparisons if each.nearer_target is not None]
     found = verdict(comparisons)
-    assert found.judges == len([each for each in counted if each.held_out]) >= 4
+    assert found.judges == len([each for each in counted if each.judges]) >= 4
     assert found.nearer_target <= found.judges
     plain = [each.to_dict() for each in comparisons] + [found.to_dict()]
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
@@ -176,11 +174,39 @@ def test_a_measure_of_the_loss_or_of_the_networks_family_is_shown_but_does_not_j
 
 
 def test_lpips_on_a_vgg_does_not_judge_a_vgg():
-    families = {"vgg16_bn": {"lpips-vgg"}, "resnet18": set(), "alexnet": {"lpips-alex"}}
+    families = {
+        "vgg16_bn": {"lpips-vgg", "lpips-vgg-baseline", "dists"},
+        "resnet18": set(),
+        "alexnet": {"lpips-alex", "lpips-alex-baseline"},
+    }
     image = picture()
     for family, expected in families.items():
         found = compare(image, image, image, None, frozenset(), family)
         assert {each.measure for each in found if each.same_family} == expected
+
+
+def test_a_measure_on_the_network_of_the_losss_measure_does_not_judge():
+    image = picture()
+    found = compare(image, image, image, None, frozenset({"lpips-vgg"}))
+    assert {each.measure for each in found if each.used_in_loss} == {"lpips-vgg"}
+    kin = {each.measure for each in found if each.kin_to_loss}
+    assert kin == {"lpips-vgg-baseline", "dists"}
+    assert {each.measure for each in found if not each.held_out} == kin | {"lpips-vgg"}
+    plain = compare(image, image, image, None, frozenset({"haarpsi"}))
+    assert not any(each.kin_to_loss for each in plain)
+
+
+def test_a_measure_without_a_vote_is_shown_and_held_out_but_does_not_judge():
+    target, seed = picture(), picture(rng_seed=2)
+    comparisons = compare(noisy(target, 0.05), target, seed, picture(64, 7))
+    colour = next(each for each in comparisons if each.measure == "ciede2000")
+    assert colour.nearer_target
+    assert colour.nearer_than_mismatched
+    assert colour.held_out
+    assert not colour.judges
+    assert colour.to_dict()["judges"] is colour.to_dict()["votes"] is False
+    without = [each for each in comparisons if each.measure != "ciede2000"]
+    assert verdict(comparisons) == verdict(without)
 
 
 def test_the_question_has_no_answer_where_seed_and_target_are_one_picture():
@@ -230,127 +256,6 @@ def test_images_of_the_wrong_shape_or_range_are_refused():
         compare(image * torch.nan, image, image)
     with pytest.raises(ValueError, match="compare_batch takes N"):
         compare(image.expand(2, -1, -1, -1), image, image)
-
-
-# LPIPS ------------------------------------------------------------------------------------------
-
-
-def maps(channels: tuple[int, ...] = (4, 6), rng_seed: int = 0) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(rng_seed)
-    return [torch.randn(2, c, 5, 3, generator=generator, dtype=torch.float64) for c in channels]
-
-
-def test_lpips_recipe_is_that_of_explicit_loops():
-    features_a, features_b = maps(), maps(rng_seed=1)
-    heads = [torch.rand(4).double(), torch.rand(6).double()]
-    for n in range(2):
-        plain = weighted = 0.0
-        for a, b, head in zip(features_a, features_b, heads, strict=True):
-            for y in range(5):
-                for x in range(3):
-                    u, v = a[n, :, y, x].numpy(), b[n, :, y, x].numpy()
-                    squared = (u / np.linalg.norm(u) - v / np.linalg.norm(v)) ** 2
-                    plain += squared.sum() / 15
-                    weighted += (head.numpy() * squared).sum() / 15
-        baseline = lpips.lpips_baseline(features_a, features_b)
-        calibrated = lpips.lpips_calibrated(features_a, features_b, heads)
-        assert baseline[n].item() == pytest.approx(plain, rel=1e-8)
-        assert calibrated[n].item() == pytest.approx(weighted, rel=1e-8)
-
-
-def test_lpips_recipe_has_a_gradient_where_features_are_dead():
-    dead = torch.zeros(1, 3, 2, 2, requires_grad=True)
-    lpips.lpips_baseline([dead], [torch.rand(1, 3, 2, 2)]).sum().backward()
-    assert dead.grad.isfinite().all()
-
-
-@pytest.fixture
-def squeezenet_at_hand(monkeypatch, tmp_path):
-    """Random SqueezeNet weights where torch's hub would have put the published ones."""
-    import torchvision
-
-    torch.manual_seed(0)
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    url = torchvision.models.SqueezeNet1_1_Weights.DEFAULT.url
-    path = folder / url.rpartition("/")[2]
-    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
-    return path
-
-
-def test_lpips_is_torchmetrics_on_the_same_weights(squeezenet_at_hand):
-    from torchmetrics.functional.image.lpips import learned_perceptual_image_patch_similarity
-
-    a = torch.cat([picture(), picture(rng_seed=1)])
-    b = noisy(a, 0.2)
-    expected = learned_perceptual_image_patch_similarity(
-        a, b, net_type="squeeze", reduction="none", normalize=True
-    )
-    found = measure("lpips-squeeze").function(a, b)
-    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-3)
-    reasons = {each.name: reason for each, reason in available((64, 64))}
-    assert reasons["lpips-squeeze"] is None
-
-
-def test_lpips_loaded_in_inference_mode_can_still_be_differentiated(squeezenet_at_hand):
-    with torch.inference_mode():
-        lpips.lpips(picture(), picture(), "squeeze")
-    image = picture().requires_grad_()
-    lpips.lpips(image, picture(rng_seed=1), "squeeze").sum().backward()
-    assert image.grad.abs().sum() > 0
-
-
-def test_lpips_takes_images_down_to_its_stated_size(squeezenet_at_hand):
-    small = picture(measure("lpips-squeeze").smallest)
-    assert lpips.lpips(small, noisy(small, 0.1), "squeeze").isfinite().all()
-
-
-def test_weights_that_are_damaged_or_pickled_code_give_a_reason(squeezenet_at_hand):
-    torch.save({"features": print}, squeezenet_at_hand)
-    found = next(x for x in compare(*[picture()] * 3) if x.measure == "lpips-squeeze")
-    assert found.to_target is None
-    assert "remove it and it will be fetched again" in found.reason
-
-
-def test_offline_the_reason_comes_fast_and_says_so(monkeypatch):
-    monkeypatch.delenv("IRI_OFFLINE")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(hub, "_answers", {})
-    # 192.0.2.0/24 is set aside for documentation: no packet to it is ever answered.
-    monkeypatch.setattr(lpips, "_url", lambda net: f"https://192.0.2.1/{net}-00000000.pth")
-    start = time.monotonic()
-    reasons = {each.name: reason for each, reason in available((64, 64))}
-    assert time.monotonic() - start < 3
-    assert "does not answer" in reasons["lpips-squeeze"]
-    assert "IRI_LPIPS=all allows" in reasons["lpips-vgg"]
-    monkeypatch.setenv("IRI_LPIPS", "all")
-    assert "does not answer" in lpips.why_not("vgg")
-    assert "nothing may be downloaded" in lpips.why_not("squeeze", allow_download=False)
-    monkeypatch.setenv("IRI_OFFLINE", "1")
-    assert "downloads are switched off" in lpips.why_not("squeeze")
-
-
-def test_a_download_that_is_not_the_published_file_is_refused_and_remembered(monkeypatch, tmp_path):
-    monkeypatch.delenv("IRI_OFFLINE")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(hub, "reachable", lambda url: True)
-    wrong = tmp_path / "published-01234567.pth"
-    wrong.write_bytes(b"something else")
-    monkeypatch.setattr(lpips, "_url", lambda net: wrong.as_uri())
-    found = next(x for x in compare(*[picture()] * 3) if x.measure == "lpips-squeeze")
-    assert "what came is not the published file" in found.reason
-    assert lpips.why_not("squeeze") == found.reason
-    assert list((tmp_path / "hub" / "checkpoints").iterdir()) == []
-
-
-def test_a_checkpoint_folder_that_cannot_be_made_is_a_reason(monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
-    monkeypatch.delenv("IRI_OFFLINE")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(hub, "reachable", lambda url: True)
-    with pytest.raises(lpips.MeasureUnavailable, match=r"the download of squeezenet1_1.* failed"):
-        lpips.lpips(picture(), picture(), "squeeze")
 
 
 # The embedded robust network --------------------------------------------------------------------

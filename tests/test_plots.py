@@ -58,3 +58,7 @@ def test_measures_that_may_not_judge_are_grey_and_missing_ones_left_out():
     colours = dict(zip(chart.data[0].y, chart.data[0].marker.color, strict=True))
     assert set(colours) == {"SSIM", "HaarPSI"}
     assert colours["SSIM"] != colours["HaarPSI"]
+    rows = [row("ssim", True, 0.9) | {"judges": True}, row("psnr", True, 40) | {"judges": False}]
+    chart = leaning(rows, {"ssim": "SSIM", "psnr": "PSNR"})
+    without_a_vote = dict(zip(chart.data[0].y, chart.data[0].marker.color, strict=True))
+    assert without_a_vote == {"SSIM": colours["SSIM"], "PSNR": colours["HaarPSI"]}

@@ -1,150 +1,20 @@
 """The second question: by automatic perceptual measures, is the IRI more like target or seed?
 
-The registry is data and importing it is cheap: torch comes with the first measure that is used.
+The measures are in `explorer.measures.registry`; importing either is cheap, torch comes with the
+first measure that is used.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from importlib import import_module
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from explorer.measures.registry import MEASURES, Measure, measure
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def _later(module: str, name: str, *arguments: str) -> Callable[..., Any]:
-    """`name` of a sibling module, imported when it is first called."""
-
-    def function(*images: Tensor) -> Any:
-        return getattr(import_module(f"explorer.measures.{module}"), name)(*images, *arguments)
-
-    return function
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One perceptual measure, as data.
-
-    sees: what it looks at, one plain sentence. nearer: whether a higher or a lower value means more
-    alike. range: smallest and largest value, None for no bound. smallest: least height and width in
-    px. function: two batches N×3×H×W in [0, 1] → N values. family: networks whose family starts
-    with this word share the measure's own network, so it flatters their IRIs; "" for no network.
-    why_not: called with allow_download, says why the measure cannot be had, or None.
-    """
-
-    name: str
-    title: str
-    sees: str
-    nearer: Literal["higher", "lower"]
-    range: tuple[float, float | None]
-    source: str
-    smallest: int
-    function: Callable[[Tensor, Tensor], Tensor] = field(repr=False)
-    needs_download: bool = False
-    differentiable: bool = True
-    family: str = ""
-    why_not: Callable[[bool], str | None] = field(default=lambda allow_download: None, repr=False)
-
-
-def _lpips(net: str, title: str, family: str) -> Measure:
-    return Measure(
-        name=f"lpips-{net}",
-        title=f"LPIPS ({title})",
-        sees=f"Compares what {title}, trained on photos, sees at several depths, weighted so as to "
-        "agree with people's judgements.",
-        nearer="lower",
-        range=(0.0, None),
-        source="Zhang et al. 2018; backbone from torchvision, learned weights from torchmetrics",
-        smallest=32,
-        function=_later("lpips", "lpips", net),
-        needs_download=True,
-        family=family,
-        why_not=lambda allow_download: import_module("explorer.measures.lpips").why_not(
-            net, allow_download
-        ),
-    )
-
-
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure(
-            name="haarpsi",
-            title="HaarPSI",
-            sees="Compares edges, coarse and fine, and counts them where either image has any.",
-            nearer="higher",
-            range=(0.0, 1.0),
-            source="Reisenhofer, Bosse, Kutyniok & Wiegand 2018; piq",
-            smallest=16,
-            function=_later("image_distances", "haarpsi"),
-        ),
-        Measure(
-            name="ssim",
-            title="SSIM",
-            sees="Compares brightness, contrast and structure in small windows at full size, so "
-            "noise makes any picture unlike.",
-            nearer="higher",
-            range=(-1.0, 1.0),
-            source="Wang, Bovik, Sheikh & Simoncelli 2004; piq, 11×11 Gaussian window, σ = 1.5",
-            smallest=11,
-            function=_later("image_distances", "ssim"),
-        ),
-        Measure(
-            name="ssim-16px",
-            title="SSIM at 16 px",
-            sees="Compares the two pictures averaged down to 16 px, as if seen from far away; fine "
-            "noise is gone.",
-            nearer="higher",
-            range=(-1.0, 1.0),
-            source="Wang et al. 2004 after area averaging; piq, 7×7 Gaussian window, σ = 1",
-            smallest=16,
-            function=_later("image_distances", "ssim_small"),
-        ),
-        Measure(
-            name="ms-ssim",
-            title="MS-SSIM",
-            sees="Compares contrast and structure at five sizes, from full to a sixteenth.",
-            nearer="higher",
-            range=(0.0, 1.0),
-            source="Wang, Simoncelli & Bovik 2003; piq",
-            smallest=161,
-            function=_later("image_distances", "ms_ssim"),
-        ),
-        Measure(
-            name="psnr",
-            title="PSNR (dB)",
-            sees="Compares pixel with pixel, blind to what the picture shows.",
-            nearer="higher",
-            range=(0.0, 100.0),
-            source="10·log₁₀(1 / mean squared error), capped at 100 dB",
-            smallest=1,
-            function=_later("image_distances", "psnr"),
-        ),
-        _lpips("squeeze", "SqueezeNet", "squeezenet"),
-        _lpips("alex", "AlexNet", "alexnet"),
-        _lpips("vgg", "VGG-16", "vgg"),
-        Measure(
-            name="robust-features",
-            title="Robust features",
-            sees="Compares what a small network trained against adversarial noise sees at several "
-            "depths; it ships with the app.",
-            nearer="lower",
-            range=(0.0, None),
-            source="LPIPS baseline (Zhang et al. 2018, equal weights) on embedded:"
-            "residual-multi-adv2 at 64 px",
-            smallest=16,
-            function=_later("robust_features", "robust_features"),
-            family="embedded",
-            why_not=lambda allow_download: import_module(
-                "explorer.measures.robust_features"
-            ).why_not(),
-        ),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -153,8 +23,10 @@ class Comparison:
 
     to_target, to_seed, to_mismatched: the measure's values; all None where it could not be
     computed, `reason` then says why; to_mismatched None also where no mismatched target was given.
-    used_in_loss: the loss that made the IRI contained this measure. same_family: the measure rests
-    on a relative of the network under test. Either way it is shown but does not judge.
+    used_in_loss: the loss that made the IRI contained this measure. kin_to_loss: it rests on the
+    network of another measure that the loss contained. same_family: it rests on a relative of the
+    network under test. votes: `Measure.votes`. A measure that is not held out or has no vote is
+    shown but does not judge.
     nearer_target: strictly more like the target than like the seed (a tie is not nearer); None
     where that has no answer, because there is no value or seed and target are one picture.
     nearer_than_mismatched: the same question against the mismatched target.
@@ -170,20 +42,27 @@ class Comparison:
     nearer_target: bool | None
     nearer_than_mismatched: bool | None
     reason: str | None = None
+    kin_to_loss: bool = False
+    votes: bool = True
 
     @property
     def held_out(self) -> bool:
-        """Whether this measure may judge: no part of the loss, no relative of the network."""
-        return not (self.used_in_loss or self.same_family)
+        """No part of the loss, nor kin to one, and no relative of the network under test."""
+        return not (self.used_in_loss or self.kin_to_loss or self.same_family)
+
+    @property
+    def judges(self) -> bool:
+        """Whether this measure counts in the verdict: held out, and it has a vote."""
+        return self.held_out and self.votes
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, `held_out` among them."""
-        return asdict(self) | {"held_out": self.held_out}
+        """Plain JSON values, `held_out` and `judges` among them."""
+        return asdict(self) | {"held_out": self.held_out, "judges": self.judges}
 
 
 @dataclass(frozen=True)
 class PerceptualVerdict:
-    """How many held-out measures call the IRI nearer its target than its seed, of how many.
+    """How many of the judging measures call the IRI nearer its target than its seed.
 
     The same against a mismatched target is the control: an IRI that is also nearer a target it was
     not made for says little. Measures without an answer are not counted.
@@ -197,15 +76,6 @@ class PerceptualVerdict:
     def to_dict(self) -> dict[str, int]:
         """Plain JSON values."""
         return asdict(self)
-
-
-def measure(name: str) -> Measure:
-    """The measure called `name`; ValueError names the nearest ones and all of them."""
-    if name in MEASURES:
-        return MEASURES[name]
-    near = difflib.get_close_matches(name, MEASURES, n=1, cutoff=0.5)
-    meant = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown measure {name!r}; {meant}there are {', '.join(MEASURES)}")
 
 
 def available(
@@ -282,8 +152,8 @@ def compare_batch(
 
 
 def verdict(comparisons: Sequence[Comparison]) -> PerceptualVerdict:
-    """The count over the held-out measures of one IRI."""
-    judges = [each for each in comparisons if each.held_out]
+    """The count over the measures that judge one IRI."""
+    judges = [each for each in comparisons if each.judges]
     by_seed = [each.nearer_target for each in judges if each.nearer_target is not None]
     by_control = [
         each.nearer_than_mismatched for each in judges if each.nearer_than_mismatched is not None
@@ -304,7 +174,7 @@ def _values(
     each: Measure, iri: Tensor, others: tuple[Tensor | None, ...]
 ) -> tuple[list[list[float]] | None, str | None]:
     """Per other image (nan where it is None) the N values, or the reason why there are none."""
-    from explorer.measures.lpips import MeasureUnavailable
+    from explorer.measures.backbones import MeasureUnavailable
 
     try:
         return [
@@ -342,6 +212,11 @@ def _comparison(
             None if one_with_mismatched else _nearer(each, to_target, to_mismatched)
         ),
         reason=reason,
+        kin_to_loss=any(
+            bool(each.family) and MEASURES[name].family == each.family
+            for name in used_in_loss - {each.name}
+        ),
+        votes=each.votes,
     )
 
 

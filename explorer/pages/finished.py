@@ -139,8 +139,8 @@ def _perception(result: Result) -> None:
         alt="For each perceptual measure, whether the IRI is nearer its target or its seed",
     )
     st.caption(
-        "A bar to the right: nearer the target. Grey bars may not judge, because the loss used the "
-        "measure or because it rests on a relative of this network."
+        "A bar to the right: nearer the target. Grey bars may not judge: the loss used the measure "
+        "or its network, it rests on a relative of this network, or it nearly repeats another one."
     )
     with st.expander("The numbers, and what each measure looks at"):
         # A real table: it needs no data frames, and a screen reader reads it.
@@ -151,7 +151,6 @@ def _perception(result: Result) -> None:
 
 def _row(row: dict) -> dict[str, str]:
     measure = MEASURES[row["measure"]]
-    judges = "yes" if row["held_out"] else "no: in the loss" if row["used_in_loss"] else "no: kin"
     values = {
         title: "–" if row[name] is None else f"{row[name]:.3f}"
         for title, name in (
@@ -164,9 +163,17 @@ def _row(row: dict) -> dict[str, str]:
         "measure": measure.title,
         **values,
         "nearer is": row["nearer"],
-        "judges": judges if row["to_target"] is not None else "–",
+        "judges": _judges(row) if row["to_target"] is not None else "–",
         "what it looks at": row["reason"] or measure.sees,
     }
+
+
+def _judges(row: dict) -> str:
+    if row["used_in_loss"]:
+        return "no: in the loss"
+    if not row["held_out"]:
+        return "no: kin"
+    return "yes" if row.get("votes", True) else "no: repeats another"
 
 
 def _curve(result: Result) -> None:

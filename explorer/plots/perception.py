@@ -33,7 +33,7 @@ def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.
     are grey.
     """
     shown = [row for row in rows if row["to_target"] is not None and row["to_seed"] is not None]
-    shown = sorted(shown, key=lambda row: not row["held_out"])[::-1]
+    shown = sorted(shown, key=lambda row: not _judges(row))[::-1]
     labels = [titles[row["measure"]] for row in shown]
     values = [_lean_to(row, "to_seed") for row in shown]
     chart = figure(120 + 38 * len(shown))
@@ -45,7 +45,7 @@ def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.
             width=0.55,
             marker={
                 "color": [
-                    QUIET if not row["held_out"] else TARGET if value > 0 else SEED
+                    QUIET if not _judges(row) else TARGET if value > 0 else SEED
                     for row, value in zip(shown, values, strict=True)
                 ]
             },
@@ -79,6 +79,11 @@ def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.
     )
     chart.update_yaxes(automargin=True)
     return chart
+
+
+def _judges(row: Mapping[str, Any]) -> bool:
+    # Results made before some measures had no vote say only whether they were held out.
+    return row.get("judges", row["held_out"])
 
 
 def _lean_to(row: Mapping[str, Any], other: str) -> float:

@@ -1,0 +1,146 @@
+"""The photo networks that LPIPS and DISTS look with: which they are, and how their weights come.
+
+They are torchvision's. Weights already among torch's checkpoints are used; others are downloaded
+where that is allowed, with a time-out, which torch.hub's own download lacks: a worker that hangs in
+it cannot be cancelled. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from threading import Lock
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import torch
+from torch import nn
+
+from explorer.models import hub
+
+_DOWNLOAD_TIMEOUT_SECONDS = 10.0
+_FAILURE_REMEMBERED_SECONDS = 300.0
+
+_kept: dict[tuple[str, str], tuple[nn.Module, ...]] = {}
+_keeping = Lock()
+_failures: dict[str, tuple[str, float]] = {}
+
+
+class MeasureUnavailable(RuntimeError):
+    """A measure that cannot be had here and now; the message says why."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A torchvision network with a `features` part; `ends` index the layers that LPIPS reads."""
+
+    architecture: str
+    weights: str
+    ends: tuple[int, ...]
+    megabytes: int
+    downloads_by_itself: bool
+
+
+BACKBONES = {
+    "squeeze": Backbone(
+        "squeezenet1_1", "SqueezeNet1_1_Weights", (1, 4, 7, 9, 10, 11, 12), 5, True
+    ),
+    "alex": Backbone("alexnet", "AlexNet_Weights", (1, 4, 7, 9, 11), 233, False),
+    "vgg": Backbone("vgg16", "VGG16_Weights", (3, 8, 15, 22, 29), 528, False),
+}
+
+
+def why_not(net: str, allow_download: bool = True) -> str | None:
+    """Why this network cannot be had, or None if it can; answers within seconds."""
+    backbone, url = BACKBONES[net], _url(net)
+    if _file(url).is_file():
+        return None
+    missing = f"the {backbone.architecture} weights ({backbone.megabytes} MB) are not here"
+    if not allow_download:
+        return f"{missing} and nothing may be downloaded now"
+    if not backbone.downloads_by_itself and os.environ.get("IRI_LPIPS") != "all":
+        return f"{missing}; IRI_LPIPS=all allows their download"
+    if hub.offline_by_setting():
+        return f"{missing} and downloads are switched off"
+    failure, when = _failures.get(url, ("", -_FAILURE_REMEMBERED_SECONDS))
+    if time.monotonic() - when < _FAILURE_REMEMBERED_SECONDS:
+        return failure
+    host = urlsplit(url).hostname
+    return None if hub.reachable(url) else f"{missing} and {host} does not answer"
+
+
+def layers(net: str, device: torch.device) -> tuple[nn.Module, ...]:
+    """The layers of the network's `features`, in order, in eval mode, on `device`.
+
+    Made once per process and kept; safe between threads; the parameters take no gradients.
+    Downloads the weights where that is allowed; raises MeasureUnavailable where they cannot be had.
+    """
+    key = (net, str(device))
+    with _keeping:
+        if key not in _kept:
+            # A caller's inference mode must not leave tensors that later refuse gradients.
+            with torch.inference_mode(False):
+                module = _load(net).eval().requires_grad_(False).to(device)
+            _kept[key] = tuple(module)
+        return _kept[key]
+
+
+def _load(net: str) -> nn.Sequential:
+    import torchvision
+
+    reason = why_not(net)
+    if reason:
+        raise MeasureUnavailable(reason)
+    backbone, url = BACKBONES[net], _url(net)
+    path = _file(url)
+    if not path.is_file():
+        _download(url, path)
+    module = getattr(torchvision.models, backbone.architecture)(weights=None)
+    try:
+        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError, OSError) as error:
+        raise MeasureUnavailable(
+            f"{path.name} among torch's checkpoints does not hold the weights of "
+            f"{backbone.architecture}; remove it and it will be fetched again"
+        ) from error
+    return module.features
+
+
+def _url(net: str) -> str:
+    import torchvision
+
+    return getattr(torchvision.models, BACKBONES[net].weights).DEFAULT.url
+
+
+def _file(url: str) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+
+
+def _download(url: str, path: Path) -> None:
+    """Fetch a torchvision checkpoint and check the hash in its name."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    digest = hashlib.sha256()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        request = Request(url, headers={"User-Agent": "torch.hub"})
+        with urlopen(request, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as answer, part.open("wb") as file:
+            while block := answer.read(2**17):
+                digest.update(block)
+                file.write(block)
+        if not digest.hexdigest().startswith(path.stem.rpartition("-")[2]):
+            raise OSError("what came is not the published file")
+        part.replace(path)
+    except (OSError, HTTPException) as error:
+        reason = f"the download of {path.name} failed: {error}"
+        _failures[url] = (reason, time.monotonic())
+        raise MeasureUnavailable(reason) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
