@@ -72,8 +72,11 @@ def why_not(net: str, allow_download: bool = True) -> str | None:
     failure, when = _failures.get(url, ("", -_FAILURE_REMEMBERED_SECONDS))
     if time.monotonic() - when < _FAILURE_REMEMBERED_SECONDS:
         return failure
-    host = urlsplit(url).hostname
-    return None if hub.reachable(url) else f"{missing} and {host} does not answer"
+    # Asked by the host alone, which is remembered: three networks are then one wait, not three.
+    parts = urlsplit(url)
+    if hub.reachable(f"{parts.scheme}://{parts.netloc}"):
+        return None
+    return f"{missing} and {parts.hostname} does not answer"
 
 
 def layers(net: str, device: torch.device) -> tuple[nn.Module, ...]:
