@@ -28,6 +28,7 @@ from explorer.measures import match as matches
 from explorer.measures import perceptual
 from explorer.measures.null import Null, null_distribution
 from explorer.measures.representation import relative_l2
+from explorer.models.catalogue import FIRST
 from explorer.models.layers import representation, representations, visit_layers
 from explorer.models.loading import default_optimiser, load
 from explorer.models.names import LOGITS
@@ -153,11 +154,9 @@ def _make_batch(
 
 
 def warm_up() -> None:
-    """Load the embedded networks and run each once, forward and backward."""
-    from explorer.models.catalogue import entries
-
-    for entry in entries():
-        network = load(entry.reference, None, None, device())
+    """Load the networks that most visitors begin with; run each once, forward and backward."""
+    for name in FIRST:
+        network = load(f"embedded:{name}", None, None, device())
         images = torch.rand(1, 3, *network.input.size, device=network.device, requires_grad=True)
         representation(network, "penultimate", images).sum().backward()
 
