@@ -222,7 +222,7 @@ def test_a_reproduction_writes_all_it_promises_and_goes_on_where_it_stopped(
     part = json.loads(next((tmp_path / "parts").glob("*standard+freq*")).read_text())
     for row in part["rows"]:
         assert 0 < row["relative_l2"] < 2
-        assert not row["measures"]["robust-features"]["held_out"]
+        assert not row["measures"]["robust-features"]["judges"]
 
 
 def test_what_decides_an_answer_is_in_its_name():

@@ -44,7 +44,7 @@ class Plan:
     def works(self, there: tuple[str, ...]) -> list[Work]:
         """Everything to be made, given the networks that ship."""
         names = [name for name in there if self.networks is None or name in self.networks]
-        made = [Work(name, loss, self.seed) for name in names for loss in FAMILIES.values()]
+        made = [Work(name, loss, self.seed) for loss in FAMILIES.values() for name in names]
         made += [
             Work(name, FAMILIES["regularizer-free"], seed)
             for name in self.headline
@@ -90,7 +90,7 @@ QUICK = Plan(
 )
 FULL = Plan(
     name="full",
-    steps=300,
+    steps=400,
     drawn=64,
     gallery=True,
     networks=None,

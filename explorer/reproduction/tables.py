@@ -38,7 +38,7 @@ def facts_of(name: str) -> Facts:
 def answers_of(rows: Iterable[Mapping[str, Any]]) -> Answers:
     """The answers of one network, loss and seed kind; IRIs without a match answer nothing."""
     rows = list(rows)
-    measures = [name for name, one in rows[0]["measures"].items() if one["held_out"]]
+    measures = [name for name, one in rows[0]["measures"].items() if one["judges"]]
 
     def column(measure: str, question: str) -> np.ndarray:
         values = [row["measures"][measure][question] if row["matched"] else None for row in rows]

@@ -147,7 +147,7 @@ def _batch(
                     "to_wrong": _short(a.to_mismatched),
                     "nearer_target": a.nearer_target,
                     "wrong_nearer_than_seed": b.nearer_target,
-                    "held_out": a.held_out,
+                    "judges": a.judges,
                 }
                 for a, b in zip(these, those, strict=True)
                 if a.to_target is not None
