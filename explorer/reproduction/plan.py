@@ -6,6 +6,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from explorer.models.catalogue import CARDS
+
 FAMILIES = {
     "regularizer-free": "regularizer-free",
     "human-leaning": "freq",
@@ -19,6 +21,7 @@ JUDGE = "ssim-16px"
 seed; every other measure is in the table."""
 
 LAYER = "penultimate"
+VERSION = 1  # to be raised when the same plan would give other numbers
 FIRST_DRAWN = 1000  # of the picture set's held-out split; cards and the null use earlier ones
 
 
@@ -65,7 +68,9 @@ class Work:
     def file_name(self, plan: Plan) -> str:
         """A name for its answer that changes with whatever decides the answer."""
         decides = {key: value for key, value in asdict(plan).items() if key in _DECIDES}
-        text = json.dumps([decides, asdict(self)], sort_keys=True)
+        weights = (CARDS / f"{self.network}.safetensors").read_bytes()
+        facts = [VERSION, decides, asdict(self), hashlib.sha256(weights).hexdigest()]
+        text = json.dumps(facts, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         return f"{self.network}+{self.loss}+{self.seed}+{digest}.json"
 
