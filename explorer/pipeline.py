@@ -30,7 +30,7 @@ from explorer.measures.null import Null, null_distribution
 from explorer.measures.representation import relative_l2
 from explorer.models.catalogue import FIRST
 from explorer.models.layers import representation, representations, visit_layers
-from explorer.models.loading import default_optimiser, load
+from explorer.models.loading import load
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
@@ -38,7 +38,7 @@ from explorer.objectives.variants import loss_called
 from explorer.request import Request, RequestError
 from explorer.result import Result
 from explorer.synthesis.loop import Cancelled, Trace, Watcher, synthesise
-from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.optimisers import OPTIMISERS, automatic
 from explorer.zoo.pictures import picture
 
 NULL_VERSION = 1
@@ -112,9 +112,8 @@ def _make_batch(
     first = requests[0]
     targets = _stack([_image("target", one, network, pictures) for one in requests], network)
     starts = _stack([_image("seed", one, network, pictures) for one in requests], network)
-    optimiser = OPTIMISERS[
-        default_optimiser(first.model) if first.optimiser == "auto" else first.optimiser
-    ]
+    chosen = OPTIMISERS.get(first.optimiser)
+    optimiser = automatic(network, first.layer) if chosen is None else chosen
 
     watch.stage("making the image")
     making = time.perf_counter()

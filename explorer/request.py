@@ -13,13 +13,13 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)
 GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
-OPTIMISERS = ("auto", "adam", "momentum", "paper")
+OPTIMISERS = ("auto", "lbfgs", "adam", "momentum", "paper", "feather")
 PARAMETRISATIONS = ("pixel",)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

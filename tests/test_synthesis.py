@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import lsq_linear
 from torch import nn
 
 from explorer.images import gallery
@@ -11,7 +12,13 @@ from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
 from explorer.objectives.variants import loss_called
-from explorer.synthesis.loop import Cancelled, NotFinite, synthesise
+from explorer.synthesis.loop import (
+    PLATEAU_GAIN,
+    PLATEAU_STEPS,
+    Cancelled,
+    NotFinite,
+    synthesise,
+)
 from explorer.synthesis.optimisers import OPTIMISERS
 
 FREE = loss_called("regularizer-free")
@@ -98,7 +105,7 @@ def run(network, targets, seeds, *, losses=None, goals=None, optimiser="momentum
 # A linear network, whose invariances are its null space
 
 
-@pytest.mark.parametrize("optimiser", ["momentum", "paper"])
+@pytest.mark.parametrize("optimiser", ["lbfgs", "momentum", "paper"])
 def test_iri_of_a_linear_network_matches_in_the_row_space_only(linear, matrix, optimiser):
     targets, seeds = grey(1, 0.2, 1), grey(1, 0.2, 2)
     trace = run(linear, targets, seeds, optimiser=optimiser, steps=400)[0]
@@ -110,7 +117,7 @@ def test_iri_of_a_linear_network_matches_in_the_row_space_only(linear, matrix, o
     assert iri.min() > 0
     assert iri.max() < 1
     assert np.abs(left_alone).max() < 1e-5
-    if optimiser == "momentum":  # the paper's step never shrinks, so it circles the goal
+    if optimiser != "paper":  # the paper's step never shrinks, so it circles the goal
         expected = seed + inverse @ (matrix @ target - matrix @ seed)
         assert trace.relative_l2[trace.best_step] < 2e-3
         assert np.linalg.norm(iri - expected) < 2e-2 * np.linalg.norm(expected - seed)
@@ -118,6 +125,38 @@ def test_iri_of_a_linear_network_matches_in_the_row_space_only(linear, matrix, o
 
 
 # The box
+
+
+def test_lbfgs_finds_what_a_solver_of_bounded_least_squares_finds(matrix, linear):
+    targets = grey(1, 8.0, 1)  # far outside the box, so that no image in it matches
+    trace = run(linear, targets, grey(1, 0.4, 2), optimiser="lbfgs", steps=200)[0]
+    wanted = matrix @ targets.flatten().double().numpy()
+    solved = lsq_linear(matrix, wanted, bounds=(0, 1), tol=1e-12)
+    reachable = np.linalg.norm(matrix @ solved.x - wanted) / np.linalg.norm(wanted)
+    assert reachable > 0.1
+    assert relative(linear, trace.iri, targets[0]) == pytest.approx(reachable, rel=1e-4)
+    at_edge = (trace.iri == 0) | (trace.iri == 1)
+    assert at_edge.float().mean() > 0.2
+
+
+def test_lbfgs_comes_nearer_than_the_first_order_methods_in_as_many_passes(curved):
+    targets, seeds = grey(4, 0.4, 1), grey(4, 0.4, 2)
+    nearest = {
+        optimiser: np.median(
+            [
+                min(trace.relative_l2)
+                for trace in run(curved, targets, seeds, optimiser=optimiser, steps=40)
+            ]
+        )
+        for optimiser in ("lbfgs", "adam", "momentum")
+    }
+    assert nearest["lbfgs"] < 0.5 * min(nearest["adam"], nearest["momentum"])
+
+
+def test_each_pass_of_lbfgs_that_is_kept_lowers_the_loss(curved):
+    trace = run(curved, grey(1, 0.4, 1), grey(1, 0.4, 2), optimiser="lbfgs", steps=40)[0]
+    assert trace.relative_l2[trace.best_step] == min(trace.relative_l2)
+    assert trace.best_step > 10
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
@@ -240,6 +279,24 @@ def test_a_loss_that_asks_for_more_than_the_match_uses_its_whole_budget(linear):
     assert (trace.stopped, trace.steps) == ("budget", 60)
 
 
+def test_a_plateau_ends_the_run_of_a_steady_optimiser(linear, matrix):
+    # A target outside what the box can reach: its representation is doubled in front of the loop.
+    class Far(nn.Module):
+        def forward(self, x):
+            y = linear.module(x)
+            return torch.where(x.amax((1, 2, 3))[:, None] > 1.5, 3 * y, y)
+
+    network = Network("file:far", Far(), PLAIN)
+    targets, seeds = grey(1, 0.2, 1), grey(1, 0.2, 2)
+    targets[0, 0, 0, 0] = 2.0
+    trace = run(network, targets, seeds, optimiser="lbfgs", steps=400)[0]
+    assert trace.stopped == "plateau"
+    assert trace.steps < 400
+    before = min(trace.relative_l2[: trace.steps - PLATEAU_STEPS + 1])
+    assert before - min(trace.relative_l2) < PLATEAU_GAIN * before
+    assert run(network, targets, seeds, optimiser="momentum", steps=80)[0].stopped == "budget"
+
+
 # Batches
 
 
@@ -320,6 +377,25 @@ def test_the_paper_preset_is_the_published_loop(curved, black_and_white):
 
     np.testing.assert_allclose(trace.loss, losses, rtol=1e-3, atol=1e-5)
     torch.testing.assert_close(trace.iri, kept[0], rtol=0, atol=1e-3)
+
+
+def test_the_feather_preset_halves_its_step_and_keeps_the_last_image(curved):
+    targets, seeds = grey(1, 0.4, 1), grey(1, 0.4, 2)
+    steps = 24
+    trace = run(curved, targets, seeds, optimiser="feather", steps=steps)[0]
+    goal = curved.module(targets).detach()
+    x, losses = seeds.clone(), []
+    for step in range(steps + 1):
+        x.requires_grad_(True)
+        loss = (curved.module(x) - goal).norm() / goal.norm()
+        (gradient,) = torch.autograd.grad(loss, x)
+        losses.append(float(loss.detach()))
+        if step < steps:
+            length = 0.5 ** (step // (steps // 8))
+            x = (x.detach() - length * gradient / gradient.norm()).clamp(0, 1)
+    np.testing.assert_allclose(trace.loss, losses, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(trace.iri, x[0].detach(), rtol=0, atol=1e-3)
+    assert trace.best_step == steps
 
 
 # Interruptions

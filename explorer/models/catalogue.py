@@ -30,7 +30,6 @@ _TIMM_NAME = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)?")
 class Entry:
     """What the catalogue knows of one network.
 
-    default_optimiser: what `auto` means for it, see `explorer.synthesis.optimisers`.
     labels: what it was taught: "object", "multi" (every factor) or "none".
     epsilon: radius of the attacks during training, ℓ₂ on images in [0, 1].
     layers: (name, kind, shape) in order of execution, where known without loading it.
@@ -51,7 +50,6 @@ class Entry:
     accuracy: dict[str, object]
     labels: str = ""
     epsilon: float = 0.0
-    default_optimiser: str = "adam"
     layers: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
 
     def to_dict(self) -> dict[str, object]:
@@ -146,7 +144,6 @@ def _embedded(card: dict) -> Entry:
         accuracy=card["accuracy"],
         labels=card["labels"],
         epsilon=card["epsilon"],
-        default_optimiser="momentum",
         layers=tuple(
             (layer["name"], layer["kind"], tuple(layer["shape"]))
             for layer in card.get("layers", ())

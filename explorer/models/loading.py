@@ -40,12 +40,6 @@ def load(
     return network
 
 
-def default_optimiser(reference: str) -> str:
-    """What the optimiser `auto` stands for with this network."""
-    entry = catalogue.entry(reference)
-    return "adam" if entry is None else entry.default_optimiser
-
-
 def _load_embedded(reference: str, name: str) -> Network:
     from explorer.zoo import cards
 

@@ -27,9 +27,11 @@ DEFAULT_EFFORT = "normal"
 DEFAULTS = EXAMPLES[0][1]
 OPTIMISER_HELP = {
     "auto": "what works best for this network",
+    "lbfgs": "L-BFGS in the box",
     "adam": "Adam",
     "momentum": "unit gradient with momentum",
     "paper": "as published (Nanda et al. 2023)",
+    "feather": "as published (Feather et al. 2023)",
 }
 
 

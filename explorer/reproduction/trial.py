@@ -16,7 +16,7 @@ from explorer.images.encoding import to_8bit, to_png
 from explorer.measures import match as matches
 from explorer.measures import perceptual
 from explorer.models.layers import representations
-from explorer.models.loading import default_optimiser, load
+from explorer.models.loading import load
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
@@ -24,7 +24,7 @@ from explorer.objectives.variants import loss_called
 from explorer.pipeline import device, fit_to, null_of
 from explorer.reproduction.plan import FIRST_DRAWN, LAYER, Plan, Work
 from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.optimisers import automatic
 from explorer.zoo.pictures import picture
 
 BATCH = {"cpu": 38, "cuda": 256}
@@ -38,8 +38,7 @@ def run(plan: Plan, work: Work) -> dict[str, Any]:
     is the next one of the same kind.
     """
     begun = time.monotonic()
-    reference = f"embedded:{work.network}"
-    network = load(reference, None, None, device())
+    network = load(f"embedded:{work.network}", None, None, device())
     with fitting_threads(network):
         rows: list[dict] = []
         pictures: list[str] = []
@@ -48,7 +47,7 @@ def run(plan: Plan, work: Work) -> dict[str, Any]:
             for start in range(0, len(names), width):
                 part = slice(start, start + width)
                 wrong = images.roll(-1, 0)[part]
-                iris, found = _batch(plan, work, network, reference, images[part], wrong, len(rows))
+                iris, found = _batch(plan, work, network, images[part], wrong, len(rows))
                 rows += [
                     {"target": name, "kind": kind, **row}
                     for name, row in zip(names[part], found, strict=True)
@@ -88,7 +87,6 @@ def _batch(
     plan: Plan,
     work: Work,
     network: Network,
-    reference: str,
     images: Tensor,
     wrong: Tensor,
     first_number: int,
@@ -107,7 +105,7 @@ def _batch(
         starts,
         [loss] * count,
         [0.0] * count,
-        OPTIMISERS[default_optimiser(reference)],
+        automatic(network, LAYER),
         plan.steps,
         distance=perceptual.measure(adversary).function if adversary else None,
     )

@@ -17,7 +17,10 @@ from explorer.objectives.variants import Loss
 from explorer.synthesis.optimisers import Optimiser
 
 FRAME_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+BOX = (0.0, 1.0)
 CUDA_LOOK_EVERY = 10
+PLATEAU_STEPS = 50
+PLATEAU_GAIN = 0.01
 
 
 class Cancelled(Exception):
@@ -45,10 +48,12 @@ class Watcher(Protocol):
 class Trace:
     """What one sample's run left behind.
 
-    iri: the best iterate, float32 3×H×W in [0, 1].
-    loss, relative_l2: before each step and after the last one taken, one value a step from 0.
+    iri: the best iterate (or the last one, if the optimiser keeps that), float32 3×H×W in [0, 1].
+    loss, relative_l2: of every image looked at, one value a pass from 0; not all are steps down,
+    for L-BFGS takes back a step that brings too little.
     frames: (step, uint8 H×W×3), key frames at steps 0, 1, 2, 4, 8, …
-    stopped: `goal` or `budget`.
+    stopped: `goal`, `budget`, or `plateau`: the last PLATEAU_STEPS steps of an optimiser that is
+    not slowed down by its schedule brought less than PLATEAU_GAIN of the loss.
     """
 
     iri: Tensor
@@ -80,8 +85,8 @@ def synthesise(
     """One IRI per sample; targets and seeds N×3×H×W in [0, 1] on the network's device.
 
     A sample whose loss is nothing but the match ends when its goal (relative distance at the
-    layer) is reached; the loop ends when all have, or the budget of `steps` is spent. The best
-    iterate by the loss is kept. The box [0, 1] is enforced outside autograd: torch.clamp inside
+    layer) is reached, every sample when it gets no further; the loop ends when all have, or the
+    budget of `steps` is spent. The box [0, 1] is enforced outside autograd: torch.clamp inside
     would pass no gradient at its bounds and freeze every pixel that starts there.
 
     Raises Cancelled, or NotFinite with the step at which the loss stopped being a number.
@@ -94,15 +99,16 @@ def synthesise(
     goal = torch.tensor(list(goals), device=device)
 
     images = seeds.clone().requires_grad_(True)
-    descent = optimiser.start(images)
-    schedule = optimiser.schedule(descent, steps)
+    descent = optimiser.start(seeds, steps, BOX, may_end)
     look_every = CUDA_LOOK_EVERY if device.type == "cuda" else 1
 
     best = images.detach().clone()
     best_loss = torch.full((count,), torch.inf, device=device)
     best_step = torch.zeros(count, dtype=torch.long, device=device)
     end = torch.full((count,), steps, dtype=torch.long, device=device)
+    settled = torch.zeros(count, dtype=torch.bool, device=device)
     curves = torch.empty((2, steps + 1, count), device=device)
+    lowest = torch.empty((steps + 1, count), device=device)
     frames: list[tuple[int, Tensor]] = []
 
     taken = 0
@@ -125,9 +131,16 @@ def synthesise(
             better = (loss < best_loss) & (step <= end)
             best_loss = torch.where(better, loss, best_loss)
             best_step = torch.where(better, step, best_step)
-            best = torch.where(better.view(-1, 1, 1, 1), images, best)
+            keep = (step <= end) if optimiser.keeps_last else better
+            best = torch.where(keep.view(-1, 1, 1, 1), images, best)
+            lowest[step] = best_loss
             arrived = may_end & (relative <= goal) & (step < end)
             end = torch.where(arrived, step, end)
+            if optimiser.steady and step >= PLATEAU_STEPS:
+                gain = lowest[step - PLATEAU_STEPS] - best_loss
+                stays = (gain < PLATEAU_GAIN * best_loss.abs()) & (step < end)
+                settled |= stays
+                end = torch.where(stays, step, end)
         taken = step
         if step % look_every == 0 or step == steps:
             if not torch.isfinite(curves[0, step]).all():
@@ -137,20 +150,23 @@ def synthesise(
             if bool((end <= step).all()):
                 break
         (gradient,) = torch.autograd.grad(loss.sum(), images)
-        images.grad = optimiser.prepare(gradient)
-        descent.step()
-        if schedule is not None:
-            schedule.step()
         with torch.no_grad():
-            images.clamp_(0.0, 1.0)
+            images = descent.next(images.detach(), loss.detach(), gradient)
+        images = images.detach().requires_grad_(True)
 
-    return _traces(best, best_step, end.clamp_max(taken), curves, frames, may_end, goal, objective)
+    end = end.clamp_max(taken)
+    if optimiser.keeps_last:
+        best_step = end
+    reached = may_end & (curves[1][end, torch.arange(count, device=device)] <= goal)
+    stopped = [
+        "goal" if arrived else "plateau" if stays else "budget"
+        for arrived, stays in zip(reached.tolist(), settled.tolist(), strict=True)
+    ]
+    return _traces(best, best_step, end, stopped, curves, frames, objective)
 
 
-def _traces(best, best_step, end, curves, frames, may_end, goal, objective) -> list[Trace]:
-    curves, last = curves.cpu(), end.tolist()
-    reached = (may_end & (curves[1].to(goal.device)[end, range(len(last))] <= goal)).tolist()
-    weights = objective.weights()
+def _traces(best, best_step, end, stopped, curves, frames, objective) -> list[Trace]:
+    curves, weights = curves.cpu(), objective.weights()
     return [
         Trace(
             iri=best[index].cpu(),
@@ -158,10 +174,10 @@ def _traces(best, best_step, end, curves, frames, may_end, goal, objective) -> l
             relative_l2=curves[1, : stop + 1, index].tolist(),
             frames=[(step, images[index].cpu()) for step, images in frames if step <= stop],
             best_step=int(best_step[index]),
-            stopped="goal" if reached[index] else "budget",
+            stopped=stopped[index],
             weights=weights[index],
         )
-        for index, stop in enumerate(last)
+        for index, stop in enumerate(end.tolist())
     ]
 
 

@@ -1,7 +1,6 @@
-"""The optimisers, as data: what they do to the gradient, and their step over time.
+"""The optimisers, as data: how each one moves a batch of images from pass to pass.
 
-They move a batch of images; each sample's path is its own (Adam works per pixel, gradients are
-normalised per sample), so a sample makes the same way alone as in a batch.
+Each sample's path is its own, so that it makes the same way alone as in a batch.
 """
 
 from __future__ import annotations
@@ -9,80 +8,159 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from explorer.models.names import LOGITS, PENULTIMATE
+from explorer.models.network import Network
+from explorer.synthesis.lbfgs import LBFGS
+
+FEATHER_STAGES = 8
+Bounds = tuple[float, float]
+
+
+class Descent(Protocol):
+    """One run of an optimiser."""
+
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        """The next parameters to look at, N×… within the bounds.
+
+        loss (N,) and gradient N×… are those of `parameters`, which the last call returned.
+        """
 
 
 @dataclass(frozen=True)
 class Optimiser:
     """One way to descend.
 
-    step: learning rate; of a unit-norm gradient it is the way in pixel space of one step, for a
-        64×64 image where `scales` is set (it grows with the square root of the pixel count).
-    unit_gradient: divide each sample's gradient by its ℓ₂ norm.
-    cosine: decay the step to zero over the budget, else keep it.
+    start: (parameters N×…, steps, bounds, squares (N,)) → its run; `squares` says whose loss is a
+    norm that ends at 0, see `LBFGS`.
+    steady: its steps don't hang on the budget, so that a plateau, once reached, stays one.
+    keeps_last: the last iterate is the outcome, as published, not the best one.
     """
 
     name: str
     help: str
-    make: Callable[[list[Tensor], float], torch.optim.Optimizer]
-    step: float
-    unit_gradient: bool = False
-    scales: bool = False
-    cosine: bool = True
+    start: Callable[[Tensor, int, Bounds, Tensor], Descent]
+    steady: bool = False
+    keeps_last: bool = False
 
-    def start(self, images: Tensor) -> torch.optim.Optimizer:
-        """The torch optimiser that moves these images."""
-        pixels = images.shape[-1] * images.shape[-2]
-        step = self.step * math.sqrt(pixels / 64**2) if self.scales else self.step
-        return self.make([images], step)
 
-    def schedule(
-        self, optimiser: torch.optim.Optimizer, steps: int
-    ) -> torch.optim.lr_scheduler.LRScheduler | None:
-        """How the step changes over the budget."""
-        if not self.cosine:
-            return None
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
+class FirstOrder:
+    """An optimiser of torch's on the gradient, or on the gradient divided by its ℓ₂ norm.
 
-    def prepare(self, gradient: Tensor) -> Tensor:
-        """The gradient, N×…, as this optimiser wants it."""
-        if not self.unit_gradient:
-            return gradient
-        norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(1e-12)
-        return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
+    step: learning rate; of a unit gradient it is the way in pixel space of one step, for a 64×64
+    image where `scales` is set (it grows with the square root of the pixel count).
+    decay: (share of the budget spent, in [0, 1)) → factor of the step.
+    """
+
+    def __init__(
+        self,
+        parameters: Tensor,
+        steps: int,
+        bounds: Bounds,
+        squares: Tensor,
+        *,
+        make: Callable[..., torch.optim.Optimizer],
+        step: float,
+        unit_gradient: bool = False,
+        scales: bool = False,
+        decay: Callable[[float], float] = lambda spent: 1.0,
+    ) -> None:
+        pixels = parameters.shape[-1] * parameters.shape[-2]
+        step *= math.sqrt(pixels / 64**2) if scales else 1.0
+        self._at = parameters.clone()
+        self._inner = make([self._at], lr=step)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._inner, lambda taken: decay(taken / steps)
+        )
+        self._bounds, self._unit = bounds, unit_gradient
+
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        self._at.grad = _unit(gradient) if self._unit else gradient
+        self._inner.step()
+        self._schedule.step()
+        # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.15).
+        return self._at.clamp_(*self._bounds)
+
+
+def cosine(spent: float) -> float:
+    """Half a cosine from 1 to 0."""
+    return 0.5 * (1 + math.cos(math.pi * spent))
+
+
+def halving(spent: float) -> float:
+    """Halved FEATHER_STAGES − 1 times, at equal intervals (Feather et al. 2023)."""
+    return 0.5 ** int(FEATHER_STAGES * spent)
+
+
+def _unit(gradient: Tensor) -> Tensor:
+    norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(1e-12)
+    return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
+
+
+def _lbfgs(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> Descent:
+    return LBFGS(parameters, bounds, squares)
 
 
 OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
         Optimiser(
+            "lbfgs",
+            "L-BFGS in the box [0, 1], each step only where it brings the image nearer",
+            _lbfgs,
+            steady=True,
+        ),
+        Optimiser(
             "adam",
-            "Adam, step 0.05, cosine decay",
-            lambda images, step: torch.optim.Adam(images, lr=step),
-            step=0.05,
+            "Adam, step 0.1, cosine decay",
+            partial(
+                FirstOrder,
+                make=partial(torch.optim.Adam, betas=(0.9, 0.99)),
+                step=0.1,
+                decay=cosine,
+            ),
         ),
         Optimiser(
             "momentum",
             "gradient of unit norm, momentum 0.8, step 1, cosine decay",
-            lambda images, step: torch.optim.SGD(images, lr=step, momentum=0.8),
-            step=1.0,
-            unit_gradient=True,
-            scales=True,
+            partial(
+                FirstOrder,
+                make=partial(torch.optim.SGD, momentum=0.8),
+                step=1.0,
+                unit_gradient=True,
+                scales=True,
+                decay=cosine,
+            ),
         ),
         Optimiser(
             "paper",
             "gradient of unit norm, step 1, no decay, as published (Nanda et al. 2023)",
-            lambda images, step: torch.optim.SGD(images, lr=step),
-            step=1.0,
-            unit_gradient=True,
-            cosine=False,
+            partial(FirstOrder, make=torch.optim.SGD, step=1.0, unit_gradient=True),
+        ),
+        Optimiser(
+            "feather",
+            "gradient of unit norm, step 1 halved seven times, the last image kept, as published "
+            "(Feather et al. 2023: 24,000 steps)",
+            partial(FirstOrder, make=torch.optim.SGD, step=1.0, unit_gradient=True, decay=halving),
+            keeps_last=True,
         ),
     )
 }
 """`paper` was published for a torch whose clamp passed gradients at its bounds; projecting outside
-autograd, as the loop does, gives just those gradients with every version of torch.
+autograd gives just those gradients with every version of torch."""
 
-`momentum` stays at 0.8: with 0.9 the match is a little nearer, but more of what the network ignores
-moves, too, until even wrong targets look nearer than the seed (docs/benchmarks.md)."""
+
+def automatic(network: Network, layer: str) -> Optimiser:
+    """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
+
+    L-BFGS for the embedded networks, and at the end of every other one, where the representation
+    is a vector. On the maps in the midst of deep networks the loss has too many kinks for it to
+    cross: there it is Adam.
+    """
+    vector = layer in (PENULTIMATE, LOGITS)
+    return OPTIMISERS["lbfgs" if vector or network.family == "embedded" else "adam"]

@@ -1,0 +1,145 @@
+"""Projected L-BFGS: quasi-Newton descent in a box, a batch of samples side by side.
+
+Steps are combinations of gradients, so that (inside the box) what the network ignores stays as it
+was in the seed. Byrd, Lu, Nocedal & Zhu 1995 (compact form), Bertsekas 1982 (projection).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+MEMORY = 10
+FIRST_STEP = 1.0  # its ℓ₂ length for a 64×64 image; grows with the square root of the pixel count
+SUFFICIENT = 1e-4  # share of the promised decrease that a step must bring (Armijo)
+SHRINK = (0.1, 0.5)
+SMALLEST_SHARE = 1e-6  # a step cut below this share starts afresh along the gradient
+_TINY = 1e-30
+
+
+class LBFGS:
+    """Where N samples are on their way down, each with a memory and a step length of its own.
+
+    parameters: N×…, kept within `bounds` (lower, upper). squares: (N,) true where the loss is a
+    norm with a kink at its minimum 0; there ½·loss² is descended on, which is smooth and has the
+    same minimum. Each call of `next` costs no pass of its own and never waits for the device.
+    """
+
+    def __init__(
+        self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor, memory: int = MEMORY
+    ) -> None:
+        count, size = len(parameters), parameters[0].numel()
+        self._shape, self._bounds, self._squares = parameters.shape, bounds, squares
+        new = parameters.new_zeros
+        self._moves, self._turns = new(count, memory, size), new(count, memory, size)
+        self._move_turn, self._turn_turn = new(count, memory, memory), new(count, memory, memory)
+        self._valid = torch.zeros(count, memory, dtype=torch.bool, device=parameters.device)
+        self._memory, self._calls = memory, 0
+        self._first = FIRST_STEP * math.sqrt(size / (3 * 64**2))
+
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        """The next point to look at, N×…; a look that brings too little is taken back and halved.
+
+        loss (N,) and gradient N×… belong to `parameters`, the last point returned (or the start).
+        """
+        point, slope, value = parameters.flatten(1), gradient.flatten(1), loss.detach()
+        slope = torch.where(self._squares[:, None], slope * value[:, None], slope)
+        value = torch.where(self._squares, 0.5 * value.square(), value)
+        if self._calls == 0:
+            self._point, self._value, self._slope = point, value, slope
+            self._direction = -self._free(point, slope)
+            self._step = self._first / _norm(self._direction).clamp_min(_TINY)
+        else:
+            self._judge(point, value, slope)
+        self._calls += 1
+        step = self._point + self._step[:, None] * self._direction
+        return step.clamp(*self._bounds).view(self._shape)
+
+    def _judge(self, point: Tensor, value: Tensor, slope: Tensor) -> None:
+        """Take the point over where it is good enough, else plan a shorter step."""
+        move, turn = point - self._point, slope - self._slope
+        taken = value <= self._value + SUFFICIENT * _dot(self._slope, move)
+        along = _dot(move, turn)
+        bends_up = along > 1e-12 * _norm(move) * _norm(turn)
+        self._remember(move, turn, taken & bends_up)
+
+        promised = self._step * _dot(self._slope, self._direction)
+        lowest = -promised / (2 * (value - self._value - promised)).clamp_min(_TINY)
+        shorter = self._step * lowest.clamp(*SHRINK)
+        stuck = ~taken & (shorter < SMALLEST_SHARE)
+        self._valid &= ~stuck[:, None]
+
+        at = taken[:, None]
+        self._point = torch.where(at, point, self._point)
+        self._slope = torch.where(at, slope, self._slope)
+        self._value = torch.where(taken, value, self._value)
+        fresh = taken | stuck
+        self._direction = torch.where(fresh[:, None], self._aim(), self._direction)
+        started_over = fresh & ~self._valid.any(1)
+        careful = 0.1 * self._first / _norm(self._direction).clamp_min(_TINY)
+        self._step = torch.where(
+            started_over, careful, torch.where(taken, torch.ones_like(shorter), shorter)
+        )
+
+    def _remember(self, move: Tensor, turn: Tensor, which: Tensor) -> None:
+        slot = (self._calls - 1) % self._memory
+        self._moves[:, slot] = torch.where(which[:, None], move, 0.0)
+        self._turns[:, slot] = torch.where(which[:, None], turn, 0.0)
+        self._valid[:, slot] = which
+        newest = self._turns[:, slot, :, None]
+        self._move_turn[:, :, slot] = (self._moves @ newest)[:, :, 0]
+        products = (self._turns @ newest)[:, :, 0]
+        self._turn_turn[:, :, slot] = products
+        self._turn_turn[:, slot, :] = products
+
+    def _aim(self) -> Tensor:
+        """−H·slope on the free parameters; the plain slope downhill where memory misleads."""
+        slope = self._free(self._point, self._slope)
+        slot = (self._calls - 1) % self._memory
+        order = [(slot + 1 + age) % self._memory for age in range(self._memory)]  # oldest first
+        valid = self._valid[:, order]
+        both = valid[:, :, None] & valid[:, None, :]
+        move_turn = self._move_turn[:, order][:, :, order].where(both, 0.0)
+        turn_turn = self._turn_turn[:, order][:, :, order].where(both, 0.0)
+        by_move = (self._moves @ slope[:, :, None])[:, order, 0].where(valid, 0.0)
+        by_turn = (self._turns @ slope[:, :, None])[:, order, 0].where(valid, 0.0)
+
+        curvature = move_turn.diagonal(dim1=1, dim2=2)
+        triangle = move_turn.triu() + torch.diag_embed((~valid).to(move_turn.dtype))
+        last = valid.long().cumsum(1).argmax(1, keepdim=True)  # the newest valid one
+        scale = curvature.gather(1, last) / turn_turn.diagonal(dim1=1, dim2=2).gather(1, last)
+        scale = torch.where(valid.any(1, keepdim=True), scale, 1.0)
+
+        back = _solve(triangle, by_move, upper=True)
+        inner = curvature * back + scale * ((turn_turn @ back[:, :, None])[:, :, 0] - by_turn)
+        forth = _solve(triangle.mT, inner, upper=False)
+        weights = torch.zeros_like(forth).index_copy(1, self._index(order), forth)
+        turn_weights = torch.zeros_like(back).index_copy(1, self._index(order), back)
+        step = scale * slope + (weights[:, None] @ self._moves)[:, 0]
+        step = step - scale * (turn_weights[:, None] @ self._turns)[:, 0]
+        direction = -self._free(self._point, self._slope, step)
+        downhill = _dot(direction, self._slope) < 0
+        return torch.where(downhill[:, None], direction, -slope)
+
+    def _index(self, order: list[int]) -> Tensor:
+        return torch.tensor(order, device=self._moves.device)
+
+    def _free(self, point: Tensor, slope: Tensor, value: Tensor | None = None) -> Tensor:
+        """`value` (or the slope) without the parameters that the slope presses against the box."""
+        low, high = self._bounds
+        held = ((point <= low) & (slope > 0)) | ((point >= high) & (slope < 0))
+        return (slope if value is None else value).masked_fill(held, 0.0)
+
+
+def _solve(triangle: Tensor, right: Tensor, upper: bool) -> Tensor:
+    return torch.linalg.solve_triangular(triangle, right[:, :, None], upper=upper)[:, :, 0]
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(1)
+
+
+def _norm(a: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(a, dim=1)
