@@ -14,6 +14,7 @@ from explorer.models.network import Network
 from explorer.objectives.objective import Objective
 from explorer.objectives.terms import Distance, Scene
 from explorer.objectives.variants import Loss
+from explorer.synthesis.folding import folded
 from explorer.synthesis.optimisers import Optimiser
 
 FRAME_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
@@ -92,6 +93,7 @@ def synthesise(
     Raises Cancelled, or NotFinite with the step at which the loss stopped being a number.
     """
     device, count = targets.device, targets.shape[0]
+    network = folded(network, layer)
     with torch.no_grad():
         target_representation = representation(network, layer, targets)
     objective = Objective(losses, device)
