@@ -29,6 +29,8 @@ FIRST_DRAWN = 1000  # of the picture set's held-out split; cards and the null us
 class Plan:
     """One reproduction.
 
+    goal: relative distance at which a regularizer-free IRI is done, so that networks are compared
+    at equal matches: a search that goes on to its end moves ever more of what the network ignores.
     seed: the kind that the claims rest on (N(0, 1) noise, clamped, is the paper's default).
     other_seeds: made too, regularizer-free, for `headline` networks: alignment hangs on the seed.
     drawn: how many held-out drawn targets; gallery: whether the photographs are targets, too.
@@ -41,6 +43,7 @@ class Plan:
     gallery: bool
     networks: tuple[str, ...] | None
     seed: str = "noise"
+    goal: float = 0.05
     other_seeds: tuple[str, ...] = ()
     headline: tuple[str, ...] = ("residual-multi-standard", "residual-multi-adv2")
 
@@ -75,7 +78,7 @@ class Work:
         return f"{self.network}+{self.loss}+{self.seed}+{digest}.json"
 
 
-_DECIDES = ("steps", "drawn", "gallery")
+_DECIDES = ("steps", "goal", "drawn", "gallery")
 
 QUICK = Plan(
     name="quick",

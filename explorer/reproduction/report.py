@@ -100,7 +100,8 @@ def _markdown(
         f"# Reproduction, {plan.name}",
         f"{len(facts)} networks, layer `{LAYER}`, {count} held-out drawn targets"
         + (" and the gallery's photographs" if photos else "")
-        + f", {plan.steps} steps, seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
+        + f", up to {plan.steps} steps, regularizer-free to a relative distance of {plan.goal:g}, "
+        f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
         f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
         "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
         "succeeded count. *Wrong*: the same share for a target that the IRI was not made for. A "

@@ -104,7 +104,7 @@ def _batch(
         images,
         starts,
         [loss] * count,
-        [0.0] * count,
+        [plan.goal] * count,
         automatic(network, LAYER),
         plan.steps,
         distance=perceptual.measure(adversary).function if adversary else None,
