@@ -1,8 +1,12 @@
 """IRI Explorer: page configuration and navigation."""
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config(page_title="IRI Explorer", page_icon=":material/visibility:", layout="wide")
+ICON = Path(__file__).parent / "explorer/pages/front/icon.png"
+
+st.set_page_config(page_title="IRI Explorer", page_icon=ICON, layout="wide")
 
 st.navigation(
     [
