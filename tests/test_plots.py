@@ -8,6 +8,7 @@ import pytest
 
 from explorer.plots.match import by_layer, falling_curve, null_histogram
 from explorer.plots.perception import lean, leaning
+from explorer.plots.style import SEED, TARGET
 
 
 def test_lean_is_plus_one_at_the_target_minus_one_at_the_other_and_zero_between():
@@ -42,23 +43,25 @@ def test_the_null_histogram_holds_all_pairs_and_the_iri():
     assert list(chart.data[1].x) == [0.02, 0.02]
 
 
-def test_measures_that_may_not_judge_are_grey_and_missing_ones_left_out():
-    def row(measure, held_out, to_target):
+def test_measures_that_may_not_judge_are_striped_and_missing_ones_left_out():
+    def row(measure, held_out, to_target, **more):
         return {
             "measure": measure,
             "nearer": "higher",
             "to_target": to_target,
-            "to_seed": 0.1,
+            "to_seed": 0.5,
             "to_mismatched": None,
             "held_out": held_out,
-        }
+        } | more
+
+    def looks(rows, titles):
+        bars = leaning(rows, titles).data[0]
+        marks = zip(bars.marker.color, bars.marker.pattern.shape, strict=True)
+        return dict(zip(bars.y, marks, strict=True))
 
     rows = [row("ssim", True, 0.9), row("haarpsi", False, 0.9), row("ms-ssim", True, None)]
-    chart = leaning(rows, {"ssim": "SSIM", "haarpsi": "HaarPSI"})
-    colours = dict(zip(chart.data[0].y, chart.data[0].marker.color, strict=True))
-    assert set(colours) == {"SSIM", "HaarPSI"}
-    assert colours["SSIM"] != colours["HaarPSI"]
-    rows = [row("ssim", True, 0.9) | {"judges": True}, row("psnr", True, 40) | {"judges": False}]
-    chart = leaning(rows, {"ssim": "SSIM", "psnr": "PSNR"})
-    without_a_vote = dict(zip(chart.data[0].y, chart.data[0].marker.color, strict=True))
-    assert without_a_vote == {"SSIM": colours["SSIM"], "PSNR": colours["HaarPSI"]}
+    found = looks(rows, {"ssim": "SSIM", "haarpsi": "HaarPSI"})
+    assert found == {"SSIM": (TARGET, ""), "HaarPSI": (TARGET, "/")}
+    rows = [row("ssim", True, 0.1, judges=True), row("haarpsi", True, 0.1, judges=False)]
+    found = looks(rows, {"ssim": "SSIM", "haarpsi": "HaarPSI"})
+    assert found == {"SSIM": (SEED, ""), "HaarPSI": (SEED, "/")}

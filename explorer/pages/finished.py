@@ -139,8 +139,9 @@ def _perception(result: Result) -> None:
         alt="For each perceptual measure, whether the IRI is nearer its target or its seed",
     )
     st.caption(
-        "A bar to the right: nearer the target. Grey bars may not judge: the loss used the measure "
-        "or its network, it rests on a relative of this network, or it nearly repeats another one."
+        "A bar to the right: nearer the target. Striped bars may not judge: the loss used the "
+        "measure or its network, it rests on a relative of this network, or it nearly repeats "
+        "another one."
     )
     with st.expander("The numbers, and what each measure looks at"):
         # A real table: it needs no data frames, and a screen reader reads it.

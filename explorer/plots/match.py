@@ -35,10 +35,10 @@ def falling_curve(
     )
     levels = [*relative_l2]
     if goal > 0:
-        _level(chart, goal, f"goal {goal:g}")
+        _level(chart, goal, f"goal {goal:g}", "left")  # where the curve is high
         levels.append(goal)
     if null_smallest:
-        _level(chart, null_smallest, "most alike unrelated pair")
+        _level(chart, null_smallest, "most alike unrelated pair", "right")  # where it is low
         levels.append(null_smallest)
     _log_axis(chart, "y", "relative distance", levels)
     chart.update_xaxes(title="step", range=[0, budget] if budget else None, rangemode="tozero")
@@ -118,14 +118,14 @@ def null_histogram(
     return chart
 
 
-def _level(chart: go.Figure, value: float, text: str) -> None:
+def _level(chart: go.Figure, value: float, text: str, side: str) -> None:
     chart.add_hline(y=value, line={"color": SEED, "width": 1, "dash": "dash"})
     # Plotly places annotations on a logarithmic axis by the exponent.
     chart.add_annotation(
         text=text,
         xref="paper",
-        x=1,
-        xanchor="right",
+        x=0 if side == "left" else 1,
+        xanchor=side,
         y=log10(value),
         yanchor="bottom",
         showarrow=False,

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from explorer.plots.style import IRI, QUIET, SEED, TARGET, figure
+from explorer.plots.style import IRI, SEED, TARGET, figure
 
 
 def lean(measure: str, nearer: str, to_target: float, to_other: float) -> float:
@@ -30,7 +30,7 @@ def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.
     """One bar a measure: to the right nearer the target, to the left nearer the seed.
 
     A diamond is the control: the target against a mismatched picture. Measures that may not judge
-    are grey.
+    are striped.
     """
     shown = [row for row in rows if row["to_target"] is not None and row["to_seed"] is not None]
     shown = sorted(shown, key=lambda row: not _judges(row))[::-1]
@@ -44,10 +44,13 @@ def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.
             orientation="h",
             width=0.55,
             marker={
-                "color": [
-                    QUIET if not _judges(row) else TARGET if value > 0 else SEED
-                    for row, value in zip(shown, values, strict=True)
-                ]
+                "color": [TARGET if value > 0 else SEED for value in values],
+                "pattern": {
+                    "shape": ["" if _judges(row) else "/" for row in shown],
+                    "fillmode": "replace",
+                    "size": 7,
+                    "solidity": 0.4,
+                },
             },
             customdata=[[row["to_target"], row["to_seed"]] for row in shown],
             hovertemplate="%{y}: %{customdata[0]:.3f} to the target, "
