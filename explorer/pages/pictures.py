@@ -36,10 +36,13 @@ class Shown:
     role: str
 
 
-def show_pictures(shown: list[Shown], *, compare: bool = False, key: str) -> None:
+def show_pictures(
+    shown: list[Shown], *, compare: bool = False, reserve: bool = False, key: str
+) -> None:
     """Pictures in one row (on phones in two), the same size; with `compare` also the other views.
 
-    The comparing views use the pictures whose roles are `iri` and `target`.
+    The comparing views use the pictures whose roles are `iri` and `target`. `reserve` keeps their
+    place while there is nothing to compare, so that no picture moves once there is.
     """
     data: dict[str, object] = {
         "pictures": [
@@ -53,19 +56,13 @@ def show_pictures(shown: list[Shown], *, compare: bool = False, key: str) -> Non
             for one in shown
         ],
         "compare": compare,
+        "reserve": reserve,
     }
     if compare:
         pngs = {one.role: one.png for one in shown}
-        data["difference"] = _uri(difference(pngs["iri"], pngs["target"]))
         data["spectra"] = [_uri(spectrum(pngs[role])) for role in ("iri", "target")]
     # As text: among anything else Streamlit looks for data frames, and imports pandas to do so.
     _component(data={"json": json.dumps(data)}, key=key)
-
-
-def difference(one: bytes, other: bytes) -> bytes:
-    """|one − other| per pixel and channel, PNG; black where the two are equal."""
-    gap = np.abs(from_png(one).astype(np.int16) - from_png(other).astype(np.int16))
-    return to_png(gap.astype(np.uint8))
 
 
 def spectrum(png: bytes) -> bytes:

@@ -33,8 +33,23 @@ function figure({ src, title, caption, alt, role }) {
   return made;
 }
 
+function refresh(made, one) {
+  const image = made.querySelector("img");
+  if (!image || !one.src) return made.replaceWith(figure(one));
+  if (image.src !== one.src) image.src = one.src;
+  image.alt = one.alt;
+  made.querySelector("strong").textContent = one.title;
+  made.querySelector("span").textContent = one.caption;
+}
+
 function sideBySide(stage, data) {
-  const row = element("div", { className: "row" });
+  const shown = stage.querySelector(".row.side");
+  if (shown && shown.children.length === data.pictures.length) {
+    // A picture that stays is left alone: drawn anew with every preview it would flicker.
+    data.pictures.forEach((one, index) => refresh(shown.children[index], one));
+    return;
+  }
+  const row = element("div", { className: "row side" });
   if (data.pictures.length === 3) row.classList.add("three");
   row.style.setProperty("--count", data.pictures.length);
   row.append(...data.pictures.map(figure));
@@ -80,12 +95,16 @@ function blink(stage, data) {
 }
 
 function difference(stage, data) {
-  const row = element("div", { className: "row single" }, figure({
-    src: data.difference, title: "Difference", role: "",
+  const [iri, target] = two(data);
+  const made = figure({
+    src: iri.src, title: "Difference", role: "",
     caption: "Black where the IRI and the target have the same colour.",
     alt: "Absolute difference of the IRI and the target",
-  }));
-  stage.replaceChildren(row);
+  });
+  const frame = made.querySelector(".frame");
+  frame.classList.add("blended");
+  frame.append(picture(target.src, ""));
+  stage.replaceChildren(element("div", { className: "row single" }, made));
 }
 
 function spectrum(stage, data) {
@@ -122,11 +141,12 @@ export default function (component) {
     stop = DRAW[view](stage, data);
   };
 
-  views.hidden = !data.compare;
+  views.hidden = !data.compare && !data.reserve;
   views.replaceChildren(...VIEWS.map(([view, label], index) => {
     const button = element("button", { type: "button", textContent: label });
     button.dataset.view = view;
     button.setAttribute("role", "radio");
+    button.disabled = !data.compare;
     button.onclick = () => draw(view);
     button.onkeydown = (event) => {
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
