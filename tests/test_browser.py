@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import shutil
@@ -108,6 +109,8 @@ def workers(app_pid: int) -> list[int]:
 
 
 def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, address):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
     visit(page, address)
     finished(page)
     images = page.locator(".frame img")
@@ -122,11 +125,13 @@ def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, address):
     assert len({round(look[2]) for look in looks}) == 1
     assert page.locator(".frame img[alt='']").count() == 0
     page.locator(".js-plotly-plot").nth(3).wait_for()
+    elsewhere = [url for url in asked if not url.startswith((address[0], "data:", "blob:"))]
+    assert not elsewhere, "a page must need nothing but its own server"
 
 
 def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_path):
     visit(page, address, "?target=cat&seed=uniform&effort=thorough&goal=0")
-    page.get_by_text("Not made yet").wait_for()
+    page.get_by_text("Not made yet.").wait_for()
     press(page, "Generate")
     page.get_by_role("button", name="Cancel").wait_for()
     page.get_by_text("step ").first.wait_for()
@@ -139,8 +144,6 @@ def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_
     with zipfile.ZipFile(saved) as archive:
         iri = np.load(io.BytesIO(archive.read("iri.npy")), allow_pickle=False)
         shown = page.locator("figure[data-role=iri] img").first.get_attribute("src")
-        import base64
-
         assert base64.b64decode(shown.split(",")[1]) == archive.read("iri.png")
     assert iri.shape == (3, 64, 64)
     link = page.url
@@ -162,6 +165,42 @@ def test_views_are_reached_by_keyboard(page, address):
         assert page.locator(f".stage {seen}").first.is_visible()
 
 
+def test_the_difference_shown_is_the_difference_of_the_pixels(page, address):
+    visit(page, address)
+    finished(page)
+    page.locator(".frame img").nth(2).wait_for()
+    sources = page.locator(".frame img").evaluate_all(
+        "all => all.slice(1, 3).map(one => one.src.split(',')[1])"
+    )
+    iri, target = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB"), dtype=int)
+        for one in sources
+    )
+    page.get_by_role("radio", name="Difference").click()
+    frame = page.locator(".frame.blended")
+    page.wait_for_function("[...document.images].every(one => one.complete)")
+    frame.evaluate("one => Object.assign(one.style, {width: '640px', height: '640px', border: 0})")
+    shown = np.asarray(Image.open(io.BytesIO(frame.screenshot())).convert("RGB"), dtype=int)
+    middles = slice(5, 640, 10)  # of the 64 pixels a side, each drawn 10 wide
+    assert np.abs(shown[middles, middles] - np.abs(iri - target)).max() <= 1
+
+
+def test_no_picture_moves_when_the_image_is_there(page, address):
+    def place():
+        page.locator("figure[data-role=target] img").wait_for()
+        box = page.locator("figure[data-role=target] .frame").first.bounding_box()
+        return [round(box[side]) for side in ("x", "y", "width", "height")]
+
+    visit(page, address, "?target=retina&effort=quick")
+    page.get_by_text("Not made yet.").wait_for()
+    before = place()
+    press(page, "Generate")
+    page.get_by_role("button", name="Cancel").wait_for()
+    assert place() == before
+    finished(page)
+    assert place() == before
+
+
 def test_cancel_is_answered_and_frees_the_worker(page, address):
     visit(page, address, "?target=rocket&effort=long&goal=0")
     press(page, "Generate")
@@ -179,7 +218,7 @@ def test_a_killed_worker_is_said_and_replaced(page, address):
     page.get_by_text("Making the image: step").first.wait_for()
     (worker,) = workers(address[1])
     os.kill(worker, signal.SIGKILL)
-    page.get_by_text("the worker stopped while it made this").wait_for()
+    page.get_by_text("The worker stopped while it made this").wait_for()
     visit(page, address, "?target=raccoon&effort=quick")
     press(page, "Generate")
     finished(page)
@@ -198,6 +237,31 @@ def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, address, tm
     page.get_by_text("to your picture").wait_for()
     press(page, "Generate")
     finished(page)
+
+
+def test_generate_is_in_sight_however_long_the_panel(page, address):
+    page.set_viewport_size({"width": 1440, "height": 700})
+    visit(page, address)
+    page.get_by_text("More settings").click()
+    page.get_by_text("Random number").wait_for()
+    button = page.get_by_role("button", name="Generate", exact=True).bounding_box()
+    assert button["y"] + button["height"] <= 700
+
+
+def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    visit(page, address, "?target=galaxies&effort=quick")
+    page.get_by_role("button", name="Choose what to make").click()
+    panel = page.get_by_test_id("stSidebar")
+    panel.get_by_role("combobox", name="Seed").wait_for()
+    panel.get_by_role("button", name="Generate", exact=True).click()
+    finished(page)
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
+    )
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -96,7 +96,7 @@ def test_the_address_fills_the_panel_and_keeps_stable_words(engine):
         ("target", "astronot", "astronaut"),
         ("layer", "stage9", "is not a layer of"),
         ("model", "embedded:resnet", "there are 'embedded:residual-multi-adv2'"),
-        ("model", "file:/etc/passwd", "architecture"),
+        ("model", "file:/etc/passwd", "on the command line only"),
         ("model", "nowhere:net", "no source that is known"),
         ("seed", "astronaut", "it is the target itself"),
     ],
@@ -122,6 +122,29 @@ def test_generate_submits_the_request_that_the_panel_shows(engine):
     assert (request.target, request.seed) == ("coffee", "white")
 
 
+def test_generate_on_a_finished_one_says_so_and_makes_nothing(engine):
+    app = opened()
+    app.button(key="generate").click().run()
+    assert "finished already" in app.toast[0].value
+    assert not engine.submitted
+
+
+def test_a_page_that_runs_again_of_itself_sets_the_panel_anew(engine, monkeypatch):
+    """Else a browser that has not drawn the panel yet would draw it with its defaults."""
+    key = submitted_key(engine)
+    states = [RUNNING, FAILED]  # it ends between the page's look and the watcher's
+
+    def job(_):
+        return Job(key, states.pop(0) if len(states) > 1 else states[0], error="it broke")
+
+    monkeypatch.setattr(engine, "job", job)
+    app = opened(target="coffee", seed="white")
+    assert "It broke." in app.error[0].value
+    panel = [app.selectbox(key="target"), app.selectbox(key="seed"), app.number_input(key="rng")]
+    assert [one.value for one in panel] == ["coffee", "white", 0]
+    assert all(one.proto.set_value for one in panel)
+
+
 def test_again_asks_for_the_next_random_number(engine):
     app = opened()
     app.button(key="again").click().run()
@@ -142,7 +165,7 @@ def test_a_failed_job_says_why_and_offers_another_try(engine):
     key = submitted_key(engine)
     engine.jobs[key] = Job(key, FAILED, error="the worker stopped while it made this")
     app = opened(target="coffee", seed="white")
-    assert "the worker stopped while it made this" in app.error[0].value
+    assert "The worker stopped while it made this." in app.error[0].value
     assert app.button(key="generate_here").label == "Try again"
 
 

@@ -45,3 +45,13 @@ def write(values: Mapping[str, object], defaults: Mapping[str, object]) -> None:
     st.session_state[_LAST] = address
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)
+
+
+def rerun() -> None:
+    """Run the page again, with every widget set anew to what the address says.
+
+    For pages that run again of themselves: a browser that has not drawn the panel yet, because it
+    is slow, would draw it with its defaults otherwise.
+    """
+    st.session_state.pop(_LAST, None)
+    st.rerun()

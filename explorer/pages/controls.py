@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 
 import streamlit as st
@@ -18,7 +19,7 @@ from explorer.models.hub import HubUnreachable
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.objectives.variants import FAMILIES, LOSSES
 from explorer.pages import address, session
-from explorer.pages.naming import picture_title
+from explorer.pages.naming import picture_title, sentence
 from explorer.request import OPTIMISERS, RNG_SEED_RANGE, Request, RequestError
 from explorer.starter_pack import EXAMPLES
 
@@ -89,6 +90,8 @@ def panel() -> Choice:
         DEFAULTS.to_dict() | {"effort": DEFAULT_EFFORT, "rng": 0, "adversary": DEFAULT_ADVERSARY},
     )
     try:
+        if model.startswith("file:"):
+            raise RequestError("model", "checkpoints from files work on the command line only")
         request = Request(
             model=model,
             layer=layer,
@@ -101,8 +104,6 @@ def panel() -> Choice:
             goal=goal,
             rng_seed=rng_seed,
         )
-        if model.startswith("file:"):
-            raise RequestError("model", "checkpoints from files work on the command line only")
         return Choice(door.check(request), None, generate)
     except (RequestError, PictureError) as error:
         return Choice(None, str(error), generate)
@@ -209,22 +210,25 @@ def _known_layers(model: str) -> dict[str, tuple[int, ...]]:
 def _ask_for_layers(model: str, memory: dict) -> None:
     if "answer" not in memory:
         memory["answer"] = session.engine().ask(work.layers, model, None, None)
+        wait([memory["answer"]], timeout=0.5)  # a warm worker answers at once
     answer = memory["answer"]
     if not answer.done():
         _wait_for_layers(model)
         return
     try:
         memory["layers"] = {name: tuple(shape) for name, _, shape in answer.result()}
-    except (RequestError, HubUnreachable, RuntimeError, MemoryError) as error:
-        st.error(getattr(error, "message", str(error)))
+    except RequestError as error:
+        st.error(sentence(error.message))
+    except (HubUnreachable, RuntimeError, MemoryError) as error:
+        st.error(sentence(str(error).partition(";")[0]))  # what works instead is in the list above
         st.button("Try again", on_click=memory.clear, key="ask_again")
 
 
 @st.fragment(run_every=1.0)
 def _wait_for_layers(model: str) -> None:
-    st.caption(f":material/hourglass_top: reading the layers of {model} …")
+    st.caption(f":material/hourglass_top: Reading the layers of {model} …")
     if session.remembered(model)["answer"].done():
-        st.rerun()
+        address.rerun()
 
 
 def _target() -> str:

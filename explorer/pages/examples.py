@@ -32,12 +32,13 @@ st.markdown("Finished results that ship with the app. Open one, then change a si
 entries = starter.entries()
 if not entries:
     st.info("This installation has no examples. Make your own on the Explore page.")
-columns = st.columns(2)
 for place, entry in enumerate(entries):
+    if place % 2 == 0:  # row by row, so that a phone keeps their order
+        columns = st.columns(2)
     result = engine.result(entry.key)
     if result is None:
         continue
-    with columns[place % 2], st.container(border=True):
+    with columns[place % 2], st.container(border=True, height="stretch"):
         st.markdown(f"#### {entry.title}")
         show_pictures(
             [

@@ -10,6 +10,8 @@ import streamlit as st
 
 from explorer.jobs import job as states
 from explorer.pages import controls, finished, running, session, unmade
+from explorer.pages.naming import sentence
+from explorer.pages.reach import show_way_to_panel
 
 engine = session.engine()
 choice = controls.panel()
@@ -17,16 +19,18 @@ choice = controls.panel()
 st.title("Same to the network, same to you?")
 st.markdown(
     "An **IRI** is a picture made so that a neural network cannot tell it from the target. "
-    "What differs to your eyes is what the network ignores. Choose in the panel at the side, then "
-    "press Generate."
+    "What differs to your eyes is what the network ignores."
 )
+show_way_to_panel()
 
 if choice.request is None:
-    st.error(f"This cannot be made. {choice.problem}", icon=":material/error:")
+    st.error(f"This cannot be made. {sentence(choice.problem)}", icon=":material/error:")
     st.stop()
 
 request = choice.request
-if choice.generate or st.session_state.pop("_make", False):
+if choice.generate and engine.result(request.key) is not None:
+    st.toast("This one is finished already. Change something, or take other noise.")
+elif choice.generate or st.session_state.pop("_make", False):
     engine.submit(request, session.uploads(), watcher=session.watcher())
 
 job = engine.job(request.key)

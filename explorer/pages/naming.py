@@ -53,3 +53,9 @@ def command(request: Request) -> str:
         if value != getattr(defaults, field):
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join([*words, "--out", "iri"])
+
+
+def sentence(text: str) -> str:
+    """An error's words as a sentence: a capital first, a full stop last."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."

@@ -8,6 +8,7 @@ from explorer.images import gallery
 from explorer.models import catalogue
 from explorer.objectives.variants import FAMILIES, LOSSES
 
+st.set_page_config(layout="centered")  # lines that an eye can follow
 st.title("How to read it")
 st.markdown(
     """
@@ -58,12 +59,9 @@ st.markdown(
 """
 )
 st.markdown("#### The pictures")
-st.dataframe(
-    [
-        {"picture": one.title, "credit": one.credit, "licence": one.licence, "source": one.source}
+st.markdown(
+    "\n".join(
+        f"- **{one.title}**: {one.credit}; {one.licence}; [source]({one.source})"
         for one in map(gallery.describe, gallery.names())
-    ],
-    hide_index=True,
-    column_config={"source": st.column_config.LinkColumn()},
-    alt="Credits of the gallery's pictures",
+    )
 )

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.jobs import job as states
 from explorer.jobs.job import Job
-from explorer.pages import session
+from explorer.pages import address, session
 from explorer.pages.naming import said
 from explorer.pages.pictures import show_pictures
 from explorer.pages.unmade import before
@@ -19,7 +19,6 @@ SECONDS_PER_JOB = 0.05
 
 def show(request: Request) -> None:
     """Watch the job; the page runs again, as a whole, once it has ended."""
-    st.markdown(said(request))
     every = max(FASTEST_SECONDS, SECONDS_PER_JOB * session.engine().under_way)
     st.fragment(_watch, run_every=every)(request)
 
@@ -27,9 +26,11 @@ def show(request: Request) -> None:
 def _watch(request: Request) -> None:
     job = session.engine().job(request.key)
     if job is None or job.finished:
-        st.rerun()
-        return
-    show_pictures(before(request, job.preview), key="pictures")
+        if job is not None and session.watcher() in job.watchers:
+            st.rerun()
+        address.rerun()
+    show_pictures(before(request, job.preview), reserve=True, key="pictures")
+    st.markdown(said(request))
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
         st.progress(min(1.0, job.step / max(1, job.steps)), text=_words(job))
@@ -59,8 +60,13 @@ def _words(job: Job) -> str:
         return f"{job.stage.capitalize()} …"
     if not job.curve or not job.step:
         return f"{job.stage.capitalize()} … {job.seconds:.0f} s"
-    left = "" if job.eta_seconds is None else f", at most {max(1, round(job.eta_seconds))} s left"
+    left = "" if job.eta_seconds is None else f", at most {_duration(job.eta_seconds)} left"
     return (
         f"{job.stage.capitalize()}: step {job.step:,} of {job.steps:,}, "
         f"relative distance {job.curve[-1][1]:.3f}{left}"
     )
+
+
+def _duration(seconds: float) -> str:
+    """`45 s` or `12 min`; never none at all."""
+    return f"{max(1, round(seconds))} s" if seconds < 99.5 else f"{round(seconds / 60)} min"

@@ -11,7 +11,7 @@ from explorer.images.fitting import fit
 from explorer.jobs.job import Job
 from explorer.models import catalogue
 from explorer.pages import session
-from explorer.pages.naming import picture_title, said
+from explorer.pages.naming import picture_title, said, sentence
 from explorer.pages.pictures import Shown, show_pictures
 from explorer.request import Request
 
@@ -20,7 +20,7 @@ OTHER_SIZE = (224, 224)
 
 def show(request: Request, cancelled: bool = False) -> None:
     """Seed and target with an empty frame between them, and the button that fills it."""
-    show_pictures(before(request, None), key="pictures")
+    show_pictures(before(request, None), reserve=True, key="pictures")
     text = "Cancelled." if cancelled else "Not made yet."
     st.markdown(f"{text} {said(request)}")
     st.button(
@@ -34,9 +34,9 @@ def show(request: Request, cancelled: bool = False) -> None:
 
 def show_failure(request: Request, job: Job) -> None:
     """Why it failed, in a sentence, and the way to try again."""
-    show_pictures(before(request, None), key="pictures")
+    show_pictures(before(request, None), reserve=True, key="pictures")
     wrong = f" ({job.field})" if job.field else ""
-    st.error(f"This was not made{wrong}: {job.error}", icon=":material/error:")
+    st.error(f"This was not made{wrong}. {sentence(job.error)}", icon=":material/error:")
     st.button(
         "Try again",
         type="primary",
