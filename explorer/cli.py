@@ -9,18 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from explorer.cli_making import NULL_FOLDER_HELP, Failed, an_engine, ask, made
 from explorer.models.hub import HubUnreachable
 from explorer.request import OPTIMISERS, Request, RequestError
-
-POLL_SECONDS = 0.05
-
-
-class Failed(Exception):
-    """Something went wrong while running; the message is for the person at the terminal."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +36,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _generate(options: argparse.Namespace) -> None:
     from explorer import door
-    from explorer.result import Result
 
     defaults = Request(model="embedded:any")
     request, pictures = door.from_words(
@@ -57,49 +50,16 @@ def _generate(options: argparse.Namespace) -> None:
         steps=defaults.steps if options.steps is None else options.steps,
         goal=defaults.goal if options.goal is None else options.goal,
         rng_seed=options.rng,
+        null_folder=options.null_folder,
     )
-    result: Result = _made(request, pictures)
+    with an_engine() as engine:
+        (result,) = made(engine, [request], pictures)
     if options.out is not None:
         _write(result.files(), options.out)
     if options.json:
         print(json.dumps(result.to_json(), indent=1))
     else:
         _say_result(result, options.out)
-
-
-def _made(request: Request, pictures: dict[str, bytes]):
-    from cache.store import Store
-    from explorer.jobs import job as states
-    from explorer.jobs.engine import Engine
-
-    engine = Engine(Store())
-    try:
-        found = engine.result(request.key)
-        if found is not None:
-            return found
-        engine.submit(request, pictures, watcher="command line")
-        line = _ProgressLine()
-        while True:
-            job = engine.job(request.key)
-            if job is None or job.finished:
-                break
-            last = f"{job.curve[-1][1]:.4f}" if job.curve else "–"
-            line.show(f"{job.stage}: step {job.step} of {job.steps}, relative distance {last}")
-            time.sleep(POLL_SECONDS)
-        line.end()
-        if job is not None and job.state == states.FAILED:
-            if job.field is not None:
-                raise RequestError(job.field, job.error or "")
-            raise Failed(job.error)
-        found = engine.result(request.key)
-        if found is None:
-            raise Failed("the result was made but could not be read back from the cache")
-        return found
-    except KeyboardInterrupt:
-        engine.cancel(request.key, watcher="command line")
-        raise
-    finally:
-        engine.close()
 
 
 def _write(files: dict[str, bytes], folder: Path) -> None:
@@ -132,20 +92,6 @@ def _say_result(result, out: Path | None) -> None:
     print(f"{result.provenance['steps']} steps, {seconds:.1f} s on {result.provenance['device']}")
     if out is not None:
         print(f"Written to {out}")
-
-
-class _ProgressLine:
-    """One line on the terminal that is overwritten; nothing where there is no terminal."""
-
-    def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
-
-    def show(self, text: str) -> None:
-        if self._on:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        self.show("")
 
 
 def _models(options: argparse.Namespace) -> None:
@@ -193,16 +139,8 @@ def _layers(options: argparse.Namespace) -> None:
 
 
 def _asked(function: Callable, *arguments: object):
-    from cache.store import Store
-    from explorer.jobs.engine import Engine
-
-    engine = Engine(Store())
-    try:
-        return engine.ask(function, *arguments).result()
-    except (RuntimeError, MemoryError) as error:
-        raise Failed(str(error)) from error
-    finally:
-        engine.close()
+    with an_engine() as engine:
+        return ask(engine, function, *arguments)
 
 
 def _losses(options: argparse.Namespace) -> None:
@@ -319,6 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--steps", type=int, help="budget of forward and backward passes")
     make.add_argument("--goal", type=float, help="relative distance at which to stop")
     make.add_argument("--rng", type=int, default=0, help="random seed of the seed image")
+    make.add_argument("--null-folder", help=NULL_FOLDER_HELP)
     make.add_argument("--out", type=Path, help="folder for iri.png, iri.npy, result.json, …")
 
     models = command("models", _models, "the networks there are", json_option=True)

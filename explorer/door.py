@@ -11,14 +11,14 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from explorer.images import gallery, seeds
+from explorer.images import folder, gallery, seeds
 from explorer.images.errors import PictureError, unknown_name
 from explorer.images.reading import digest, normalise
 from explorer.measures.perceptual import MEASURES
 from explorer.models import catalogue, hub
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.objectives.variants import loss_called
-from explorer.request import Request, RequestError
+from explorer.request import NULL_PREFIX, Request, RequestError
 
 DEFAULT_ADVERSARY = "robust-features"
 
@@ -42,13 +42,14 @@ def from_words(
     target: str,
     seed: str,
     architecture: str | None = None,
+    null_folder: str | Path | None = None,
     **choices: object,
 ) -> tuple[Request, dict[str, bytes]]:
     """The request that these words ask for, and the PNG bytes of the files among them.
 
     target, seed: a gallery name, a file's path; seed also a seed kind. model `file:PATH` needs an
-    `architecture`. Raises RequestError that names the field and the nearest allowed values,
-    HubUnreachable where weights would have to be downloaded and cannot be.
+    `architecture`. null_folder: see `judged_by`. Raises RequestError that names the field and the
+    nearest allowed values, HubUnreachable where weights would have to be downloaded and cannot be.
     """
     pictures: dict[str, bytes] = {}
     names = {}
@@ -66,10 +67,28 @@ def from_words(
     request = check(
         Request(model=model, architecture=architecture, weights=weights, **names, **choices)
     )
+    request = judged_by(request, null_folder)
     source, name = catalogue.split_reference(model)
     if source == "timm" and "DASK_SCHEDULER_ADDRESS" not in os.environ:
         hub.check_timm(name)
     return request, pictures
+
+
+def judged_by(request: Request, null_folder: str | Path | None = None) -> Request:
+    """The request with the pictures of a folder as its null.
+
+    Which folder: this one, else that of IRI_NULL_FOLDER; without either the request is as it was.
+    Raises RequestError (field `null_folder`) where its pictures cannot be used.
+    """
+    chosen = null_folder or os.environ.get("IRI_NULL_FOLDER")
+    if not chosen:
+        return request
+    path = Path(chosen).expanduser().resolve()
+    try:
+        null = NULL_PREFIX + folder.digest_of(path)
+    except (PictureError, OSError) as error:
+        raise RequestError("null_folder", str(error)) from error
+    return replace(request, null=null, null_folder=str(path))
 
 
 def check(request: Request) -> Request:

@@ -1,20 +1,17 @@
 """The one way from a Request to a Result: load, fit, synthesise, measure, judge.
 
 Runs in the worker, or in a notebook: `from explorer import Request, generate`. It knows no screen,
-no queue and no disk; what is worth keeping (null distributions) goes to whatever mapping-like
-store it is handed.
+no queue and no disk but a folder of pictures for the null; what is worth keeping (null
+distributions) goes to whatever mapping-like store it is handed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,42 +20,24 @@ from torch import Tensor
 from explorer import door
 from explorer.images import gallery, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
-from explorer.images.fitting import fit
 from explorer.measures import match as matches
 from explorer.measures import perceptual
-from explorer.measures.null import Null, null_distribution
-from explorer.measures.representation import relative_l2
+from explorer.measures.by_layer import by_layer
 from explorer.models.catalogue import FIRST
-from explorer.models.layers import representation, representations, visit_layers
+from explorer.models.layers import representation, representations
 from explorer.models.loading import load
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
+from explorer.nulls import BytesStore, fit_to, folder_source, gallery_source, null_of
 from explorer.objectives.variants import loss_called
 from explorer.request import Request, RequestError
 from explorer.result import Result
-from explorer.synthesis.loop import Cancelled, Trace, Watcher, synthesise
+from explorer.synthesis.loop import Cancelled, Trace, synthesise
 from explorer.synthesis.optimisers import OPTIMISERS, automatic
-from explorer.zoo.pictures import picture
+from explorer.watching import Nobody, StagedWatcher
 
-NULL_VERSION = 1
-NULL_DRAWN_PICTURES = 36
-NULL_CHUNK = 12
 VERSIONS = ("torch", "torchvision", "timm", "torchmetrics", "piq", "numpy", "pillow")
-
-
-class StagedWatcher(Watcher, Protocol):
-    """A watcher that is also told what is being done, in plain words."""
-
-    def stage(self, text: str) -> None:
-        """Called when a new stage begins."""
-
-
-class BytesStore(Protocol):
-    """Where null distributions are kept between requests."""
-
-    def get(self, key: str) -> bytes | None: ...
-    def put(self, key: str, data: bytes) -> None: ...
 
 
 def device() -> str:
@@ -92,7 +71,7 @@ def generate_batch(
     first = requests[0]
     if any(request.batch_key != first.batch_key for request in requests):
         raise ValueError("requests of one batch share network, layer, optimiser and steps")
-    watch = watcher or _Nobody()
+    watch = watcher or Nobody()
     begun = time.perf_counter()
 
     watch.stage("loading the network")
@@ -182,7 +161,8 @@ def _measure(
     rounded = (iris * 255).round() / 255
     first = requests[0]
     identity = (first.weights or first.model, first.architecture)
-    null = null_of(network, layer, identity, watch, store)
+    source = folder_source(first.null, first.null_folder) if first.null else gallery_source()
+    null = null_of(network, layer, source, identity, watch, store)
     others = [_mismatched(request) for request in requests]
     wrong = _stack([fit_to(gallery.load(name), network) for name in others], network)
     with torch.no_grad():
@@ -203,7 +183,7 @@ def _measure(
             )
 
         exact, after = judged(iris), judged(rounded)
-        by_layer = _by_layer(network, iris, targets)
+        layers = by_layer(network, iris, targets)
     if watch.cancelled():
         raise Cancelled("cancelled while measuring")
     parts = []
@@ -217,10 +197,7 @@ def _measure(
             {
                 "match": exact[index].to_dict()
                 | {"after_8bit": after[index].to_dict(), "null": null.to_dict()},
-                "layers": [
-                    {"name": name, "kind": kind, "relative_l2": values[index]}
-                    for name, kind, values in by_layer
-                ],
+                "layers": layers[index],
                 "perceptual": [one.to_dict() for one in compared],
                 "verdicts": {
                     "network": {"same": after[index].same and exact[index].same},
@@ -229,61 +206,6 @@ def _measure(
             }
         )
     return parts
-
-
-def _by_layer(network: Network, iris: Tensor, targets: Tensor) -> list[tuple[str, str, list]]:
-    """(name, kind, relative ℓ₂ per sample or None where undefined), in order of execution."""
-    found: list[tuple[str, str, list]] = []
-    count = len(iris)
-
-    def visit(layer, both: Tensor) -> None:
-        values = relative_l2(both[:count], both[count:]).tolist()
-        plain = [value if math.isfinite(value) else None for value in values]
-        found.append((layer.name, layer.kind, plain))
-
-    visit_layers(network, torch.cat([iris, targets]), visit)
-    return found
-
-
-def null_of(
-    network: Network,
-    layer: str,
-    identity: Sequence[object] = (),
-    watch: StagedWatcher | None = None,
-    store: BytesStore | None = None,
-) -> Null:
-    """The null of a network's layer, from the store or made now from gallery and drawn pictures.
-
-    identity: what tells this network from every other, beside its reference; only for the store.
-    """
-    watch = watch or _Nobody()
-    facts = [NULL_VERSION, *(identity or [network.reference]), layer]
-    facts += [list(network.input.size), gallery.names(), NULL_DRAWN_PICTURES, version("timm")]
-    key = f"null:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
-    kept = store.get(key) if store is not None else None
-    if kept is not None:
-        return Null.from_dict(json.loads(kept))
-    watch.stage("measuring unrelated pictures (once for this layer)")
-    size = max(network.input.size)
-    drawn = (picture(index, "test", size)[0] for index in range(NULL_DRAWN_PICTURES))
-    images = [fit_to(one, network) for one in (*map(gallery.load, gallery.names()), *drawn)]
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(images), NULL_CHUNK):
-            if watch.cancelled():
-                raise Cancelled("cancelled while measuring")
-            chunk = _stack(images[start : start + NULL_CHUNK], network)
-            parts.append(representation(network, layer, chunk).flatten(1))
-    null = null_distribution(torch.cat(parts))
-    if store is not None:
-        store.put(key, json.dumps(null.to_dict()).encode())
-    return null
-
-
-def fit_to(picture: np.ndarray, network: Network) -> np.ndarray:
-    """A uint8 H×W×3 picture as the network sees it: float32 3×H×W in [0, 1], on 8-bit levels."""
-    spec = network.input
-    return fit(picture, spec.size, spec.crop_pct, spec.interpolation)
 
 
 def _image(
@@ -317,7 +239,7 @@ def _result(
         return to_png(to_8bit(image.cpu().numpy()))
 
     return Result(
-        request=request,
+        request=replace(request, null_folder=None),  # where a folder lies is nobody else's business
         iri=trace.iri.numpy(),
         iri_png=png(trace.iri),
         target_png=png(target),
@@ -345,17 +267,3 @@ def _short(value: float) -> float:
 
 def _device_name(where: torch.device) -> str:
     return torch.cuda.get_device_name(where) if where.type == "cuda" else "CPU"
-
-
-class _Nobody:
-    """Nobody looks on."""
-
-    def stage(self, text: str) -> None: ...
-
-    def cancelled(self) -> bool:
-        return False
-
-    def wants(self) -> bool:
-        return False
-
-    def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None: ...

@@ -21,9 +21,11 @@ GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 OPTIMISERS = ("auto", "lbfgs", "adam", "momentum", "paper", "feather")
 PARAMETRISATIONS = ("pixel",)
+NULL_PREFIX = "folder:"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REFERENCE = re.compile(r"[a-z]+:.+")
+_NULL = re.compile(rf"{NULL_PREFIX}[0-9a-f]{{64}}")
 _PICTURE = re.compile(r"picture:[0-9a-f]{64}|[a-z0-9][a-z0-9-]*")
 
 
@@ -57,6 +59,9 @@ class Request:
         the one that ships, `robust-features`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
         (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
+    null: the unrelated pictures that the match is judged by: None for the gallery's, `folder:` and
+        a SHA-256 for those of a folder (`explorer.images.folder`).
+    null_folder: where that folder lies, for whoever makes it; no part of the key.
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -74,11 +79,13 @@ class Request:
     adversary: str | None = None
     architecture: str | None = None
     weights: str | None = None
+    null: str | None = None
+    null_folder: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("model", "layer", "target", "seed", "loss", "parametrisation", "optimiser"):
             _name(name, getattr(self, name))
-        for name in ("adversary", "architecture", "weights"):
+        for name in ("adversary", "architecture", "weights", "null", "null_folder"):
             if getattr(self, name) is not None:
                 _name(name, getattr(self, name))
         if not _REFERENCE.fullmatch(self.model):
@@ -106,6 +113,8 @@ class Request:
             raise RequestError("weights", "a file: model needs the SHA-256 of its checkpoint")
         if not is_file and (self.architecture or self.weights):
             raise RequestError("architecture", "only file: models take one; leave it out")
+        if self.null is not None and not _NULL.fullmatch(self.null):
+            raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
 
     def to_dict(self) -> dict[str, object]:
         """The fields by name, plain JSON values, without those that are not set."""
@@ -126,9 +135,10 @@ class Request:
     def canonical(self) -> str:
         """Canonical JSON: sorted names, no spaces, shortest numbers, the schema included.
 
-        Where a checkpoint lies does not matter, only what is in it.
+        Where a checkpoint or a folder lies does not matter, only what is in it.
         """
         values = self.to_dict() | {"schema": SCHEMA}
+        values.pop("null_folder", None)
         if self.weights:
             values["model"] = "file:"
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -150,6 +160,7 @@ class Request:
             self.optimiser,
             self.steps,
             self.adversary,
+            self.null,
         )
 
 

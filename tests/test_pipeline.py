@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from explorer import door, pipeline
+from explorer import door, nulls
 from explorer.images import gallery
 from explorer.models import catalogue
 from explorer.objectives.variants import LOSSES
@@ -201,7 +201,7 @@ def test_every_measure_and_both_verdicts_are_there_and_plain_json(result):
 
 def test_the_null_is_the_spread_between_unrelated_pictures(result, store, by_hand):
     null = result.match["null"]
-    pictures = len(gallery.names()) + pipeline.NULL_DRAWN_PICTURES
+    pictures = len(gallery.names()) + nulls.NULL_DRAWN_PICTURES
     assert null["n_pairs"] == pictures * (pictures - 1)
     wanted = gallery.names()[:4]
     made = generate_batch([replace(REQUEST, target=name, steps=1) for name in wanted], store=store)

@@ -67,6 +67,7 @@ def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
         ("goal", 0.051),
         ("rng_seed", 8),
         ("adversary", "robust-features"),
+        ("null", f"folder:{DIGEST}"),
     ],
 )
 def test_every_field_changes_the_key(field, value):
@@ -74,14 +75,25 @@ def test_every_field_changes_the_key(field, value):
 
 
 def test_every_field_is_in_the_canonical_form():
-    full = replace(OWN, adversary="robust-features")
-    assert set(json.loads(full.canonical)) == {field.name for field in fields(Request)} | {"schema"}
+    full = replace(OWN, adversary="robust-features", null=f"folder:{DIGEST}", null_folder="/a")
+    names = {field.name for field in fields(Request)} - {"null_folder"}
+    assert set(json.loads(full.canonical)) == names | {"schema"}
 
 
 def test_the_key_of_a_checkpoint_hangs_on_its_content_and_architecture_not_on_its_place():
     assert replace(OWN, model="file:/b/c/moved.pt").key == OWN.key
     assert replace(OWN, weights=DIGEST[::-1]).key != OWN.key
     assert replace(OWN, architecture="timm:resnet34").key != OWN.key
+
+
+def test_the_key_hangs_on_the_pictures_of_the_null_and_not_on_where_they_lie():
+    own = replace(PLAIN, null=f"folder:{DIGEST}", null_folder="/here")
+    assert replace(own, null_folder="/moved/there").key == own.key
+    assert replace(own, null=f"folder:{DIGEST[::-1]}").key != own.key
+    assert replace(own, null=f"folder:{DIGEST[::-1]}").batch_key != own.batch_key
+    for wrong in ("gallery", "folder:", DIGEST, f"folder:{DIGEST[:-1]}"):
+        with pytest.raises(RequestError, match="64 hexadecimal digits"):
+            replace(PLAIN, null=wrong)
 
 
 def test_the_order_of_fields_and_the_way_a_number_is_written_do_not_matter():

@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from explorer.measures import representation as distances
+from explorer.measures.layer_measures import OF_A_PAIR
 from explorer.measures.null import Null
+from explorer.measures.representation import all_measures
 
 TOP = 3
 
@@ -28,7 +29,7 @@ class Prediction:
 class Match:
     """How well one IRI's representation matches its target's, beside the null.
 
-    relative_l2, pearson, spearman, snr_db: see `explorer.measures.representation`.
+    relative_l2, cosine, pearson, spearman, snr_db: see `explorer.measures.representation`.
     beyond_null: Spearman ρ, Pearson R² and SNR each better than the largest of the null, and the
     Pearson correlation positive (R² alone would pass an inverted representation).
     same_class: whether both images get the same class; None for a network without classes.
@@ -36,6 +37,7 @@ class Match:
     """
 
     relative_l2: float
+    cosine: float
     pearson: float
     spearman: float
     snr_db: float
@@ -62,7 +64,7 @@ class Match:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values with `same` among them; undefined and infinite numbers become None."""
         plain = asdict(self) | {"same": self.same}
-        for name in ("relative_l2", "pearson", "spearman", "snr_db"):
+        for name in OF_A_PAIR:
             plain[name] = plain[name] if math.isfinite(plain[name]) else None
         plain["target_top"], plain["iri_top"] = list(plain["target_top"]), list(plain["iri_top"])
         return plain
@@ -84,20 +86,14 @@ def judge_matches(
     there are names, or all K); classes: their names, `class 0`, `class 1`, … where none are given.
     Raises ValueError for shapes that differ. Source: Feather et al. 2023, success tests 1 and 2.
     """
-    measured = [
-        measure(representation, target_representation).tolist()
-        for measure in (
-            distances.relative_l2,
-            distances.pearson,
-            distances.spearman,
-            distances.snr_db,
-        )
-    ]
+    measured = all_measures(representation, target_representation)
+    columns = [measured[name].tolist() for name in OF_A_PAIR]
     iri_tops = _tops(logits, classes, class_count, len(representation))
     target_tops = _tops(target_logits, classes, class_count, len(representation))
     return tuple(
         Match(
             relative_l2=relative,
+            cosine=cosine,
             pearson=pearson,
             spearman=spearman,
             snr_db=snr,
@@ -109,8 +105,8 @@ def judge_matches(
             target_top=target_top,
             iri_top=iri_top,
         )
-        for relative, pearson, spearman, snr, target_top, iri_top in zip(
-            *measured, target_tops, iri_tops, strict=True
+        for relative, cosine, pearson, spearman, snr, target_top, iri_top in zip(
+            *columns, target_tops, iri_tops, strict=True
         )
     )
 

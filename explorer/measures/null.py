@@ -80,17 +80,20 @@ class Distribution:
 class Null:
     """Distances of all ordered pairs of unrelated pictures at one layer of one network.
 
-    relative_l2 in [0, ∞), pearson_r2 (the squared correlation) in [0, 1], spearman in [−1, 1],
-    snr_db in dB, each as `explorer.measures.representation` defines it. A pair with a constant
-    representation has no correlation and is left out of that distribution.
+    relative_l2 in [0, ∞), cosine in [−1, 1], pearson_r2 (the squared correlation) in [0, 1],
+    spearman in [−1, 1], snr_db in dB, each as `explorer.measures.representation` defines it. A pair
+    with a constant representation has no correlation, and one with a zero representation no cosine:
+    it is left out of that distribution. source: what the pictures were, in words.
     """
 
     n_pictures: int
     n_pairs: int
     relative_l2: Distribution
+    cosine: Distribution
     pearson_r2: Distribution
     spearman: Distribution
     snr_db: Distribution
+    source: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; an undefined quantile becomes None."""
@@ -111,14 +114,15 @@ class Null:
         return cls(
             n_pictures=plain["n_pictures"],
             n_pairs=plain["n_pairs"],
+            source=plain["source"],
             **{name: _distribution_from(plain[name]) for name in MEASURES},
         )
 
 
-MEASURES = ("relative_l2", "pearson_r2", "spearman", "snr_db")
+MEASURES = ("relative_l2", "cosine", "pearson_r2", "spearman", "snr_db")
 
 
-def null_distribution(representations: Tensor, bins: int = BINS) -> Null:
+def null_distribution(representations: Tensor, bins: int = BINS, source: str = "") -> Null:
     """The null from representations P×… of P unrelated pictures, all P·(P − 1) ordered pairs.
 
     Takes about as much memory again as the representations. Raises ValueError for fewer than two
@@ -138,9 +142,11 @@ def null_distribution(representations: Tensor, bins: int = BINS) -> Null:
         n_pictures=pictures,
         n_pairs=pictures * (pictures - 1),
         relative_l2=Distribution.of(relative, bins),
+        cosine=Distribution.of(_cosines(vectors)[pairs].numpy(), bins),
         pearson_r2=Distribution.of(_correlations(vectors)[pairs].square().numpy(), bins),
         spearman=Distribution.of(_correlations(_ranks(vectors))[pairs].numpy(), bins),
         snr_db=Distribution.of(decibels.clip(-SNR_CAP_DB, SNR_CAP_DB), bins),
+        source=source,
     )
 
 
@@ -180,16 +186,31 @@ def _ranks(vectors: Tensor) -> Tensor:
     return ranks
 
 
+def _cosines(vectors: Tensor) -> Tensor:
+    """The cosine of all rows with all rows, P×P; nan where one is zero."""
+    return _normalised(_products(vectors, torch.zeros(len(vectors), dtype=torch.float64)))
+
+
 def _correlations(vectors: Tensor) -> Tensor:
     """Pearson's correlation of all rows with all rows, P×P; nan where one is constant."""
     constant = (vectors.amax(1) == vectors.amin(1)).cpu()
     means = torch.stack([in_double(row[None]).mean() for row in vectors])
-    products = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
-    for _, chunk in _chunks(vectors):
-        centred = chunk - means[:, None]
-        products += (centred @ centred.T).cpu()
-    deviations = products.diagonal().sqrt()
-    correlations = (products / torch.outer(deviations, deviations)).clamp(-1, 1)
+    correlations = _normalised(_products(vectors, means))
     correlations[constant] = torch.nan
     correlations[:, constant] = torch.nan
     return correlations
+
+
+def _products(vectors: Tensor, offsets: Tensor) -> Tensor:
+    """The inner products of all rows less their offsets (P,) with each other, P×P."""
+    products = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
+    for _, chunk in _chunks(vectors):
+        moved = chunk - offsets.to(chunk.device)[:, None]
+        products += (moved @ moved.T).cpu()
+    return products
+
+
+def _normalised(products: Tensor) -> Tensor:
+    """Inner products P×P divided by the lengths of both sides."""
+    lengths = products.diagonal().sqrt()
+    return (products / torch.outer(lengths, lengths)).clamp(-1, 1)

@@ -1,15 +1,37 @@
-"""How far apart two representations are: relative ℓ₂, Pearson, Spearman and SNR, per sample.
+"""How far apart two representations are: relative ℓ₂, cosine, Pearson, Spearman, SNR, per sample.
 
 Every function takes two tensors of one shape, N×…, flattens each sample, works in float64 (a
-layer may hold a million numbers) and returns N float64 values.
+layer may hold a million numbers) and returns N float64 values. What there is, as data, is in
+`explorer.measures.layer_measures`.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 SNR_CAP_DB = 300.0
+
+
+def all_measures(
+    representation: Tensor, target_representation: Tensor, most_ranked: int | None = None
+) -> dict[str, Tensor]:
+    """Every measure of this module by name, N values each, from one conversion to float64.
+
+    most_ranked: where a representation holds more numbers than this, Spearman's correlation is that
+    of so many of them, drawn once and for all per size; None ranks all.
+    """
+    a, b = _pair(representation, target_representation)
+    noise, signal = _norm(a - b), _norm(b)
+    return {
+        "relative_l2": _relative(noise, signal),
+        "cosine": _cosine(a, b),
+        "pearson": _correlation(a, b),
+        "spearman": _rank_correlation(*(_drawn(each, most_ranked) for each in (a, b))),
+        "snr_db": _decibels(noise, signal),
+    }
 
 
 def relative_l2(representation: Tensor, target_representation: Tensor) -> Tensor:
@@ -19,8 +41,12 @@ def relative_l2(representation: Tensor, target_representation: Tensor) -> Tensor
     al. 2023, the regularizer-free loss.
     """
     a, b = _pair(representation, target_representation)
-    noise, signal = _norm(a - b), _norm(b)
-    return torch.where(noise == 0, torch.zeros_like(noise), noise / signal)
+    return _relative(_norm(a - b), _norm(b))
+
+
+def cosine(representation: Tensor, target_representation: Tensor) -> Tensor:
+    """⟨a, b⟩ / (‖a‖₂·‖b‖₂) per sample, N values in [−1, 1]; nan where either one is zero."""
+    return _cosine(*_pair(representation, target_representation))
 
 
 def pearson(representation: Tensor, target_representation: Tensor) -> Tensor:
@@ -33,10 +59,7 @@ def spearman(representation: Tensor, target_representation: Tensor) -> Tensor:
 
     nan where either one is constant or holds a nan.
     """
-    a, b = _pair(representation, target_representation)
-    undefined = (a.isnan() | b.isnan()).any(dim=1)
-    correlation = _correlation(average_ranks(a), average_ranks(b))
-    return correlation.masked_fill(undefined, torch.nan)
+    return _rank_correlation(*_pair(representation, target_representation))
 
 
 def snr_db(representation: Tensor, target_representation: Tensor) -> Tensor:
@@ -47,10 +70,7 @@ def snr_db(representation: Tensor, target_representation: Tensor) -> Tensor:
     upper cap, anything else against a zero target the lower one.
     """
     a, b = _pair(representation, target_representation)
-    noise, signal = _norm(a - b), _norm(b)
-    decibels = 20 * (signal.log10() - noise.log10())
-    decibels = decibels.masked_fill(noise == 0, SNR_CAP_DB)
-    return decibels.clamp(-SNR_CAP_DB, SNR_CAP_DB)
+    return _decibels(_norm(a - b), _norm(b))
 
 
 def average_ranks(vectors: Tensor) -> Tensor:
@@ -82,8 +102,39 @@ def _pair(representation: Tensor, target_representation: Tensor) -> tuple[Tensor
     return in_double(representation), in_double(target_representation)
 
 
+@lru_cache(maxsize=64)
+def _places(numbers: int, drawn: int) -> Tensor:
+    """`drawn` of the places 0 … numbers − 1 in rising order, always the same ones."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randperm(numbers, generator=generator)[:drawn].sort().values
+
+
+def _drawn(vectors: Tensor, most: int | None) -> Tensor:
+    if most is None or vectors.shape[1] <= most:
+        return vectors
+    return vectors[:, _places(vectors.shape[1], most).to(vectors.device)]
+
+
 def _norm(vectors: Tensor) -> Tensor:
     return torch.linalg.vector_norm(vectors, dim=1)
+
+
+def _relative(noise: Tensor, signal: Tensor) -> Tensor:
+    return torch.where(noise == 0, torch.zeros_like(noise), noise / signal)
+
+
+def _decibels(noise: Tensor, signal: Tensor) -> Tensor:
+    decibels = 20 * (signal.log10() - noise.log10())
+    return decibels.masked_fill(noise == 0, SNR_CAP_DB).clamp(-SNR_CAP_DB, SNR_CAP_DB)
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return ((a * b).sum(1) / (_norm(a) * _norm(b))).clamp(-1, 1)
+
+
+def _rank_correlation(a: Tensor, b: Tensor) -> Tensor:
+    undefined = (a.isnan() | b.isnan()).any(dim=1)
+    return _correlation(average_ranks(a), average_ranks(b)).masked_fill(undefined, torch.nan)
 
 
 def _correlation(a: Tensor, b: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ from explorer.models.loading import load
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
+from explorer.nulls import fit_to, null_of
 from explorer.objectives.variants import loss_called
-from explorer.pipeline import device, fit_to, null_of
+from explorer.pipeline import device
 from explorer.reproduction.plan import FIRST_DRAWN, LAYER, Plan, Work
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import automatic
