@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from explorer.cli_making import NULL_FOLDER_HELP, Failed, an_engine, ask, made
+from explorer.cli_making import Failed, an_engine, ask, made, number
+from explorer.cli_requests import add_network_options, add_search_options, request_of
 from explorer.models.hub import HubUnreachable
-from explorer.request import OPTIMISERS, Request, RequestError
+from explorer.request import RequestError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,23 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _generate(options: argparse.Namespace) -> None:
-    from explorer import door
-
-    defaults = Request(model="embedded:any")
-    request, pictures = door.from_words(
-        model=options.model,
-        architecture=options.arch,
-        layer=options.layer,
-        target=options.target,
-        seed=options.seed,
-        loss=options.loss,
-        adversary=options.adversary,
-        optimiser=options.optimiser,
-        steps=defaults.steps if options.steps is None else options.steps,
-        goal=defaults.goal if options.goal is None else options.goal,
-        rng_seed=options.rng,
-        null_folder=options.null_folder,
-    )
+    request, pictures = request_of(options, target=options.target)
     with an_engine() as engine:
         (result,) = made(engine, [request], pictures)
     if options.out is not None:
@@ -78,9 +63,9 @@ def _say_result(result, out: Path | None) -> None:
     same = "yes" if result.verdicts["network"]["same"] else "no"
     print(f"To the network the same? {same}")
     print(
-        f"  relative distance {match['relative_l2']:.4f} "
-        f"({match['after_8bit']['relative_l2']:.4f} after rounding to 8 bits); "
-        f"unrelated pictures: {null['min']:.2f} to {null['max']:.2f}"
+        f"  relative distance {number(match['relative_l2'], 4)} "
+        f"({number(match['after_8bit']['relative_l2'], 4)} after rounding to 8 bits); "
+        f"unrelated pictures: {number(null['min'], 2)} to {number(null['max'], 2)}"
     )
     print(
         f"To a person the same? {person['nearer_target']} of {person['judges']} held-out measures "
@@ -89,7 +74,11 @@ def _say_result(result, out: Path | None) -> None:
     if not result.verdicts["network"]["same"]:
         print("  (no match, so this says nothing about the network)")
     seconds = result.provenance["seconds"]
-    print(f"{result.provenance['steps']} steps, {seconds:.1f} s on {result.provenance['device']}")
+    print(
+        f"{result.provenance['steps']} steps, stopped by {result.provenance['stopped']} "
+        f"({'' if result.converged else 'not '}converged), {seconds:.1f} s on "
+        f"{result.provenance['device']}"
+    )
     if out is not None:
         print(f"Written to {out}")
 
@@ -227,7 +216,9 @@ def _zoo(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from explorer.cli_cache import add_cache_commands
+    from explorer.cli_measures import add_measure_commands
     from explorer.cli_reproduce import add_reproduce_command
+    from explorer.cli_sets import add_set_commands
 
     parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -240,24 +231,9 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     make = command("generate", _generate, "make one IRI and measure it", json_option=True)
-    make.add_argument("--model", required=True, help="such as embedded:NAME, timm:NAME, file:PATH")
-    make.add_argument("--arch", help="for file: models, the architecture, such as timm:resnet18")
-    make.add_argument(
-        "--layer", default="penultimate", help="a layer's name (default: %(default)s)"
-    )
+    add_network_options(make)
     make.add_argument("--target", required=True, help="a gallery picture's name or a file")
-    make.add_argument(
-        "--seed",
-        default="grey-noise",
-        help="a seed kind, gallery name or file (default: %(default)s)",
-    )
-    make.add_argument("--loss", default="regularizer-free", help="a loss variant's name")
-    make.add_argument("--adversary", help="for adversarial losses, the perceptual measure")
-    make.add_argument("--optimiser", default="auto", help=", ".join(OPTIMISERS))
-    make.add_argument("--steps", type=int, help="budget of forward and backward passes")
-    make.add_argument("--goal", type=float, help="relative distance at which to stop")
-    make.add_argument("--rng", type=int, default=0, help="random seed of the seed image")
-    make.add_argument("--null-folder", help=NULL_FOLDER_HELP)
+    add_search_options(make)
     make.add_argument("--out", type=Path, help="folder for iri.png, iri.npy, result.json, …")
 
     models = command("models", _models, "the networks there are", json_option=True)
@@ -276,5 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="every network; train skips those that are up to date"
     )
     add_cache_commands(command)
+    add_measure_commands(command)
+    add_set_commands(command)
     add_reproduce_command(command)
     return parser

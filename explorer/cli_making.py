@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from explorer.result import Result
 
 POLL_SECONDS = 0.05
-NULL_FOLDER_HELP = "folder of pictures to judge the match by, instead of the gallery's"
 WATCHER = "command line"
 
 
@@ -69,6 +68,11 @@ def ask(engine: Engine, function: Callable, *arguments: object) -> Any:
         return engine.ask(function, *arguments).result()
     except (RuntimeError, MemoryError) as error:
         raise Failed(str(error)) from error
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number to print; measures of a constant or zero representation have none."""
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _wait(engine: Engine, requests: Sequence[Request]) -> None:

@@ -19,7 +19,7 @@ from explorer.images.fitting import fit
 from explorer.measures.null import Null, null_distribution
 from explorer.models.layers import representation
 from explorer.models.network import Network
-from explorer.request import NULL_PREFIX, RequestError
+from explorer.request import NULL_PREFIX, Request, RequestError
 from explorer.synthesis.loop import Cancelled
 from explorer.watching import Nobody, StagedWatcher
 from explorer.zoo.pictures import picture
@@ -84,6 +84,20 @@ def folder_source(null: str, null_folder: str | None) -> Source:
     if there != null:
         raise RequestError("null_folder", f"{path.name!r} has changed since the request was made")
     return Source(f"a folder of pictures ({null[len(NULL_PREFIX) :][:12]})", (null,), load)
+
+
+def null_for(
+    request: Request,
+    network: Network,
+    watch: StagedWatcher | None = None,
+    store: BytesStore | None = None,
+) -> Null:
+    """The null that a request is judged by: of its network and layer, from its source."""
+    source = gallery_source()
+    if request.null is not None:
+        source = folder_source(request.null, request.null_folder)
+    identity = (request.weights or request.model, request.architecture)
+    return null_of(network, request.layer, source, identity, watch, store)
 
 
 def null_of(

@@ -20,16 +20,15 @@ from torch import Tensor
 from explorer import door
 from explorer.images import gallery, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
-from explorer.measures import match as matches
 from explorer.measures import perceptual
 from explorer.measures.by_layer import by_layer
+from explorer.measures.match import match_images
 from explorer.models.catalogue import FIRST
-from explorer.models.layers import representation, representations
+from explorer.models.layers import representation
 from explorer.models.loading import load
-from explorer.models.names import LOGITS
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
-from explorer.nulls import BytesStore, fit_to, folder_source, gallery_source, null_of
+from explorer.nulls import BytesStore, fit_to, null_for
 from explorer.objectives.variants import loss_called
 from explorer.request import Request, RequestError
 from explorer.result import Result
@@ -159,31 +158,12 @@ def _measure(
     layer = requests[0].layer
     iris = torch.stack([trace.iri for trace in traces]).to(network.device)
     rounded = (iris * 255).round() / 255
-    first = requests[0]
-    identity = (first.weights or first.model, first.architecture)
-    source = folder_source(first.null, first.null_folder) if first.null else gallery_source()
-    null = null_of(network, layer, source, identity, watch, store)
+    null = null_for(requests[0], network, watch, store)
     others = [_mismatched(request) for request in requests]
     wrong = _stack([fit_to(gallery.load(name), network) for name in others], network)
-    with torch.no_grad():
-        wanted = dict.fromkeys((layer, LOGITS))
-        of_target = representations(network, wanted, targets)
-
-        def judged(images: Tensor) -> tuple[matches.Match, ...]:
-            of_images = representations(network, wanted, images)
-            has_classes = network.class_count > 0
-            return matches.judge_matches(
-                of_images[layer],
-                of_target[layer],
-                null,
-                of_images[LOGITS] if has_classes else None,
-                of_target[LOGITS] if has_classes else None,
-                network.classes,
-                network.class_count,
-            )
-
-        exact, after = judged(iris), judged(rounded)
-        layers = by_layer(network, iris, targets)
+    exact = match_images(network, layer, iris, targets, null)
+    after = match_images(network, layer, rounded, targets, null)
+    layers = by_layer(network, iris, targets)
     if watch.cancelled():
         raise Cancelled("cancelled while measuring")
     parts = []

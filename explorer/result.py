@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,19 @@ class ResultError(ValueError):
     """Bytes that are no Result, with the reason."""
 
 
+def has_converged(
+    beyond_null: bool, relative_l2: float | None, goal: float, stopped: str | None
+) -> bool:
+    """Whether a search arrived, so that its picture speaks of the network and not of the search.
+
+    It did if the match succeeds against the null (`explorer.measures.match`) *and* either the goal
+    was met or the search had come to where it gets no nearer (`stopped` is `plateau`). One whose
+    budget ran out before, or that stands still without a match, has not converged.
+    """
+    met = stopped == "goal" or (relative_l2 is not None and relative_l2 <= goal)
+    return beyond_null and (met or stopped == "plateau")
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """One finished IRI and everything measured about it.
@@ -34,8 +48,8 @@ class Result:
     iri: float32 3×H×W in [0, 1]. The `*_png` are 8-bit pictures, PNG-encoded; `target_png` is
         exactly the target, `iri_png` and `seed_png` are rounded.
     frames: (step, PNG) along the way.
-    match: relative_l2, pearson, spearman, snr_db, null, same_class, after_8bit.
-    layers: name and relative_l2 of every layer, in order of execution.
+    match: relative_l2, cosine, pearson, spearman, snr_db, null, same_class, after_8bit.
+    layers: name and the same five of every layer, in order of execution.
     perceptual: one entry a measure: to_target, to_seed, to_mismatched, used_in_loss, …
     verdicts: `network` and `person`, the two questions of the page.
     curves: step, loss, relative_l2.
@@ -59,6 +73,16 @@ class Result:
         if self.iri.dtype != np.float32 or self.iri.ndim != 3 or self.iri.shape[0] != 3:
             raise ResultError(f"the IRI is {self.iri.dtype} {self.iri.shape}, not float32 3×H×W")
 
+    @property
+    def converged(self) -> bool:
+        """By `has_converged`, of the float32 image; results of any age are judged alike."""
+        return has_converged(
+            bool(self.match.get("beyond_null")),
+            self.match["relative_l2"],
+            self.request.goal,
+            self.provenance.get("stopped"),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The content of result.json: everything but the pictures."""
         return {
@@ -69,6 +93,7 @@ class Result:
             "perceptual": self.perceptual,
             "verdicts": self.verdicts,
             "curves": self.curves,
+            "converged": self.converged,
             **self.provenance,
         }
 
@@ -99,19 +124,30 @@ class Result:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Result:
-        """The Result in these bytes; ResultError says why they are none."""
+        """The Result in the bytes of a zip; ResultError says why they are none."""
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 members = archive.infolist()
                 if any(member.file_size > LARGEST_MEMBER for member in members):
                     raise ResultError("a file in it is larger than any result's")
                 files = {member.filename: archive.read(member) for member in members}
+        except ResultError:
+            raise
+        except Exception as error:  # zipfile and zlib raise a dozen kinds
+            raise ResultError(f"no result: {type(error).__name__}: {error}") from error
+        return cls.from_files(files)
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Result:
+        """The Result in files by name, as `files()` gives them; ResultError says why not."""
+        try:
             said = json.loads(files["result.json"])
             iri = np.load(io.BytesIO(files["iri.npy"]), allow_pickle=False)
             request = Request.from_dict(said.pop("request"))
             if said.pop("key") != request.key:
                 raise ResultError("its key is not that of its request")
             parts = {name: said.pop(name) for name in _PARTS}
+            said.pop("converged", None)
             frames = sorted(
                 (int(name[7:-4]), png) for name, png in files.items() if name[:7] == "frames/"
             )
@@ -129,5 +165,5 @@ class Result:
             raise
         except RequestError as error:
             raise ResultError(f"no result: {error}") from error
-        except Exception as error:  # zipfile, zlib, json and numpy raise a dozen kinds
+        except Exception as error:  # json and numpy raise many kinds
             raise ResultError(f"no result: {type(error).__name__}: {error}") from error

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy.signal import convolve2d
 from skimage.metrics import structural_similarity
 
 from explorer.measures import backbones, image_distances, robust_features
@@ -18,6 +19,7 @@ from explorer.measures.perceptual import (
     compare_batch,
     measure,
     verdict,
+    why_it_judges,
 )
 from explorer.measures.robust_features import RobustFeatures
 from explorer.models.loading import load
@@ -73,8 +75,26 @@ def test_registry_entries_describe_themselves():
         assert each.sees.endswith(".")
         assert each.needs_download == name.startswith(("lpips", "dists"))
         assert each.votes == (name != "ciede2000" and not name.endswith("-baseline"))
+        said = each.to_dict()
+        assert json.loads(json.dumps(said, allow_nan=False)) == said
+        assert said["nearer"] in ("higher", "lower")
+        assert said["source"]
+    lpips = {f"lpips-{net}{end}" for net in ("alex", "vgg", "squeeze") for end in ("", "-baseline")}
+    wanted = {"dists", "ssim", "ms-ssim", "psnr", "robust-features", "ciede2000"} | lpips
+    assert wanted <= set(MEASURES)
+    assert {name for name, each in MEASURES.items() if each.to_dict()["in_the_paper"]} == {
+        f"lpips-{net}{end}" for net in ("alex", "vgg") for end in ("", "-baseline")
+    }
     with pytest.raises(ValueError, match="did you mean 'haarpsi'"):
         measure("haar-psi")
+
+
+def test_why_a_measure_judges_or_not_is_said_of_results_of_any_age():
+    row = {"used_in_loss": False, "held_out": True}
+    assert why_it_judges(row) == "yes"
+    assert why_it_judges(row | {"votes": False}) == "no: repeats another"
+    assert why_it_judges(row | {"held_out": False, "votes": True}) == "no: kin"
+    assert why_it_judges({"used_in_loss": True, "held_out": False}) == "no: in the loss"
 
 
 def test_ssim_is_scikit_images_with_the_same_window():
@@ -105,6 +125,88 @@ def test_small_ssim_is_an_explicit_loop_over_windows_of_block_means():
         light = (2 * mean_u * mean_v + 1e-4) / (mean_u**2 + mean_v**2 + 1e-4)
         places.append(light * (2 * together + 9e-4) / (spread + 9e-4))
     assert image_distances.ssim_small(a, b).item() == pytest.approx(np.mean(places), abs=1e-5)
+
+
+def test_haarpsi_is_its_formula_written_out_with_numpy():
+    def in_yiq(image: torch.Tensor) -> np.ndarray:
+        to_yiq = [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
+        planes = np.einsum("ij,jyx->iyx", to_yiq, 255 * image[0].double().numpy())
+        return planes.reshape(3, 32, 2, 32, 2).mean((2, 4))
+
+    def filtered(plane: np.ndarray, window: np.ndarray) -> np.ndarray:
+        half = len(window) // 2
+        full = np.abs(convolve2d(plane, window))
+        return full[half : half + len(plane), half : half + len(plane)]
+
+    def haar(plane: np.ndarray, size: int, across: bool) -> np.ndarray:
+        window = np.ones((size, size)) / size
+        window[size // 2 :] *= -1
+        return filtered(plane, window.T if across else window)
+
+    def alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return (2 * one * other + 30) / (one**2 + other**2 + 30)
+
+    a, b = picture(), noisy(picture(rng_seed=1), 0.1)
+    one, other = in_yiq(a), in_yiq(b)
+    similar, weights = [], []
+    for across in (False, True):
+        fine = [alike(*(haar(each[0], size, across) for each in (one, other))) for size in (2, 4)]
+        similar.append(np.mean(fine, axis=0))
+        weights.append(np.maximum(*(haar(each[0], 8, across) for each in (one, other))))
+    mean = np.ones((2, 2)) / 4
+    colours = [alike(*(filtered(each[c], mean) for each in (one, other))) for c in (1, 2)]
+    similar.append(np.mean(colours, axis=0))
+    weights.append(np.mean(weights, axis=0))
+    pressed = 1 / (1 + np.exp(-4.2 * np.array(similar)))
+    share = (pressed * np.array(weights)).sum() / np.sum(weights)
+    expected = (np.log(share / (1 - share)) / 4.2) ** 2
+    assert image_distances.haarpsi(a, b).item() == pytest.approx(expected, abs=1e-3)
+
+
+def test_ms_ssim_is_its_formula_written_out_with_scipy():
+    def parts(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+        """SSIM of one channel, and its contrast and structure alone."""
+        bell = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
+        window = np.outer(bell, bell) / bell.sum() ** 2
+        mean_1, mean_2, of_11, of_22, of_12 = (
+            convolve2d(each, window, "valid")
+            for each in (one, other, one * one, other * other, one * other)
+        )
+        spread = of_11 - mean_1**2 + of_22 - mean_2**2
+        structure = (2 * (of_12 - mean_1 * mean_2) + 0.03**2) / (spread + 0.03**2)
+        light = (2 * mean_1 * mean_2 + 0.01**2) / (mean_1**2 + mean_2**2 + 0.01**2)
+        return (light * structure).mean(), structure.mean()
+
+    a, b = picture(176), noisy(picture(176), 0.1)
+    exponents = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+    values = []
+    for one, other in zip(a[0].double().numpy(), b[0].double().numpy(), strict=True):
+        value = 1.0
+        for scale, exponent in enumerate(exponents):
+            whole, structure = parts(one, other)
+            value *= (whole if scale == 4 else structure) ** exponent
+            one, other = (
+                (x.reshape(len(x) // 2, 2, len(x) // 2, 2).mean((1, 3)) for x in (one, other))
+                if scale < 4
+                else (one, other)
+            )
+        values.append(value)
+    assert image_distances.ms_ssim(a, b).item() == pytest.approx(np.mean(values), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", [*OFFLINE_MEASURES, "ciede2000", "robust-features"])
+def test_a_measure_that_calls_itself_differentiable_has_the_gradient_of_its_differences(name):
+    each = measure(name)
+    assert each.differentiable
+    size = max(64, each.smallest)
+    target, step = picture(size, 1), picture(size, 2) - 0.5
+    image = (0.1 + 0.5 * target + 0.3 * picture(size)).requires_grad_()
+    (gradient,) = torch.autograd.grad(each.function(image, target).sum(), image)
+    with torch.no_grad():
+        up, down = (each.function(image + h * step, target).item() for h in (1e-3, -1e-3))
+    assert gradient.abs().sum() > 0
+    expected = (up - down) / 2e-3
+    assert (gradient * step).sum().item() == pytest.approx(expected, rel=0.05, abs=1e-3)
 
 
 def test_psnr_is_the_logarithm_of_the_mean_squared_error():

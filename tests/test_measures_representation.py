@@ -7,17 +7,23 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.spatial import distance
 
+from explorer.measures.by_layer import MOST_RANKED, by_layer
+from explorer.measures.layer_measures import LAYER_MEASURES, OF_A_PAIR
 from explorer.measures.match import judge_match, judge_matches
-from explorer.measures.null import QUANTILES, Null, null_distribution
+from explorer.measures.null import MEASURES, QUANTILES, Null, null_distribution
 from explorer.measures.representation import (
     SNR_CAP_DB,
+    all_measures,
     average_ranks,
+    cosine,
     pearson,
     relative_l2,
     snr_db,
     spearman,
 )
+from explorer.models.network import InputSpec, Network
 
 torch.set_num_threads(1)
 
@@ -36,6 +42,84 @@ def test_distances_agree_with_numpy_and_scipy_on_representations_full_of_zeros()
         assert pearson(a, b)[n].item() == pytest.approx(stats.pearsonr(x, y)[0], abs=1e-12)
         assert spearman(a, b)[n].item() == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-12)
         assert snr_db(a, b)[n].item() == pytest.approx(-20 * math.log10(relative), abs=1e-9)
+        assert cosine(a, b)[n].item() == pytest.approx(1 - distance.cosine(x, y), abs=1e-12)
+
+
+def test_all_measures_at_once_are_the_single_ones():
+    a, b = relu_like(3, 4, 5, 6), relu_like(3, 4, 5, 6, rng_seed=1)
+    found = all_measures(a, b)
+    assert tuple(found) == OF_A_PAIR
+    for name, alone in zip(
+        OF_A_PAIR, (relative_l2, cosine, pearson, spearman, snr_db), strict=True
+    ):
+        assert found[name].tolist() == alone(a, b).tolist(), name
+
+
+def test_ranking_a_part_of_many_numbers_is_near_ranking_all_and_the_same_each_time():
+    a = relu_like(2, 40_000)
+    b = a + 0.5 * relu_like(2, 40_000, rng_seed=1)
+    whole = spearman(a, b)
+    part = all_measures(a, b, most_ranked=10_000)
+    assert part["spearman"].tolist() != whole.tolist()
+    assert part["spearman"].tolist() == pytest.approx(whole.tolist(), abs=0.02)
+    assert part["spearman"].tolist() == all_measures(a, b, most_ranked=10_000)["spearman"].tolist()
+    assert part["pearson"].tolist() == pearson(a, b).tolist()
+    assert all_measures(a, b, most_ranked=40_000)["spearman"].tolist() == whole.tolist()
+
+
+class Handing(torch.nn.Module):
+    """A container that hands on its part's output, a ReLU that writes in place, a large layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(inplace=True))
+        self.same = torch.nn.Identity()
+        self.large = torch.nn.Upsample(scale_factor=20)
+
+    def forward(self, x):
+        return self.large(self.same(self.inner(x)))
+
+
+def test_every_layer_is_measured_as_it_was_when_it_was_ready():
+    torch.manual_seed(0)
+    module = Handing()
+    network = Network(
+        "file:test", module, InputSpec(size=(16, 16), mean=(0.0,) * 3, std=(1.0,) * 3)
+    )
+    images, targets = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    rows = by_layer(network, images, targets)
+    convolution = module.inner[0]
+    with torch.no_grad():
+        before = [convolution(x).numpy().reshape(2, -1) for x in (images, targets)]
+    after = [np.maximum(x, 0) for x in before]
+    expected = {"inner.0": before, "inner.1": after, "inner": after, "same": after}
+    for n, one in enumerate(rows):
+        assert [row["name"] for row in one] == [
+            *("inner.0", "inner.1", "inner", "same", "large", "penultimate", "logits")
+        ]
+        by_name = {row["name"]: row for row in one}
+        for name, (a, b) in expected.items():
+            x, y = a[n].astype(float), b[n].astype(float)
+            row = by_name[name]
+            relative = np.linalg.norm(x - y) / np.linalg.norm(y)
+            assert row["relative_l2"] == pytest.approx(relative, rel=1e-5), name
+            assert row["cosine"] == pytest.approx(1 - distance.cosine(x, y), abs=1e-5), name
+            assert row["pearson"] == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-5), name
+            assert row["spearman"] == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-5), name
+            assert row["snr_db"] == pytest.approx(-20 * math.log10(relative), abs=1e-3), name
+        assert by_name["large"]["ranked"] == MOST_RANKED < 4 * 280 * 280
+        assert by_name["large"]["spearman"] == pytest.approx(by_name["same"]["spearman"], abs=0.02)
+        assert "ranked" not in by_name["same"]
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+
+
+def test_a_dead_layer_has_no_numbers_where_they_are_undefined():
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Threshold(1e9, 0.0))
+    network = Network("file:test", module, InputSpec(size=(8, 8)))
+    (rows,) = by_layer(network, torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8))
+    dead = {row["name"]: row for row in rows}["1"]
+    assert (dead["relative_l2"], dead["snr_db"]) == (0.0, SNR_CAP_DB)
+    assert dead["cosine"] is dead["pearson"] is dead["spearman"] is None
 
 
 def test_tied_values_share_their_mean_rank_as_scipy_ranks_them():
@@ -66,6 +150,8 @@ def test_degenerate_representations_have_the_documented_values():
     assert relative_l2(one, zero).item() == math.inf
     assert snr_db(one, one).item() == snr_db(zero, zero).item() == SNR_CAP_DB
     assert snr_db(one, zero).item() == -SNR_CAP_DB
+    assert math.isnan(cosine(zero, ramp).item())
+    assert math.isnan(cosine(ramp, zero).item())
     constant = torch.full((1, 7), 0.1)
     assert math.isnan(pearson(constant, torch.arange(7.0)[None]).item())
     assert math.isnan(spearman(ramp, one).item())
@@ -86,13 +172,15 @@ def pictures() -> torch.Tensor:
 
 def test_null_is_that_of_a_double_loop_over_all_ordered_pairs(pictures):
     null = null_distribution(pictures, bins=10)
-    values = {name: [] for name in ("relative_l2", "pearson_r2", "spearman", "snr_db")}
+    values = {name: [] for name in MEASURES}
+    assert {LAYER_MEASURES[name].null for name in OF_A_PAIR} == set(MEASURES)
     rows = pictures.flatten(1).double().numpy()
     for i, x in enumerate(rows):
         for j, y in enumerate(rows):
             if i != j:
                 relative = np.linalg.norm(x - y) / np.linalg.norm(y)
                 values["relative_l2"].append(relative)
+                values["cosine"].append(1 - distance.cosine(x, y))
                 values["pearson_r2"].append(stats.pearsonr(x, y)[0] ** 2)
                 values["spearman"].append(stats.spearmanr(x, y)[0])
                 values["snr_db"].append(-20 * np.log10(relative))
@@ -112,7 +200,7 @@ def test_null_does_not_depend_on_how_many_columns_are_taken_at_a_time(pictures, 
     whole = null_distribution(pictures)
     monkeypatch.setattr("explorer.measures.null._CHUNK_NUMBERS", 7 * 13)
     parts = null_distribution(pictures)
-    for name in ("relative_l2", "pearson_r2", "spearman"):
+    for name in ("relative_l2", "cosine", "pearson_r2", "spearman"):
         expected = getattr(whole, name).quantiles
         assert getattr(parts, name).quantiles == pytest.approx(expected, abs=1e-12)
 
@@ -127,9 +215,10 @@ def test_null_of_nearly_equal_pictures_is_not_lost_to_cancellation():
 
 def test_null_survives_json_and_dead_pictures():
     dead = torch.cat([torch.zeros(2, 6), relu_like(2, 6)])
-    null = null_distribution(dead)
+    null = null_distribution(dead, source="four pictures")
     assert null.n_pairs == 12
-    assert null.spearman.n == 2
+    assert null.spearman.n == null.cosine.n == 2
+    assert null.source == "four pictures"
     assert null.relative_l2.n == 8  # all but those with a zero target and a live other
     text = json.dumps(null.to_dict(), allow_nan=False)
     assert Null.from_dict(json.loads(text)) == null

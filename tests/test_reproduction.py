@@ -43,6 +43,7 @@ def answers(share: float, count: int = 64, matched: int | None = None, seed: int
         nearer={JUDGE: values},
         wrong={JUDGE: np.where(np.isnan(values), np.nan, 0.0)},
         matched=np.arange(count) < matched,
+        converged=np.arange(count) < matched // 2,
         relative_l2=np.full(count, 0.03),
     )
 

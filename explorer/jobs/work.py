@@ -87,6 +87,30 @@ def names(source: str) -> list[str]:
     return [f"{source}:{name}" for name in timm.list_pretrained()]
 
 
+@_or_failure
+def compare(result: bytes, eye: dict) -> dict:
+    """How the network and layer of a request, as a dict, see a finished result.
+
+    See `explorer.comparison.compare`.
+    """
+    from cache.store import Store
+    from explorer.comparison import compare
+    from explorer.result import Result
+
+    return compare(Result.from_bytes(result), Request.from_dict(eye), Store())
+
+
+@_or_failure
+def stir(first: tuple, second: tuple) -> dict:
+    """STIR of two networks in both directions; see `explorer.comparison.shared`.
+
+    Each side is (request as a dict, its targets as PNG bytes, its IRIs as float32 3×H×W arrays).
+    """
+    from explorer.comparison import shared
+
+    return shared(*((Request.from_dict(one), *images) for one, *images in (first, second)))
+
+
 class _Reporter:
     """The loop's watcher: tells the engine how far it is, a few times a second."""
 

@@ -1,17 +1,28 @@
 """Alignment: the share of IRIs that look more like their target than like their seed.
 
 Nanda et al. (AAAI 2023), automatic form: the share with d(x_r, x_t) ≤ d(x_r, x_0). Only IRIs whose
-match succeeded count. NumPy only.
+match succeeded count; which those are is for the caller to say. NumPy only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+
+
+_NO_VALUES = {
+    "nearer": "lower",
+    "to_target": None,
+    "to_seed": None,
+    "to_mismatched": None,
+    "judges": True,
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,96 @@ class Share:
     def to_dict(self) -> dict[str, float | int | None]:
         """Plain JSON values."""
         return asdict(self)
+
+    def said(self) -> str:
+        """`78 % (69–86)`, or a dash."""
+        if self.value is None:
+            return "–"
+        return f"{100 * self.value:.0f} % ({100 * self.low:.0f}–{100 * self.high:.0f})"
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Alignment of a set of IRIs of one network, layer and loss, by every measure there is.
+
+    count: how many IRIs that is. shares, wrong: by measure, towards the target, and (the control)
+    towards a wrong target. judging: the measures that may judge; the others are there to be looked
+    at. mean, deviation, low, high: over the judging measures, as the paper reports it, with the
+    95 % interval of the mean over targets; None where nothing judges.
+    """
+
+    count: int
+    shares: Mapping[str, Share]
+    wrong: Mapping[str, Share]
+    judging: tuple[str, ...]
+    mean: float | None
+    deviation: float | None
+    low: float | None
+    high: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "count": self.count,
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "low": self.low,
+            "high": self.high,
+            "judging": list(self.judging),
+            "measures": {
+                name: share.to_dict() | {"wrong_target": self.wrong[name].to_dict()}
+                for name, share in self.shares.items()
+            },
+        }
+
+
+def alignment(iris: Sequence[Sequence[Mapping[str, Any]]], rng_seed: int = 0) -> Alignment:
+    """The alignment of IRIs, each given by its rows of `perceptual` as in result.json.
+
+    All were made by one network and loss, so that the same measures judge them. A measure without
+    a value is left out.
+    """
+    by_name = [{row["measure"]: row for row in rows} for rows in iris]
+    nearer, wrong, judging = {}, {}, []
+    for name in dict.fromkeys(name for one in by_name for name in one):
+        rows = [one.get(name, _NO_VALUES) for one in by_name]
+        if all(row["to_target"] is None for row in rows):
+            continue
+        nearer[name] = np.array([nearer_than(row, "to_target", "to_seed") for row in rows])
+        wrong[name] = np.array([nearer_than(row, "to_mismatched", "to_seed") for row in rows])
+        if all(row["judges"] for row in rows):
+            judging.append(name)
+    shares = {name: _known_share(values, rng_seed) for name, values in nearer.items()}
+    mean, deviation = over_measures(shares[name] for name in judging)
+    low, high = _interval_of_mean([nearer[name] for name in judging], rng_seed)
+    return Alignment(
+        count=len(iris),
+        shares=shares,
+        wrong={name: _known_share(values, rng_seed) for name, values in wrong.items()},
+        judging=tuple(judging),
+        mean=mean,
+        deviation=deviation,
+        low=low,
+        high=high,
+    )
+
+
+def nearer_than(row: Mapping[str, Any], this: str, other: str) -> float:
+    """1.0 if the IRI is at least as near `this` as `other` by one row of `perceptual`, else 0.0.
+
+    this, other: `to_target`, `to_seed` or `to_mismatched`; nan where either has no value. A tie
+    counts, as in the paper.
+    """
+    one, two = row[this], row[other]
+    if one is None or two is None:
+        return float("nan")
+    return float(one >= two if row["nearer"] == "higher" else one <= two)
+
+
+def over_measures(shares: Iterable[Share]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation over measures, as the paper reports alignment; None for none."""
+    values = [share.value for share in shares if share.value is not None]
+    return (float(np.mean(values)), float(np.std(values))) if values else (None, None)
 
 
 def aligned_share(nearer: np.ndarray, rng_seed: int = 0) -> Share:
@@ -64,6 +165,23 @@ def mean_difference(
     drawn = np.random.default_rng(rng_seed).integers(0, count, (RESAMPLES, count))
     low, high = _interval(np.array([_gap(stacked[:, :, one]) for one in drawn]))
     return _gap(stacked), low, high
+
+
+def _known_share(answers: np.ndarray, rng_seed: int) -> Share:
+    return aligned_share(answers[np.isfinite(answers)], rng_seed)
+
+
+def _interval_of_mean(
+    answers: Sequence[np.ndarray], rng_seed: int
+) -> tuple[float | None, float | None]:
+    """Of the mean over measures of their shares, the same targets drawn for all of them."""
+    stacked = np.array([one for one in answers if np.isfinite(one).any()])
+    if not len(stacked):
+        return None, None
+    count = stacked.shape[1]
+    drawn = np.random.default_rng(rng_seed).integers(0, count, (RESAMPLES, count))
+    means = np.ma.masked_invalid(stacked)[:, drawn].mean(axis=2).mean(axis=0)
+    return _interval(means.filled(np.nan))
 
 
 def _gap(pairs: np.ndarray) -> float:

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from explorer.measures.layer_measures import OF_A_PAIR
 from explorer.measures.null import Null
 from explorer.measures.representation import all_measures
+from explorer.models.layers import representations
+from explorer.models.names import LOGITS
+from explorer.models.network import Network
 
 TOP = 3
 
@@ -108,6 +112,28 @@ def judge_matches(
         for relative, cosine, pearson, spearman, snr, target_top, iri_top in zip(
             *columns, target_tops, iri_tops, strict=True
         )
+    )
+
+
+def match_images(
+    network: Network, layer: str, images: Tensor, targets: Tensor, null: Null
+) -> tuple[Match, ...]:
+    """One Match per image; images and targets N×3×H×W in [0, 1] at the network's input size.
+
+    null: of this network and layer. Raises RequestError (field `layer`) for an unknown layer.
+    """
+    wanted = dict.fromkeys((layer, LOGITS))
+    with torch.no_grad():
+        of_images, of_targets = (representations(network, wanted, x) for x in (images, targets))
+    has_classes = network.class_count > 0
+    return judge_matches(
+        of_images[layer],
+        of_targets[layer],
+        null,
+        of_images[LOGITS] if has_classes else None,
+        of_targets[LOGITS] if has_classes else None,
+        network.classes,
+        network.class_count,
     )
 
 

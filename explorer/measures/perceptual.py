@@ -7,7 +7,7 @@ first measure that is used.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -159,6 +159,15 @@ def verdict(comparisons: Sequence[Comparison]) -> PerceptualVerdict:
         each.nearer_than_mismatched for each in judges if each.nearer_than_mismatched is not None
     ]
     return PerceptualVerdict(sum(by_seed), len(by_seed), sum(by_control), len(by_control))
+
+
+def why_it_judges(row: Mapping[str, Any]) -> str:
+    """`yes`, or `no` with the reason, of one row of `perceptual` as in result.json, of any age."""
+    if row["used_in_loss"]:
+        return "no: in the loss"
+    if not row["held_out"]:
+        return "no: kin"
+    return "yes" if row.get("votes", True) else "no: repeats another"
 
 
 def _why_not(each: Measure, size: tuple[int, int], allow_download: bool) -> str | None:

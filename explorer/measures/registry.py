@@ -53,6 +53,24 @@ class Measure:
     votes: bool = True
     why_not: Callable[[bool], str | None] = field(default=lambda allow_download: None, repr=False)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, for `python -m explorer measures --json`."""
+        return {
+            "name": self.name,
+            "kind": "perceptual",
+            "title": self.title,
+            "says": self.sees,
+            "nearer": self.nearer,
+            "range": list(self.range),
+            "source": self.source,
+            "needs_download": self.needs_download,
+            "differentiable": self.differentiable,
+            "smallest": self.smallest,
+            "rests_on": self.family or None,
+            "votes": self.votes,
+            "in_the_paper": self.name in PAPER,
+        }
+
 
 def _why_not(net: str) -> Callable[[bool], str | None]:
     """Why a photo network cannot be had, asked when it is called."""
@@ -203,6 +221,10 @@ MEASURES: dict[str, Measure] = {
         ),
     )
 }
+
+
+PAPER = ("lpips-alex", "lpips-alex-baseline", "lpips-vgg", "lpips-vgg-baseline")
+"""The four by which Nanda et al. (AAAI 2023) report alignment, as the mean over them."""
 
 
 def measure(name: str) -> Measure:

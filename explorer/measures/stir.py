@@ -19,6 +19,7 @@ from explorer.measures.cka import cka_by_chance, linear_cka
 from explorer.measures.representation import relative_l2
 from explorer.models.layers import representation
 from explorer.models.network import Network
+from explorer.models.threads import fitting_threads
 
 BATCH = 32
 
@@ -135,7 +136,7 @@ def at_layer(network: Network, layer: str) -> Represent:
     """
 
     def represent(images: Tensor) -> Tensor:
-        with torch.no_grad():
+        with torch.no_grad(), fitting_threads(network):
             parts = [
                 representation(network, layer, _fitted(part.to(network.device), network))
                 for part in images.split(BATCH)

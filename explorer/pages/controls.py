@@ -104,7 +104,7 @@ def panel() -> Choice:
             goal=goal,
             rng_seed=rng_seed,
         )
-        return Choice(door.check(request), None, generate)
+        return Choice(door.judged_by(door.check(request)), None, generate)
     except (RequestError, PictureError) as error:
         return Choice(None, str(error), generate)
 

@@ -8,7 +8,7 @@ from cache import starter
 from explorer.pages import session
 from explorer.pages.controls import EFFORTS
 from explorer.pages.pictures import Shown, show_pictures
-from explorer.pages.verdicts import one_line
+from explorer.pages.verdicts import matched, one_line
 from explorer.request import Request
 
 engine = session.engine()
@@ -32,10 +32,18 @@ st.markdown("Finished results that ship with the app. Open one, then change a si
 entries = starter.entries()
 if not entries:
     st.info("This installation has no examples. Make your own on the Explore page.")
+results = {entry.key: engine.result(entry.key) for entry in entries}
+found = [result for result in results.values() if result is not None]
+if found:
+    st.caption(
+        f"{sum(matched(one) for one in found)} of these {len(found)} match, and "
+        f"{sum(one.converged for one in found)} searches converged: they met their goal, or came "
+        "to where they got no nearer. Each says how it ended."
+    )
 for place, entry in enumerate(entries):
     if place % 2 == 0:  # row by row, so that a phone keeps their order
         columns = st.columns(2)
-    result = engine.result(entry.key)
+    result = results[entry.key]
     if result is None:
         continue
     with columns[place % 2], st.container(border=True, height="stretch"):

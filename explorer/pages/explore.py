@@ -6,6 +6,8 @@ finished result, its running job, its failure, or the pictures it would start fr
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from explorer.jobs import job as states
@@ -36,6 +38,9 @@ elif choice.generate or st.session_state.pop("_make", False):
 job = engine.job(request.key)
 under_way = job is not None and not job.finished
 result = None if under_way else engine.result(request.key)
+if result is None and job is None and request.null is not None:
+    # An operator's own null hides no finished picture: each says by which null it was judged.
+    result = engine.result(replace(request, null=None, null_folder=None).key)
 if result is not None:
     finished.show(result)
 elif job is not None and under_way:

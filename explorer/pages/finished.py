@@ -6,14 +6,15 @@ import json
 
 import streamlit as st
 
-from explorer.measures.perceptual import MEASURES
+from explorer.measures.perceptual import MEASURES, why_it_judges
 from explorer.pages import session
 from explorer.pages.later import is_painted
+from explorer.pages.measured import show_classes, show_layers, show_null, show_other
 from explorer.pages.naming import command, network_title, picture_title, said
 from explorer.pages.pictures import Shown, show_pictures
 from explorer.pages.unmade import ask_to_make
-from explorer.pages.verdicts import matched, show_verdicts
-from explorer.plots.match import by_layer, falling_curve, null_histogram
+from explorer.pages.verdicts import how_it_ended, matched, show_verdicts
+from explorer.plots.match import falling_curve
 from explorer.plots.perception import leaning
 from explorer.request import RNG_SEED_RANGE
 from explorer.result import Result
@@ -81,52 +82,13 @@ def _next_random_number(now: int) -> None:
 def _plots(result: Result) -> None:
     network, person = st.columns(2, gap="large")
     with network:
-        _null(result)
-        _layers(result)
+        show_null(result)
+        show_layers(result, matched(result))
+        show_classes(result)
+        show_other(result)
     with person:
         _perception(result)
         _curve(result)
-
-
-def _null(result: Result) -> None:
-    null = result.match["null"]
-    distances = null["relative_l2"]
-    value = result.match["relative_l2"]
-    nearest = distances["quantiles"]["min"]
-    st.subheader("How near is near?")
-    st.plotly_chart(
-        null_histogram(distances["counts"], distances["edges"], value, null["n_pairs"]),
-        config=NO_BAR,
-        key="null",
-        alt=f"Distances of unrelated pictures, {nearest:.2f} and more; the IRI's is {value:.3f}",
-    )
-    if value < nearest:
-        st.caption(
-            f"The IRI is {nearest / max(value, 1e-9):.0f} times nearer to its target than the most "
-            f"alike of {null['n_pairs']:,} pairs of unrelated pictures."
-        )
-    else:
-        st.caption("Some unrelated pictures are as near to each other as the IRI to its target.")
-
-
-def _layers(result: Result) -> None:
-    names = [layer["name"] for layer in result.layers]
-    values = [layer["relative_l2"] for layer in result.layers]
-    st.subheader("Where do the pictures become the same?")
-    st.plotly_chart(
-        by_layer(names, values, result.request.layer),
-        config=NO_BAR,
-        key="layers",
-        alt=f"Relative distance of IRI and target at {len(names)} layers; matched at "
-        f"{result.request.layer}",
-    )
-    known = [value for value in values if value is not None]
-    st.caption(
-        f"At the first layers they differ (up to {max(known):.2f}); at the matched layer, and "
-        "after it, the network hardly tells them apart."
-        if matched(result)
-        else "The distance at each layer, from the image to the classes."
-    )
 
 
 def _perception(result: Result) -> None:
@@ -164,17 +126,9 @@ def _row(row: dict) -> dict[str, str]:
         "measure": measure.title,
         **values,
         "nearer is": row["nearer"],
-        "judges": _judges(row) if row["to_target"] is not None else "–",
+        "judges": why_it_judges(row) if row["to_target"] is not None else "–",
         "what it looks at": row["reason"] or measure.sees,
     }
-
-
-def _judges(row: dict) -> str:
-    if row["used_in_loss"]:
-        return "no: in the loss"
-    if not row["held_out"]:
-        return "no: kin"
-    return "yes" if row.get("votes", True) else "no: repeats another"
 
 
 def _curve(result: Result) -> None:
@@ -191,10 +145,9 @@ def _curve(result: Result) -> None:
         key="curve",
         alt="Relative distance at the layer over the steps",
     )
-    stopped = result.provenance["stopped"]
     st.caption(
-        f"{result.provenance['steps']:,} steps in {result.provenance['seconds_making']:.1f} s; it "
-        + ("stopped at the goal." if stopped == "goal" else "used its whole budget.")
+        f"{result.provenance['steps']:,} steps in {result.provenance['seconds_making']:.1f} s. "
+        f"{how_it_ended(result)}"
     )
     frames = [frame for frame in result.frames if frame[0] > 0][-FRAMES_IN_STRIP:]
     show_pictures(

@@ -34,8 +34,13 @@ def said(request: Request) -> str:
     )
 
 
+def number(value: float | None, digits: int = 3) -> str:
+    """A number to read; measures of a constant or zero representation have none."""
+    return "undefined" if value is None else f"{value:.{digits}f}"
+
+
 def command(request: Request) -> str:
-    """The command line that makes the same; a file's name stands for an upload."""
+    """The command line that makes the same; a name in capitals stands for one's own files."""
     words = ["python", "-m", "explorer", "generate", "--model", request.model]
     defaults = Request(model=request.model)
     words += ["--layer", request.layer]
@@ -52,6 +57,8 @@ def command(request: Request) -> str:
         value = getattr(request, field)
         if value != getattr(defaults, field):
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    if request.null is not None:
+        words += ["--null-folder", "YOUR_PICTURES"]
     return shlex.join([*words, "--out", "iri"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.images import gallery
+from explorer.pages.naming import number
 from explorer.result import Result
 
 
@@ -31,15 +32,15 @@ def _network(result: Result) -> None:
     else:
         st.markdown("### :red[:material/cancel:] No")
     lines = [
-        f"Relative distance at `{result.request.layer}`: **{match['relative_l2']:.3f}** "
-        f"({after['relative_l2']:.3f} after rounding to 8 bits). "
-        f"Unrelated pictures lie {null['min']:.2f} to {null['max']:.2f} apart."
+        f"Relative distance at `{result.request.layer}`: **{number(match['relative_l2'])}** "
+        f"({number(after['relative_l2'])} after rounding to 8 bits). "
+        f"Unrelated pictures lie {number(null['min'], 2)} to {number(null['max'], 2)} apart."
     ]
     if not match["beyond_null"]:
         lines.append("Some unrelated pictures are as alike to the network as these two.")
     elif not after["beyond_null"]:
         lines.append("The match is lost by rounding to 8 bits.")
-    lines.append(_classes(match))
+    lines += [_classes(match), how_it_ended(result)]
     st.markdown("  \n".join(line for line in lines if line))
 
 
@@ -53,6 +54,19 @@ def _classes(match: dict) -> str:
             f"({target['probability']:.0%} and {iri['probability']:.0%})."
         )
     return f"It calls the target “{target['name']}” but the IRI “{iri['name']}”."
+
+
+def how_it_ended(result: Result) -> str:
+    """Whether the search converged, and why it stopped, in a sentence."""
+    stopped = result.provenance["stopped"]
+    reason = {
+        "goal": "it stopped at its goal",
+        "plateau": "it stopped where it came no nearer",
+        "budget": "its budget of steps ran out",
+    }.get(stopped, f"it stopped by {stopped}")
+    if result.converged and stopped == "budget":
+        return "Converged: it met its goal within its budget."
+    return f"Converged: {reason}." if result.converged else f"Not converged: {reason}."
 
 
 def _person(result: Result) -> None:
@@ -86,13 +100,16 @@ def _person(result: Result) -> None:
 
 
 def one_line(result: Result) -> str:
-    """Both answers in one line."""
-    distance = result.match["relative_l2"]
+    """Both answers in one line, and how the search ended."""
+    distance = number(result.match["relative_l2"])
+    ended = how_it_ended(result)
     if not matched(result):
-        return f":red[No match] (relative distance {distance:.3f}), so nothing can be concluded."
+        return (
+            f":red[No match] (relative distance {distance}), so nothing can be concluded. {ended}"
+        )
     person = result.verdicts["person"]
     return (
-        f"The same to the network (relative distance {distance:.3f}); "
+        f"The same to the network (relative distance {distance}); "
         f"{person['nearer_target']} of {person['judges']} measures say it looks more like the "
-        "target than like the seed."
+        f"target than like the seed. {ended}"
     )

@@ -45,14 +45,21 @@ def falling_curve(
     return chart
 
 
-def by_layer(names: Sequence[str], relative_l2: Sequence[float | None], matched: str) -> go.Figure:
-    """Relative distance of IRI and target at every layer, in order of execution."""
+def by_layer(
+    names: Sequence[str],
+    values: Sequence[float | None],
+    matched: str,
+    title: str = "relative distance",
+    *,
+    logarithmic: bool = True,
+) -> go.Figure:
+    """A measure of IRI and target at every layer, in order of execution; `matched` is marked."""
     chart = figure(340)
     places = list(range(1, len(names) + 1))
     chart.add_trace(
         go.Scatter(
             x=places,
-            y=list(relative_l2),
+            y=list(values),
             mode="lines+markers",
             line={"color": SEED, "width": 1.5},
             marker={"color": SEED, "size": 5},
@@ -67,7 +74,7 @@ def by_layer(names: Sequence[str], relative_l2: Sequence[float | None], matched:
         chart.add_trace(
             go.Scatter(
                 x=[places[at]],
-                y=[relative_l2[at]],
+                y=[values[at]],
                 mode="markers",
                 marker={"color": IRI, "size": 12},
                 text=[matched],
@@ -75,7 +82,10 @@ def by_layer(names: Sequence[str], relative_l2: Sequence[float | None], matched:
                 hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             )
         )
-    _log_axis(chart, "y", "relative distance", [value for value in relative_l2 if value])
+    if logarithmic:
+        _log_axis(chart, "y", title, [value for value in values if value])
+    else:
+        chart.update_yaxes(title=title)
     step = max(1, len(names) // 12)
     chart.update_xaxes(
         title="layers, from the image to the classes",
@@ -88,9 +98,13 @@ def by_layer(names: Sequence[str], relative_l2: Sequence[float | None], matched:
 
 
 def null_histogram(
-    counts: Sequence[int], edges: Sequence[float], value: float, n_pairs: int
+    counts: Sequence[int],
+    edges: Sequence[float],
+    value: float,
+    n_pairs: int,
+    title: str = "relative distance",
 ) -> go.Figure:
-    """How far apart unrelated pictures are at this layer, and where the IRI lies."""
+    """How alike unrelated pictures are at this layer by a measure, and where the IRI lies."""
     chart = figure(300)
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
     chart.add_trace(
@@ -100,7 +114,7 @@ def null_histogram(
             width=[high - low for low, high in pairwise(edges)],
             marker={"color": QUIET, "line": {"width": 0}},
             name=f"{n_pairs:,} pairs of unrelated pictures",
-            hovertemplate="distance %{x:.2f}: %{y} pairs<extra></extra>",
+            hovertemplate="%{x:.2f}: %{y} pairs<extra></extra>",
         )
     )
     chart.add_trace(
@@ -113,7 +127,7 @@ def null_histogram(
             hovertemplate="this IRI: %{x:.4f}<extra></extra>",
         )
     )
-    chart.update_xaxes(title="relative distance", rangemode="tozero")
+    chart.update_xaxes(title=title, rangemode="tozero" if min(*edges, value) >= 0 else "normal")
     chart.update_yaxes(title="pairs", rangemode="tozero")
     return chart
 

@@ -57,12 +57,13 @@ class Answers:
     """One network, loss and seed kind over the targets of one kind.
 
     nearer, wrong: (N,) 1.0, 0.0, or nan where the IRI does not count: nearer its target than its
-    seed; nearer a wrong target than its seed (the control). relative_l2: (N,).
+    seed; nearer a wrong target than its seed (the control). matched, converged, relative_l2: (N,).
     """
 
     nearer: Mapping[str, np.ndarray]
     wrong: Mapping[str, np.ndarray]
     matched: np.ndarray
+    converged: np.ndarray
     relative_l2: np.ndarray
 
     def share(self, measure: str = JUDGE) -> Share:

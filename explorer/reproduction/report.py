@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from explorer.measures.alignment import over_measures
 from explorer.plots.alignment import alignment
 from explorer.reproduction import tables
 from explorer.reproduction.claims import FREE, RULES, UNCLEAR, Answers, Claim, Facts, judge
@@ -104,8 +105,10 @@ def _markdown(
         f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
         f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
         "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
-        "succeeded count. *Wrong*: the same share for a target that the IRI was not made for. A "
-        "bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as within 3/n.",
+        "succeeded count; of these, as many as stand in brackets converged (came to where they got "
+        "no nearer before the budget ended). *Wrong*: the same share for a target that the IRI was "
+        "not made for. A bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as "
+        "within 3/n.",
         "## The claims",
         RULES,
         *(_claim_text(claim) for claim in claims),
@@ -145,11 +148,15 @@ def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[st
         row = {"network": f"`{name}`"}
         for family, loss in FAMILIES.items():
             one = table[name, loss]
-            row[family] = tables.said(one.share()) if one.counts else "– (no match)"
-            row[f"{family}: wrong"] = tables.said(one.control()) if one.counts else "–"
-            row[f"{family}: matched"] = f"{int(one.matched.sum())}/{len(one.matched)}"
-        mean, deviation = tables.as_in_the_paper(table[name, FREE])
-        row["all held-out measures"] = "–" if mean != mean else f"{mean:.0f} ± {deviation:.0f}"
+            row[family] = one.share().said() if one.counts else "– (no match)"
+            row[f"{family}: wrong"] = one.control().said() if one.counts else "–"
+            row[f"{family}: matched"] = (
+                f"{int(one.matched.sum())}/{len(one.matched)} ({int(one.converged.sum())})"
+            )
+        mean, deviation = over_measures(map(table[name, FREE].share, table[name, FREE].nearer))
+        row["all held-out measures"] = (
+            "–" if mean is None else f"{100 * mean:.0f} ± {100 * deviation:.0f}"
+        )
         rows.append(row)
     return _table(rows)
 
@@ -161,8 +168,8 @@ def _seed_table(answers: Mapping[tuple, Answers], plan: Plan) -> str:
         {
             "network": f"`{name}`",
             "seed": f"`{kind}`",
-            "aligned": tables.said(answers[name, FREE, kind].share()),
-            "wrong": tables.said(answers[name, FREE, kind].control()),
+            "aligned": answers[name, FREE, kind].share().said(),
+            "wrong": answers[name, FREE, kind].control().said(),
         }
         for name in names
         for kind in kinds

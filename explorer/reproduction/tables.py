@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from explorer.measures.alignment import Share
 from explorer.models import catalogue
 from explorer.reproduction.claims import Answers, Facts, Table, difference, single_factor_pairs
 from explorer.reproduction.plan import FAMILIES, Plan
@@ -48,6 +47,7 @@ def answers_of(rows: Iterable[Mapping[str, Any]]) -> Answers:
         nearer={name: column(name, "nearer_target") for name in measures},
         wrong={name: column(name, "wrong_nearer_than_seed") for name in measures},
         matched=np.array([row["matched"] for row in rows]),
+        converged=np.array([row["matched"] and row["converged"] for row in rows]),
         relative_l2=np.array([row["relative_l2"] for row in rows]),
     )
 
@@ -89,6 +89,7 @@ def alignment_rows(answers: Mapping[tuple, Answers], kind: str) -> list[dict[str
                     "high": _percent(share.high),
                     "wrong target %": _percent(control.value),
                     "matched": int(one.matched.sum()),
+                    "converged": int(one.converged.sum()),
                     "of": len(one.matched),
                     "median relative distance": round(float(np.median(one.relative_l2)), 4),
                 }
@@ -113,20 +114,6 @@ def factor_rows(table: Table, facts: Mapping[str, Facts], loss: str) -> list[dic
             }
         )
     return sorted(rows, key=lambda row: (row["factor"], row["networks"]))
-
-
-def as_in_the_paper(one: Answers) -> tuple[float, float]:
-    """Alignment as the paper reports it: mean and deviation over the held-out measures, in %."""
-    values = [one.share(measure).value for measure in one.nearer]
-    known = [100 * value for value in values if value is not None]
-    return (float(np.mean(known)), float(np.std(known))) if known else (np.nan, np.nan)
-
-
-def said(share: Share) -> str:
-    """`78 % (69–86)`, or a dash."""
-    if share.value is None:
-        return "–"
-    return f"{100 * share.value:.0f} % ({100 * share.low:.0f}–{100 * share.high:.0f})"
 
 
 def _percent(value: float | None) -> float | None:

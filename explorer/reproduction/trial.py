@@ -13,19 +13,20 @@ from torch import Tensor
 from explorer.door import DEFAULT_ADVERSARY
 from explorer.images import gallery, seeds
 from explorer.images.encoding import to_8bit, to_png
-from explorer.measures import match as matches
 from explorer.measures import perceptual
-from explorer.models.layers import representations
+from explorer.measures.alignment import nearer_than
+from explorer.measures.match import match_images
 from explorer.models.loading import load
-from explorer.models.names import LOGITS
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.nulls import fit_to, null_of
 from explorer.objectives.variants import loss_called
 from explorer.pipeline import device
-from explorer.reproduction.plan import FIRST_DRAWN, LAYER, Plan, Work
+from explorer.reproduction.plan import LAYER, Plan, Work
+from explorer.result import has_converged
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import automatic
+from explorer.targets import FIRST_DRAWN
 from explorer.zoo.pictures import picture
 
 BATCH = {"cpu": 38, "cuda": 256}
@@ -113,25 +114,9 @@ def _batch(
     exact = torch.stack([trace.iri for trace in traces]).to(network.device)
     rounded = (exact * 255).round() / 255  # what is judged is what could be shown
     null = null_of(network, LAYER)
-    has_classes = network.class_count > 0
-    with torch.no_grad():
-        of_target = representations(network, (LAYER, LOGITS), images)
-        of_iri = representations(network, (LAYER, LOGITS), rounded)
-    judged = matches.judge_matches(
-        of_iri[LAYER],
-        of_target[LAYER],
-        null,
-        of_iri[LOGITS] if has_classes else None,
-        of_target[LOGITS] if has_classes else None,
-        network.classes,
-        network.class_count,
-    )
     used = frozenset([adversary] if adversary else [])
-    right = perceptual.compare_batch(
+    compared = perceptual.compare_batch(
         rounded, images, starts, wrong, used, network.family, allow_download=False
-    )
-    control = perceptual.compare_batch(
-        rounded, wrong, starts, None, used, network.family, allow_download=False
     )
     rows = [
         {
@@ -139,22 +124,35 @@ def _batch(
             "matched": one.same,
             "beyond_null": one.beyond_null,
             "same_class": one.same_class,
+            "stopped": trace.stopped,
+            "converged": has_converged(before.beyond_null, before.relative_l2, plan.goal, trace.stopped),
             "measures": {
-                a.measure: {
-                    "to_target": _short(a.to_target),
-                    "to_seed": _short(a.to_seed),
-                    "to_wrong": _short(a.to_mismatched),
-                    "nearer_target": a.nearer_target,
-                    "wrong_nearer_than_seed": b.nearer_target,
-                    "judges": a.judges,
-                }
-                for a, b in zip(these, those, strict=True)
-                if a.to_target is not None
+                row["measure"]: _answers(row) for row in rows if row["to_target"] is not None
             },
         }
-        for one, these, those in zip(judged, right, control, strict=True)
+        for one, before, trace, rows in zip(
+            match_images(network, LAYER, rounded, images, null),
+            match_images(network, LAYER, exact, images, null),
+            traces,
+            [[each.to_dict() for each in one] for one in compared],
+            strict=True,
+        )
     ]
     return rounded, rows
+
+
+def _answers(row: dict[str, Any]) -> dict[str, Any]:
+    """One measure's values and answers, from a row of `perceptual`."""
+    nearer = nearer_than(row, "to_target", "to_seed")
+    wrong = nearer_than(row, "to_mismatched", "to_seed")
+    return {
+        "to_target": _short(row["to_target"]),
+        "to_seed": _short(row["to_seed"]),
+        "to_wrong": _short(row["to_mismatched"]),
+        "nearer_target": bool(nearer) if nearer == nearer else None,
+        "wrong_nearer_than_seed": bool(wrong) if wrong == wrong else None,
+        "judges": row["judges"],
+    }
 
 
 def _stack(images: list[np.ndarray], network: Network) -> Tensor:
