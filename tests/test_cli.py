@@ -25,6 +25,7 @@ from explorer.models import catalogue
 from explorer.models.catalogue import embedded_names
 from explorer.objectives.variants import LOSSES
 from explorer.request import Request
+from explorer.result import Result
 from explorer.zoo.architectures import build
 
 ROOT = Path(__file__).parents[1]
@@ -176,6 +177,7 @@ def test_without_json_the_two_questions_are_answered_in_words(generated, no_work
     assert f"To the network the same? {same}" in out
     assert f"relative distance {said['match']['relative_l2']:.4f}" in out
     assert f"{person['nearer_target']} of {person['judges']}" in out
+    assert f"stopped by {said['stopped']} ({'' if said['converged'] else 'not '}converged)" in out
     assert f"Written to {tmp_path}" in out
 
 
@@ -225,6 +227,7 @@ def test_interrupting_ends_the_command_and_its_worker():
         (["--model", "file:/no/such/file"], "model", "no file"),
         (["--arch", "timm:resnet18"], "architecture", "file: models"),
         (["--target", "missing.png"], "target", "coffee"),
+        (["--null-folder", "/no/such/folder"], "null_folder", "no folder"),
     ],
 )
 def test_a_request_that_cannot_be_right_names_the_field_and_what_would_be(
@@ -293,6 +296,40 @@ def test_losses_and_gallery_list_what_there_is(no_worker, run):
     assert {"astronaut", "cat", "coffee"} <= {row["name"] for row in rows}
     assert all(row["credit"] and row["licence"] for row in rows)
     assert all(row["title"] in run("gallery")[1] for row in rows)
+
+
+def test_measures_are_listed_with_all_that_a_script_needs(no_worker, run):
+    code, out, _ = run("measures", "--json")
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    wanted = {"name", "kind", "title", "says", "nearer", "range", "source", "needs_download"}
+    assert all(wanted | {"differentiable"} <= set(row) for row in rows.values())
+    assert {row["kind"] for row in rows.values()} == {
+        "perceptual",
+        "representation",
+        "representations of a set",
+    }
+    assert {"lpips-vgg-baseline", "dists", "ciede2000", "cosine", "cka", "stir"} <= set(rows)
+    assert rows["spearman"]["differentiable"] is False
+    text = run("measures")[1]
+    assert all(name in text for name in rows)
+
+
+def test_what_cannot_be_measured_is_said(no_worker, run, tmp_path):
+    other = ["--model", f"embedded:{NAME}"]
+    for words, field in (
+        (["compare", tmp_path / "nowhere", *other], "result: there is no folder or file"),
+        (["compare", tmp_path, *other], "result.json"),
+        (["align", *other, "--targets", "drawn:0"], "targets: 'drawn:0': it takes drawn:1 to"),
+        (["align", *other, "--targets", "galery"], "targets: 'galery' is none; it takes gallery"),
+        (["align", *other, "--targets", tmp_path], "holds 0 pictures"),
+        (["align", *other, "--layer", "stage9"], "layer: "),
+        (["stir", f"embedded:{NAME}", "embedded:nobody"], "model: "),
+        (["stir", *[f"embedded:{NAME}"] * 2, "--layer2", "stage9"], "layer: "),
+    ):
+        code, out, err = run(*words)
+        assert (code, out) == (2, ""), words
+        assert field in err
 
 
 def test_the_cache_is_looked_after(no_worker, run, tmp_path, monkeypatch):
@@ -365,6 +402,85 @@ def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, mon
     code, _, err = run("layers", f"file:{good}", "--arch", "timm:resnet34")
     assert code == 2
     assert "does not fit timm:resnet34" in err
+
+
+@pytest.mark.slow
+def test_another_network_looks_at_what_generate_wrote(
+    generated, run, shared_engine, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    folder, said = generated
+    zipped = tmp_path / "result.zip"
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*.*")
+        if path.is_file()
+    }
+    zipped.write_bytes(Result.from_files(files).to_bytes())
+    other = ["--model", "embedded:residual-multi-adv2", "--layer", "stage2.0"]
+    code, out, err = run("compare", folder, *other, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["key"] == said["key"]
+    assert found["made_for"] == {"model": f"embedded:{NAME}", "layer": "stage1.0"}
+    by_name = {row["name"]: row for row in found["layers"]}
+    for name in ("relative_l2", "cosine", "pearson", "spearman", "snr_db"):
+        assert by_name["stage2.0"][name] == pytest.approx(found["match"][name], rel=1e-4)
+    again = json.loads(run("compare", zipped, *other, "--json")[1])
+    assert again | {"seconds": 0} == found | {"seconds": 0}
+    text = run("compare", folder, *other)[1]
+    assert f"the same? {'yes' if found['match']['same'] else 'no'}" in text
+    assert f"it calls the iri {found['match']['iri_top'][0]['name']}" in text
+
+
+@pytest.mark.slow
+def test_alignment_and_stir_over_a_set_of_targets(run, shared_engine, monkeypatch):
+    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    words = ["--targets", "drawn:4", "--steps", "12", "--rng", "3", "--layer", "stage2.0"]
+    align = ["align", "--model", f"embedded:{NAME}", *words]
+    code, out, err = run(*align, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    iris = found["iris"]
+    assert [one["rng_seed"] for one in iris] == [3, 4, 5, 6]
+    assert len({one["target"] for one in iris}) == found["of"] == 4
+    assert found["matched"] == sum(one["matched"] for one in iris)
+    assert found["converged"] == sum(one["matched"] and one["converged"] for one in iris)
+    assert sum(found["stopped"].values()) == 4
+    matched = [one["perceptual"] for one in iris if one["matched"]]
+    assert matched, "these steps must be enough for a match at this layer"
+    higher = {"haarpsi", "ssim", "ssim-16px", "psnr"}
+    shares = {}
+    for name, share in found["alignment"]["measures"].items():
+        pairs = [(one[name]["to_target"], one[name]["to_seed"]) for one in matched]
+        nearer = [a >= b if name in higher else a <= b for a, b in pairs]
+        shares[name] = np.mean(nearer)
+        assert (share["value"], share["count"]) == (shares[name], len(matched)), name
+    assert set(found["alignment"]["judging"]) == higher
+    judged = [shares[name] for name in higher]
+    assert found["alignment"]["mean"] == pytest.approx(np.mean(judged))
+    assert found["alignment"]["deviation"] == pytest.approx(np.std(judged))
+    assert found["alignment_of_converged"]["count"] == found["converged"]
+    assert "alexnet" in found["paper"]["reason"]
+    text = run(*align)[1]
+    assert f"{found['matched']} of 4 match, {found['converged']} of these converged" in text
+
+    words = [word if word != "--layer" else "--layer1" for word in words]
+    stir = ["stir", *[f"embedded:{NAME}"] * 2, *words, "--layer2", "stage2.0"]
+    code, out, err = run(*stir, "--json")
+    assert code == 0, err
+    both = json.loads(out)
+    assert both["similarity"] == pytest.approx(1)
+    one, other = both["second_given_first"], both["first_given_second"]
+    assert one == other
+    distances = [each["relative_l2"] for each in iris]
+    assert one["worst_match"] == pytest.approx(max(distances), rel=1e-3)
+    assert one["median_match"] == pytest.approx(np.median(distances), rel=1e-3)
+    assert [each["matched"] for each in both["made"]] == [found["matched"]] * 2
+    assert f"{one['value']:.3f}" in run(*stir)[1]
+    code, _, err = run(*stir, "--targets", "drawn:2")
+    assert code == 2
+    assert "targets: CKA needs at least 3 images, not 2" in err
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:9", "http://127.0.0.1"])

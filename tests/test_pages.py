@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from cache import starter
+from explorer.images.encoding import to_png
+from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
 from explorer.pages import session
 from explorer.pages.controls import DEFAULTS
@@ -24,12 +30,18 @@ class IdleEngine:
         self.jobs: dict[str, Job] = {}
         self.submitted: list = []
         self.under_way = 1
+        self.asked: list = []
+        self.answer: Future = Future()
 
     def job(self, key: str) -> Job | None:
         return self.jobs.get(key)
 
     def submit(self, request, pictures, watcher) -> None:
         self.submitted.append(request)
+
+    def ask(self, function, *arguments):
+        self.asked.append((function, *arguments))
+        return self.answer
 
     def start(self) -> None: ...
 
@@ -76,6 +88,153 @@ def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):
     app.selectbox(key="model").select("embedded:residual-multi-standard").run()
     assert "To a person: the same?" in text(app)
     assert not app.get("plotly_chart")
+
+
+def painted(**address: str) -> AppTest:
+    """The app with its plots."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.session_state["_painted"] = DEFAULTS.key
+    return app.run()
+
+
+def axis_titles(app: AppTest) -> list[str]:
+    """Of both axes of every plot."""
+    layouts = [json.loads(one.proto.spec)["layout"] for one in app.get("plotly_chart")]
+    return [
+        layout.get(axis, {}).get("title", {}).get("text", "")
+        for layout in layouts
+        for axis in ("xaxis", "yaxis")
+    ]
+
+
+def renewed(result):
+    """A result as it is made now, out of one that may be older."""
+    quantiles = {"min": 0.1, "q05": 0.2, "q50": 0.3, "q95": 0.5, "max": 0.6}
+    spread = {"n": 2, "quantiles": quantiles, "counts": [2], "edges": [0.1, 0.6]}
+    more = {"cosine": 0.98, "spearman": 0.9, "snr_db": 12.5}
+    return replace(
+        result,
+        match=result.match
+        | {
+            "cosine": 0.98,
+            "null": result.match["null"] | {"cosine": spread, "source": "12 photos"},
+        },
+        layers=[row | more | {"pearson": None} for row in result.layers],
+    )
+
+
+def test_older_results_show_what_they_hold(engine):
+    found = engine.result(DEFAULTS.key)
+    layers = [{"name": one["name"], "relative_l2": one["relative_l2"]} for one in found.layers]
+    null = {k: v for k, v in found.match["null"].items() if k not in ("cosine", "source")}
+    engine.result = lambda key: replace(found, layers=layers, match=found.match | {"null": null})
+    app = painted()
+    assert not app.exception
+    assert app.selectbox(key="layers_by").options == ["relative distance"]
+    assert "cosine" not in app.selectbox(key="null_by").options
+    assert axis_titles(app).count("relative distance") == 3
+
+
+def test_null_and_layers_can_be_read_by_another_measure(engine):
+    found = renewed(engine.result(DEFAULTS.key))
+    engine.result = lambda key: found
+    app = painted()
+    assert "12 photos" in text(app)
+    app.selectbox(key="null_by").select("cosine").run()
+    assert "more alike than any of" in text(app)
+    assert "reach 0.600" in text(app)
+    assert "Half of the pairs lie below 0.3; 5 % below 0.2, 5 % above 0.5." in text(app)
+    app.selectbox(key="layers_by").select("snr_db").run()
+    assert not app.exception
+    assert {"cosine", "signal to noise (dB)"} <= set(axis_titles(app))
+    app.selectbox(key="null_by").select("pearson").run()
+    assert "Pearson correlation, squared" in axis_titles(app)
+
+
+def test_the_likeliest_classes_of_both_pictures_are_named(engine):
+    match = engine.result(DEFAULTS.key).match
+    app = painted()
+    for who in ("target_top", "iri_top"):
+        for one in match[who]:
+            assert f"{one['name']} {one['probability']:.0%}" in text(app)
+
+
+def test_another_network_can_be_asked_how_it_sees_the_picture(engine):
+    found = engine.result(DEFAULTS.key)
+    app = painted()
+    assert not engine.asked
+    other = "embedded:residual-multi-standard"
+    app.selectbox(key="other_network").select(other).run()
+    ((function, data, eye),) = engine.asked
+    assert (function, eye["model"]) == (work.compare, other)
+    assert data == found.to_bytes()
+    assert "the other network is looking" in text(app)
+    match = found.match | {"same": False, "relative_l2": 0.77}
+    engine.answer.set_result(
+        {"model": other, "layer": "penultimate", "match": match, "layers": found.layers}
+    )
+    app.run()
+    assert not app.exception
+    assert "the same? No.** Relative distance 0.770" in text(app)
+    assert len(app.get("plotly_chart")) == 5
+    assert len(engine.asked) == 1
+
+
+def test_a_question_that_fails_says_why_and_can_be_asked_again(engine):
+    engine.answer.set_exception(RuntimeError("the hub does not answer"))
+    app = painted()
+    app.selectbox(key="other_network").select("embedded:residual-multi-standard").run()
+    assert "the hub does not answer" in app.error[0].value
+    app.button(key="ask_other_again").click().run()
+    assert len(engine.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("stopped", "relative_l2", "said"),
+    [
+        ("goal", 0.01, "Converged: it stopped at its goal."),
+        ("plateau", 0.05, "Converged: it stopped where it came no nearer."),
+        ("budget", 0.05, "Not converged: its budget of steps ran out."),
+        ("budget", 0.01, "Converged: it met its goal within its budget."),
+    ],
+)
+def test_the_page_says_whether_the_search_converged_and_why_it_stopped(
+    engine, stopped, relative_l2, said
+):
+    found = engine.result(DEFAULTS.key)
+    match = found.match | {"relative_l2": relative_l2, "beyond_null": True}
+    made = found.provenance | {"stopped": stopped}
+    engine.result = lambda key: replace(found, match=match, provenance=made)
+    assert said in text(opened())
+
+
+def test_the_examples_say_how_many_searches_converged(engine):
+    results = [engine.result(request.key) for _, request in EXAMPLES]
+    app = opened()
+    app.switch_page("explorer/pages/examples.py").run()
+    converged = sum(one.converged for one in results)
+    assert f"Of these {len(EXAMPLES)}" in text(app)
+    assert f"and {converged} converged" in text(app)
+    assert text(app).count("onverged: it") == len(EXAMPLES)
+
+
+def test_an_operators_null_is_asked_for_and_hides_no_finished_example(
+    engine, monkeypatch, tmp_path
+):
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        (tmp_path / f"{number}.png").write_bytes(to_png(pixels))
+    monkeypatch.setenv("IRI_NULL_FOLDER", str(tmp_path))
+    app = opened()
+    assert "To the network: the same?" in text(app)
+    app.button(key="generate").click().run()
+    (request,) = engine.submitted
+    assert request.null.startswith("folder:")
+    assert request.null_folder == str(tmp_path)
+    monkeypatch.setenv("IRI_NULL_FOLDER", str(tmp_path / "gone"))
+    assert "null_folder: there is no folder" in opened().error[0].value
 
 
 def test_the_address_fills_the_panel_and_keeps_stable_words(engine):

@@ -3,17 +3,23 @@
 import io
 import json
 import math
+import shutil
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from scipy import stats
+from scipy.spatial import distance
 
 from explorer import door, nulls
+from explorer.comparison import compare
 from explorer.images import gallery
 from explorer.models import catalogue
+from explorer.models.network import InputSpec, Network
 from explorer.objectives.variants import LOSSES
 from explorer.pipeline import generate, generate_batch
 from explorer.request import Request, RequestError
@@ -132,6 +138,13 @@ def test_the_reported_layers_are_what_the_files_give(result, by_hand):
         assert said[name] == pytest.approx(relative(iri[name], target[name]), rel=2e-3), name
     names = [layer["name"] for layer in result.layers]
     assert names == [name for name, _, _ in catalogue.entry(REQUEST.model).layers]
+    for row in result.layers:
+        if row["name"] in target:
+            a, b = iri[row["name"]], target[row["name"]]
+            assert row["cosine"] == pytest.approx(1 - distance.cosine(a, b), abs=1e-4), row
+            assert row["pearson"] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-4), row
+            assert row["spearman"] == pytest.approx(stats.spearmanr(a, b)[0], abs=1e-3), row
+            assert row["snr_db"] == pytest.approx(-20 * math.log10(relative(a, b)), abs=0.02), row
 
 
 def test_the_reported_class_is_what_the_files_give(result, by_hand):
@@ -224,6 +237,124 @@ def test_the_null_is_made_once_for_a_layer_and_then_read(result, store):
     generate(replace(REQUEST, steps=1, layer="stem"), watcher=watcher, store=store)
     assert store.puts == 2
     assert any("unrelated" in stage for stage in watcher.stages)
+
+
+@pytest.fixture(scope="module")
+def own_pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    for number, name in enumerate(gallery.names()[:4]):
+        Image.fromarray(gallery.load(name)).save(folder / f"{number}.png")
+    return folder
+
+
+def test_a_folder_of_ones_own_replaces_the_gallery_as_the_null(
+    result, store, own_pictures, by_hand, monkeypatch
+):
+    request = door.judged_by(replace(REQUEST, steps=1), own_pictures)
+    made = generate(request, store=store)
+    null = made.match["null"]
+    assert (null["n_pictures"], null["n_pairs"]) == (4, 12)
+    assert "folder" in null["source"]
+    assert "gallery" in result.match["null"]["source"]
+    assert made.request.key == request.key != replace(REQUEST, steps=1).key
+    assert str(own_pictures) not in made.files()["result.json"].decode()
+    wanted = gallery.names()[:4]
+    targets = generate_batch(
+        [replace(REQUEST, target=name, steps=1) for name in wanted], store=store
+    )
+    seen = [by_hand(pixels(one.target_png))["stage2.0"] for one in targets]
+    for measure, of in (
+        ("relative_l2", relative),
+        ("cosine", lambda a, b: 1 - distance.cosine(a, b)),
+        ("pearson_r2", lambda a, b: np.corrcoef(a, b)[0, 1] ** 2),
+        ("spearman", lambda a, b: stats.spearmanr(a, b)[0]),
+        ("snr_db", lambda a, b: -20 * math.log10(relative(a, b))),
+    ):
+        pairs = [of(a, b) for a in seen for b in seen if a is not b]
+        found = null[measure]
+        assert found["n"] == sum(found["counts"]) == 12
+        for quantile, share in (("min", 0), ("q50", 0.5), ("max", 1)):
+            expected = np.quantile(pairs, share)
+            assert found["quantiles"][quantile] == pytest.approx(expected, rel=2e-3), measure
+    monkeypatch.setenv("IRI_NULL_FOLDER", str(own_pictures))
+    assert door.judged_by(replace(REQUEST, steps=1)) == request
+
+
+def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictures, tmp_path):
+    folder, kept = tmp_path / "own", Memory()
+    shutil.copytree(own_pictures, folder)
+    first = door.judged_by(replace(REQUEST, steps=1), folder)
+    generate(first, store=kept)
+    generate(replace(first, rng_seed=9), store=kept)
+    assert kept.puts == 1
+    Image.fromarray(gallery.load(gallery.names()[9])).save(folder / "3.png")
+    with pytest.raises(RequestError, match="has changed since") as caught:
+        generate(first, store=kept)
+    assert caught.value.field == "null_folder"
+    second = door.judged_by(replace(REQUEST, steps=1), folder)
+    assert second.key != first.key
+    generate(second, store=kept)
+    assert kept.puts == 2
+    with pytest.raises(RequestError, match="in which folder"):
+        generate(replace(second, null_folder=None), store=Memory())
+    (folder / "0.png").write_bytes(b"no picture")
+    with pytest.raises(RequestError, match=r"0\.png: "):
+        generate(door.judged_by(REQUEST, folder), store=kept)
+    with pytest.raises(RequestError, match="no folder"):
+        door.judged_by(REQUEST, tmp_path / "nowhere")
+
+
+# Another network looks
+
+
+def test_another_network_sees_the_pictures_as_they_are_in_the_files(result, store):
+    other = "residual-multi-adv2"
+    found = compare(result, Request(model=f"embedded:{other}", layer="grid"), store)
+    card = json.loads((catalogue.CARDS / f"{other}.json").read_text())
+    m = build(card["architecture"]).eval()
+    state = load_file(catalogue.CARDS / f"{other}.safetensors")
+    m.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    mean, std = (np.float32(card[key]).reshape(3, 1, 1) for key in ("mean", "std"))
+
+    def grid(png: bytes) -> np.ndarray:
+        x = torch.from_numpy((pixels(png) - mean) / std)[None]
+        with torch.no_grad():
+            return m.grid(m.stage2(m.stage1(m.stem(x)))).double().numpy().ravel()
+
+    iri, target = grid(result.iri_png), grid(result.target_png)
+    assert found["match"]["relative_l2"] == pytest.approx(relative(iri, target), rel=1e-3)
+    assert found["match"]["cosine"] == pytest.approx(1 - distance.cosine(iri, target), abs=1e-4)
+    (row,) = [row for row in found["layers"] if row["name"] == "grid"]
+    assert row["spearman"] == pytest.approx(stats.spearmanr(iri, target)[0], abs=1e-3)
+    assert len(found["match"]["iri_top"]) == len(found["match"]["target_top"]) == 3
+    assert found["match"]["null"]["n_pairs"] == result.match["null"]["n_pairs"]
+    assert (found["key"], found["layer"]) == (result.request.key, "grid")
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_network_that_looks_at_its_own_iri_agrees_with_the_result(result, store):
+    found = compare(result, REQUEST, store)
+    after = result.match["after_8bit"]
+    assert found["match"]["relative_l2"] == pytest.approx(after["relative_l2"], rel=1e-5)
+    assert found["match"]["same"] == after["same"]
+    assert found["match"]["null"] == result.match["null"]
+
+
+def test_a_network_of_another_size_is_shown_the_picture_at_its_own(result, store):
+    class Pooled(torch.nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.adaptive_avg_pool2d(x, 8).flatten(1)
+
+    network = Network(
+        "file:pooled", Pooled(), InputSpec(size=(128, 128), mean=(0.0,) * 3, std=(1.0,) * 3)
+    )
+    with mock.patch("explorer.comparison.load", return_value=network):
+        found = compare(result, replace(REQUEST, layer="logits"), Memory())
+    iri, target = (pixels(png) for png in (result.iri_png, result.target_png))
+    small = [x.reshape(3, 8, 8, 8, 8).mean((2, 4)).ravel() for x in (iri, target)]
+    assert found["input_size"] == [128, 128]
+    assert found["match"]["relative_l2"] == pytest.approx(relative(*small), rel=0.03)
+    assert found["match"]["same_class"] is None
 
 
 # What goes in

@@ -30,6 +30,14 @@ def test_the_matched_layer_is_marked_where_it_lies():
     assert (list(marked.x), list(marked.y)) == ([3], [0.01])
 
 
+def test_a_measure_without_a_logarithmic_axis_shows_values_below_zero():
+    chart = by_layer(["a", "b"], [-0.5, 1.0], "b", "cosine", logarithmic=False)
+    assert list(chart.data[0].y) == [-0.5, 1.0]
+    assert chart.layout.yaxis.type != "log"
+    assert chart.layout.yaxis.title.text == "cosine"
+    assert by_layer(["a"], [0.5], "a").layout.yaxis.type == "log"
+
+
 def test_the_curve_shows_every_step_the_goal_and_the_null():
     chart = falling_curve([0, 1, 2], [1.0, 0.5, 0.1], goal=0.01, null_smallest=0.4)
     assert list(chart.data[0].y) == [1.0, 0.5, 0.1]
@@ -41,6 +49,10 @@ def test_the_null_histogram_holds_all_pairs_and_the_iri():
     chart = null_histogram([1, 3], [0.5, 1.0, 1.5], 0.02, 4)
     assert sum(chart.data[0].y) == 4
     assert list(chart.data[1].x) == [0.02, 0.02]
+    assert chart.layout.xaxis.rangemode == "tozero"
+    chart = null_histogram([1, 3], [-0.2, 0.1, 0.4], 0.98, 4, "cosine")
+    assert chart.layout.xaxis.title.text == "cosine"
+    assert chart.layout.xaxis.rangemode == "normal"
 
 
 def test_measures_that_may_not_judge_are_striped_and_missing_ones_left_out():

@@ -206,6 +206,7 @@ def test_a_reproduction_writes_all_it_promises_and_goes_on_where_it_stopped(
     assert {row["network"] for row in rows} == set(TINY.networks or ())
     assert {row["seed"] for row in rows} == {"noise", "uniform"}
     assert all(row["of"] == "3" for row in rows)
+    assert all(int(row["converged"]) <= int(row["matched"]) for row in rows)
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "not hold" in report
     assert "The seed matters" in report
@@ -223,6 +224,8 @@ def test_a_reproduction_writes_all_it_promises_and_goes_on_where_it_stopped(
     part = json.loads(next((tmp_path / "parts").glob("*standard+freq*")).read_text())
     for row in part["rows"]:
         assert 0 < row["relative_l2"] < 2
+        assert row["stopped"]
+        assert isinstance(row["converged"], bool)
         assert not row["measures"]["robust-features"]["judges"]
 
 

@@ -118,6 +118,50 @@ def test_an_image_that_is_not_float32_3_h_w_is_refused(result, iri):
         replace(result, iri=iri)
 
 
+# Convergence
+
+
+@pytest.mark.parametrize(
+    ("beyond_null", "relative_l2", "stopped", "converged"),
+    [
+        (True, 0.01, "goal", True),
+        (True, 0.01, "budget", True),  # a loss that asks for more than the match never ends early
+        (True, 0.05, "plateau", True),
+        (True, 0.05, "budget", False),
+        (False, 0.01, "goal", False),
+        (False, 0.05, "plateau", False),
+        (False, None, "budget", False),
+        (True, 0.05, None, False),
+    ],
+)
+def test_converged_is_a_match_at_its_goal_or_where_it_gets_no_nearer(
+    result, beyond_null, relative_l2, stopped, converged
+):
+    request = replace(result.request, goal=0.02)
+    match = {"relative_l2": relative_l2, "beyond_null": beyond_null}
+    one = replace(result, request=request, match=match, provenance={"stopped": stopped})
+    assert one.converged is converged
+    said = one.to_json()
+    assert (said["converged"], said["stopped"]) == (converged, stopped)
+    again = Result.from_bytes(one.to_bytes())
+    assert again.converged is converged
+    assert again.to_json() == said
+
+
+def test_a_result_from_before_convergence_was_kept_is_judged_alike(result):
+    said = result.to_json()
+    del said["converged"]
+    again = Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(said).encode()))
+    assert again.converged is False
+    assert again.to_json() == result.to_json()
+
+
+def test_the_files_of_a_folder_are_a_result_as_its_zip_is(result):
+    assert Result.from_files(result.files()).to_bytes() == result.to_bytes()
+    with pytest.raises(ResultError, match=r"seed\.png"):
+        Result.from_files({k: v for k, v in result.files().items() if k != "seed.png"})
+
+
 # What is no result
 
 

@@ -36,9 +36,9 @@ results = {entry.key: engine.result(entry.key) for entry in entries}
 found = [result for result in results.values() if result is not None]
 if found:
     st.caption(
-        f"{sum(matched(one) for one in found)} of these {len(found)} match, and "
-        f"{sum(one.converged for one in found)} searches converged: they met their goal, or came "
-        "to where they got no nearer. Each says how it ended."
+        f"Of these {len(found)}, {sum(map(matched, found))} match and "
+        f"{sum(one.converged for one in found)} converged: their search met its goal, or came to "
+        "where it got no nearer."
     )
 for place, entry in enumerate(entries):
     if place % 2 == 0:  # row by row, so that a phone keeps their order

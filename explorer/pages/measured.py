@@ -38,8 +38,9 @@ def show_null(result: Result) -> None:
         f"{spread['quantiles']['max']:.2f}; of the IRI and its target it is {value:.3f}",
     )
     st.caption(_beside(measure.nearer, value, spread["quantiles"], null["n_pairs"]))
-    if null.get("source"):
-        st.caption(f"The unrelated pictures: {null['source']}.")
+    low, middle, high = (f"{spread['quantiles'][name]:.3g}" for name in ("q05", "q50", "q95"))
+    source = f" They are pairs of {null['source']}." if null.get("source") else ""
+    st.caption(f"Half of the pairs lie below {middle}; 5 % below {low}, 5 % above {high}.{source}")
 
 
 def _measure(key: str, names: list[str]) -> LayerMeasure:

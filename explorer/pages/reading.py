@@ -30,6 +30,8 @@ is nearer its target than its seed. A measure that was part of the loss, or that
 of the network, is shown but does not judge. Your own eyes do.
 
 If the first answer is no, the second says nothing about the network: the search has not arrived.
+A search has **converged** if the match succeeds and it also met its goal, or came to where it got
+no nearer; one whose budget ran out before might look different with more effort.
 
 #### The loss decides what you conclude
 Nanda et al. (AAAI 2023) found that the loss used to make IRIs decides what one concludes.
