@@ -65,7 +65,8 @@ def _say_result(result, out: Path | None) -> None:
     print(
         f"  relative distance {number(match['relative_l2'], 4)} "
         f"({number(match['after_8bit']['relative_l2'], 4)} after rounding to 8 bits); "
-        f"unrelated pictures: {number(null['min'], 2)} to {number(null['max'], 2)}"
+        f"{match['null']['n_pairs']:,} pairs of unrelated pictures: {number(null['min'], 2)} to "
+        f"{number(null['max'], 2)}"
     )
     print(
         f"To a person the same? {person['nearer_target']} of {person['judges']} held-out measures "

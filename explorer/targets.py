@@ -46,17 +46,17 @@ def target_set(words: str, size: int) -> Targets:
             raise RequestError("targets", f"{words!r}: it takes drawn:1 to drawn:{MOST_DRAWN}")
         numbers = range(FIRST_DRAWN, FIRST_DRAWN + int(count))
         files = {f"drawn {n}": to_png(picture(n, "test", size)[0]) for n in numbers}
-        return _uploads(f"{count} held-out drawn pictures", files)
+        return _uploads("held-out drawn pictures", files)
     if not Path(words).is_dir():
         raise RequestError("targets", f"{words!r} is none; it takes {HELP}")
     try:
         files = {path.name: path.read_bytes() for path in picture_files(Path(words))}
     except (PictureError, OSError) as error:
         raise RequestError("targets", str(error)) from error
-    return _uploads(f"{len(files)} pictures of the folder {Path(words).name!r}", files)
+    return _uploads(f"pictures of the folder {Path(words).name!r}", files)
 
 
-def _uploads(text: str, files: Mapping[str, bytes]) -> Targets:
+def _uploads(kind: str, files: Mapping[str, bytes]) -> Targets:
     labels, pictures = {}, {}
     for label, data in files.items():
         try:
@@ -64,4 +64,4 @@ def _uploads(text: str, files: Mapping[str, bytes]) -> Targets:
         except PictureError as error:
             raise RequestError("targets", f"{label}: {error}") from error
         labels[upload.name], pictures[upload.name] = label, upload.png
-    return Targets(text, labels, pictures)
+    return Targets(f"{len(labels)} {kind}", labels, pictures)

@@ -178,7 +178,11 @@ def test_another_network_can_be_asked_how_it_sees_the_picture(engine):
     app.run()
     assert not app.exception
     assert "the same? No.** Relative distance 0.770" in text(app)
-    assert len(app.get("plotly_chart")) == 5
+    specs = [one.proto.spec for one in app.get("plotly_chart")]
+    assert [sum(mark in spec for spec in specs) for mark in ("matched here", "judged here")] == [
+        1,
+        1,
+    ]
     assert len(engine.asked) == 1
 
 

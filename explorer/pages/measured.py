@@ -8,7 +8,6 @@ from explorer import door
 from explorer.jobs import work
 from explorer.measures.layer_measures import LAYER_MEASURES, OF_A_PAIR, LayerMeasure
 from explorer.models import catalogue
-from explorer.models.names import PENULTIMATE
 from explorer.pages import session
 from explorer.pages.naming import network_title, number
 from explorer.plots.match import by_layer, null_histogram
@@ -80,7 +79,7 @@ def show_layers(result: Result, arrived: bool) -> None:
     st.subheader("Where do the pictures become the same?")
     # Results made before the other measures were kept hold the relative distance alone.
     measure = _measure("layers_by", [name for name in OF_A_PAIR if name in result.layers[0]])
-    _layer_plot(result.layers, measure, result.request.layer, "layers")
+    _layer_plot(result.layers, measure, result.request.layer, "matched here", "layers")
     known = [row["relative_l2"] for row in result.layers if row["relative_l2"] is not None]
     st.caption(
         f"At the first layers they differ (up to {max(known):.2f} in relative distance); at the "
@@ -92,18 +91,19 @@ def show_layers(result: Result, arrived: bool) -> None:
         st.caption("At the largest layers, ranks are those of a part of the numbers.")
 
 
-def _layer_plot(rows: list[dict], measure: LayerMeasure, matched: str, key: str) -> None:
+def _layer_plot(rows: list[dict], measure: LayerMeasure, layer: str, mark: str, key: str) -> None:
     st.plotly_chart(
         by_layer(
             [row["name"] for row in rows],
             [row[measure.name] for row in rows],
-            matched,
+            layer,
             measure.title,
             logarithmic=measure.name == "relative_l2",
+            mark=mark,
         ),
         config=NO_BAR,
         key=key,
-        alt=f"{measure.title} of IRI and target at {len(rows)} layers; matched at {matched}",
+        alt=f"{measure.title} of IRI and target at {len(rows)} layers; {mark}: {layer}",
     )
 
 
@@ -174,7 +174,7 @@ def _other(asked: dict) -> None:
     if match["target_top"]:
         st.markdown(_classes(match))
     measure = LAYER_MEASURES[st.session_state.get("layers_by", "relative_l2")]
-    _layer_plot(found["layers"], measure, PENULTIMATE, "other_layers")
+    _layer_plot(found["layers"], measure, found["layer"], "judged here", "other_layers")
     st.caption(f"Measured by {measure.title}, as chosen above.")
 
 

@@ -52,6 +52,7 @@ def by_layer(
     title: str = "relative distance",
     *,
     logarithmic: bool = True,
+    mark: str = "matched here",
 ) -> go.Figure:
     """A measure of IRI and target at every layer, in order of execution; `matched` is marked."""
     chart = figure(340)
@@ -78,7 +79,7 @@ def by_layer(
                 mode="markers",
                 marker={"color": IRI, "size": 12},
                 text=[matched],
-                name=f"matched here: {matched}",
+                name=f"{mark}: {matched}",
                 hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             )
         )
