@@ -125,7 +125,9 @@ def _batch(
             "beyond_null": one.beyond_null,
             "same_class": one.same_class,
             "stopped": trace.stopped,
-            "converged": has_converged(before.beyond_null, before.relative_l2, plan.goal, trace.stopped),
+            "converged": has_converged(
+                before.beyond_null, before.relative_l2, plan.goal, trace.stopped
+            ),
             "measures": {
                 row["measure"]: _answers(row) for row in rows if row["to_target"] is not None
             },
