@@ -216,6 +216,7 @@ def _zoo(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from explorer.cli_bench import add_bench_command
     from explorer.cli_cache import add_cache_commands
     from explorer.cli_measures import add_measure_commands
     from explorer.cli_reproduce import add_reproduce_command
@@ -256,4 +257,5 @@ def _parser() -> argparse.ArgumentParser:
     add_measure_commands(command)
     add_set_commands(command)
     add_reproduce_command(command)
+    add_bench_command(command)
     return parser

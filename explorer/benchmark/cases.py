@@ -1,0 +1,118 @@
+"""What is made in the benchmark: networks, layers, sizes, targets and seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from explorer.images import gallery, seeds
+from explorer.images.fitting import fit
+from explorer.models.loading import load
+from explorer.models.names import PENULTIMATE
+from explorer.models.network import InputSpec, Network
+
+DEFAULT, LIVE = "resnet18-default", "resnet18-live"
+NETWORKS = {
+    DEFAULT: "timm's resnet18, random weights as timm draws them: its residual branches are dead "
+    "(the last batch-norm of each starts at 0), which makes it easy",
+    LIVE: "the same with living branches (`zero_init_last=False`) and batch-norm statistics taken "
+    "from the gallery's photographs",
+}
+TARGETS = ("astronaut", "coffee", "cat")
+SEED = "noise"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the benchmark.
+
+    network: a key of `NETWORKS` or a reference that explorer.models loads.
+    size: height and width of the images in px.
+    """
+
+    network: str
+    layer: str
+    size: int
+
+    @property
+    def title(self) -> str:
+        """How it is called in a table."""
+        return f"{self.network}, {self.layer}, {self.size}×{self.size}"
+
+
+def random_cases(size: int) -> tuple[Case, ...]:
+    """Both random networks at both layers, images of one size."""
+    return tuple(
+        Case(network, layer, size)
+        for network in (DEFAULT, LIVE)
+        for layer in (PENULTIMATE, "layer2")
+    )
+
+
+def embedded_cases(names: tuple[str, ...]) -> tuple[Case, ...]:
+    """Embedded networks, all of 64×64, at what goes into their classifier."""
+    return tuple(Case(f"embedded:{name}", PENULTIMATE, 64) for name in names)
+
+
+@lru_cache(maxsize=1)
+def network_of(name: str, size: int, device: str) -> Network:
+    """The network of a case, on the device, in eval mode; random weights are drawn alike always."""
+    if name not in NETWORKS:
+        return load(name, None, None, device)
+    network = Network(
+        reference="timm:resnet18",
+        module=_resnet18(name == LIVE).to(device),
+        input=InputSpec(size=(size, size)),
+        classifier="fc",
+        class_count=1000,
+    )
+    if name == LIVE:
+        _take_statistics(network)
+    return network
+
+
+def images_of(network: Network, targets: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """(targets, seeds), each N×3×H×W in [0, 1]; seeds are N(0, 1) noise, clamped.
+
+    targets: names of `TARGETS`; the k-th of them starts from the noise of random number k.
+    """
+    numbers = [TARGETS.index(name) for name in targets]
+    starts = [seeds.make_seed(SEED, network.input.size, number) for number in numbers]
+    return photographs(network, targets), _stack(starts, network)
+
+
+def photographs(network: Network, names: tuple[str, ...]) -> Tensor:
+    """Pictures of the gallery as the network sees them, N×3×H×W in [0, 1]."""
+    spec = network.input
+    pictures = [gallery.load(name) for name in names]
+    return _stack(
+        [fit(one, spec.size, spec.crop_pct, spec.interpolation) for one in pictures], network
+    )
+
+
+def _resnet18(live: bool) -> nn.Module:
+    import timm
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return timm.create_model("resnet18", pretrained=False, zero_init_last=not live)
+
+
+def _take_statistics(network: Network) -> None:
+    """Set batch-norm's running statistics to those of the gallery's photographs, in one batch."""
+    for module in network.module.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean over batches, here of one
+    network.module.train()
+    with torch.no_grad():
+        network.module(network.normalise(photographs(network, gallery.names())))
+    network.module.eval()
+
+
+def _stack(images: list[np.ndarray], network: Network) -> Tensor:
+    return torch.from_numpy(np.stack(images)).to(network.device)

@@ -1,0 +1,77 @@
+"""A stop-watch for devices that run behind the host, and the memory that was used."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+
+class Clock:
+    """Laps in seconds: the host's clock on a CPU, the device's own events on CUDA.
+
+    `start` begins a lap and drops what went before it unrecorded; `lap` ends one and begins the
+    next. Neither waits for the device.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self._begun = None
+        self._laps: list[tuple] = []
+
+    def _now(self):
+        if not self._cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def start(self) -> None:
+        """Begin a lap here."""
+        self._begun = self._now()
+
+    def lap(self) -> None:
+        """End the lap that was begun, and begin the next."""
+        now = self._now()
+        self._laps.append((self._begun, now))
+        self._begun = now
+
+    def laps(self) -> list[float]:
+        """All laps so far, once the device has caught up."""
+        if not self._cuda:
+            return [end - begin for begin, end in self._laps]
+        torch.cuda.synchronize()
+        return [begin.elapsed_time(end) / 1000 for begin, end in self._laps]
+
+
+def peak_memory(work: Callable[[], object], device: torch.device) -> int | None:
+    """Bytes that `work` needs at most beyond what was in use before it; None where unknown.
+
+    CUDA: torch's own account of allocated memory. CPU: resident memory of this process, which
+    only Linux lets one reset; what earlier work has freed is given back to the system first.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except (OSError, AttributeError):
+        return None
+    before = _resident("VmRSS")
+    work()
+    return max(0, _resident("VmHWM") - before)
+
+
+def _resident(field: str) -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {field}")

@@ -1,0 +1,116 @@
+"""What is measured, as data: quickly, or in full."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from explorer.benchmark.cases import DEFAULT, LIVE, TARGETS, Case, embedded_cases, random_cases
+from explorer.models.catalogue import FIRST, embedded_names
+from explorer.models.names import PENULTIMATE
+
+DISTANCES = (0.1, 0.05, 0.02, 0.01)
+AFTER = (50, 100, 200, 500)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One case from one target: every procedure, one after the other, for so many passes."""
+
+    case: Case
+    target: str
+    passes: int
+
+
+@dataclass(frozen=True)
+class BatchCase:
+    """What a batch is worth here: cost per image at several batch sizes."""
+
+    case: Case
+    batches: tuple[int, ...] = (1, 4, 16)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One benchmark.
+
+    limit_seconds: nothing new is begun after so long; what is missing is said in the report, and
+        made when the command is given again.
+    batch_rounds, batch_passes: how often each batch size is timed, and for how many passes.
+    """
+
+    name: str
+    works: tuple[Work, ...]
+    batches: tuple[BatchCase, ...]
+    batch_rounds: int
+    batch_passes: int
+    limit_seconds: float
+
+
+def works_of(cases: tuple[Case, ...], targets: tuple[str, ...], passes: int) -> tuple[Work, ...]:
+    """Every target of every case."""
+    return tuple(Work(case, target, passes) for case in cases for target in targets)
+
+
+def quick() -> Plan:
+    """At most three minutes on two cores; 224×224 is there with one row and one target."""
+    return Plan(
+        name="quick",
+        works=(
+            *works_of(embedded_cases(FIRST), TARGETS, 120),
+            *works_of(random_cases(64), TARGETS, 60),
+            *works_of((Case(LIVE, "layer2", 224),), TARGETS[:1], 40),
+        ),
+        batches=(BatchCase(embedded_cases(FIRST[:1])[0]), BatchCase(Case(LIVE, "layer2", 64))),
+        batch_rounds=3,
+        batch_passes=4,
+        limit_seconds=140,
+    )
+
+
+def full() -> Plan:
+    """Every embedded network, both sizes, 500 passes; hours, so it goes on where it stopped."""
+    embedded = embedded_cases(embedded_names())
+    return Plan(
+        name="full",
+        works=(
+            *works_of(embedded, TARGETS, 500),
+            *works_of(random_cases(64), TARGETS, 500),
+            *works_of(random_cases(224), TARGETS, 500),
+        ),
+        batches=(
+            *(BatchCase(case) for case in embedded_cases(FIRST)),
+            *(
+                BatchCase(Case(network, layer, 64))
+                for network in (DEFAULT, LIVE)
+                for layer in (PENULTIMATE, "layer2")
+            ),
+        ),
+        batch_rounds=7,
+        batch_passes=8,
+        limit_seconds=4 * 3600,
+    )
+
+
+PLANS = {"quick": quick, "full": full}
+
+_ROOT = Path(__file__).resolve().parent.parent
+_DECIDE = ("benchmark", "images", "models", "objectives", "synthesis", "zoo/weights")
+_DO_NOT = ("tables.py", "report.py", "plan.py")
+
+
+def fingerprint(*facts: object) -> str:
+    """Eight hex digits that change with every line of ours that what is measured rests on."""
+    return hashlib.sha256(f"{facts!r}{_code()}".encode()).hexdigest()[:8]
+
+
+@cache
+def _code() -> str:
+    digest = hashlib.sha256()
+    for room in _DECIDE:
+        for path in sorted((_ROOT / room).rglob("*")):
+            if path.suffix in (".py", ".safetensors") and path.name not in _DO_NOT:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

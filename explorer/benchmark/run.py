@@ -1,0 +1,147 @@
+"""Measuring what a plan asks for, going on where an earlier run stopped."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer.benchmark import machine
+from explorer.benchmark.cases import images_of, network_of
+from explorer.benchmark.clock import peak_memory
+from explorer.benchmark.plan import BatchCase, Plan, Work, fingerprint
+from explorer.benchmark.procedures import PROCEDURES, Procedure
+from explorer.benchmark.references import Task
+from explorer.benchmark.scaling import batch_costs
+from explorer.models.network import Network
+from explorer.models.threads import fitting_threads
+
+Report = Callable[[str], None]
+WARM_UP_PASSES = 3
+
+
+def run(plan: Plan, out: Path, device: str, report: Report = print) -> list[dict[str, Any]]:
+    """The parts that are there after at most `plan.limit_seconds`, plain JSON values.
+
+    Every part is kept in `out/parts` under a name that changes with the code it rests on, the
+    plan, torch and the device; parts that are there are not measured again.
+    """
+    begun = time.monotonic()
+    folder = out / "parts"
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = [*plan.batches, *plan.works]
+    facts = (machine.describe(device), plan.batch_rounds, plan.batch_passes)
+    parts, late = [], 0
+    for number, piece in enumerate(pieces, start=1):
+        path = folder / f"{_file_name(piece)}+{fingerprint(facts, piece)}.json"
+        if path.is_file():
+            parts.append(json.loads(path.read_text(encoding="utf-8")))
+            continue
+        part = _measure(plan, piece, device, number, begun + plan.limit_seconds)
+        if part is None:
+            late += 1
+            continue
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(part), encoding="utf-8")
+        partial.replace(path)
+        parts.append(part)
+        report(f"[{number}/{len(pieces)}] {_said(piece)}: {part['seconds']:.0f} s")
+    if late:
+        report(f"out of time: {late} of {len(pieces)} parts are missing; the same command goes on")
+    return parts
+
+
+def _measure(
+    plan: Plan, piece: Work | BatchCase, device: str, turn: int, until: float
+) -> dict[str, Any] | None:
+    """One part, or None if `until` (on time.monotonic) comes first."""
+    if time.monotonic() > until:
+        return None
+    begun, used = time.perf_counter(), time.process_time()
+    network = network_of(piece.case.network, piece.case.size, device)
+    with fitting_threads(network):
+        if isinstance(piece, BatchCase):
+            found = _batches(plan, piece, network)
+        else:
+            found = _side_by_side(piece, network, turn, until)
+        threads = torch.get_num_threads()
+    if found is None:
+        return None
+    seconds = time.perf_counter() - begun
+    return {
+        "case": asdict(piece.case),
+        "threads": threads,
+        "seconds": round(seconds, 2),
+        "cpu_share": round((time.process_time() - used) / seconds, 3),
+        **found,
+    }
+
+
+def _batches(plan: Plan, piece: BatchCase, network: Network) -> dict[str, Any]:
+    costs = batch_costs(
+        network, piece.case.layer, piece.batches, plan.batch_rounds, plan.batch_passes
+    )
+    return {"kind": "batches", "seconds_per_image": {str(k): v for k, v in costs.items()}}
+
+
+def _side_by_side(work: Work, network: Network, turn: int, until: float) -> dict[str, Any] | None:
+    """All procedures on one target, each work beginning with another one of them."""
+    targets, seeds = images_of(network, (work.target,))
+    device = network.device
+    peak = machine.peak(device.type)
+    order = list(PROCEDURES.values())
+    shift = turn % len(order)
+    runs: dict[str, Any] = {}
+    probes = []
+    for procedure in order[shift:] + order[:shift]:
+        if time.monotonic() > until:
+            return None
+        procedure.run(Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES))
+        probes.append(machine.probe(device.type))
+        task = Task(network, work.case.layer, targets, seeds, work.passes)
+        runs[procedure.name] = _one(procedure, task)
+    return {
+        "kind": "work",
+        "target": work.target,
+        "passes": work.passes,
+        "peak": asdict(peak),
+        "work": asdict(machine.work_of(network, work.case.layer)),
+        "probes": probes,
+        "runs": {name: runs[name] for name in PROCEDURES},
+    }
+
+
+def _one(procedure: Procedure, task: Task) -> dict[str, Any]:
+    made = []
+    memory = peak_memory(lambda: made.append(procedure.run(task)), task.seeds.device)
+    run = made[0]
+    unclamped = None if run.unclamped is None else _short(run.unclamped[0])
+    return {
+        "relative_l2": _short(run.relative_l2[0]),
+        "unclamped": unclamped,
+        "seconds": _short(run.seconds),
+        "seconds_per_pass": statistics.median(run.laps),
+        "memory": memory,
+    }
+
+
+def _short(values: list[float]) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _file_name(piece: Work | BatchCase) -> str:
+    words = [piece.case.network, piece.case.layer, str(piece.case.size)]
+    words.append("batches" if isinstance(piece, BatchCase) else piece.target)
+    return re.sub(r"[^\w.+-]", "-", "+".join(words))
+
+
+def _said(piece: Work | BatchCase) -> str:
+    what = "batches" if isinstance(piece, BatchCase) else f"target {piece.target}"
+    return f"{piece.case.title}, {what}"

@@ -1,0 +1,220 @@
+"""Medians over targets, and who is ahead: from the parts of a run to plain rows."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from explorer.benchmark.cases import Case
+from explorer.benchmark.machine import PassWork, Peak
+from explorer.benchmark.plan import AFTER, DISTANCES
+from explorer.benchmark.procedures import ENGINE, PAPER, PROCEDURES, REFERENCES
+
+Part = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One procedure in one case, medians over targets; infinite where a distance is not reached.
+
+    passes, seconds: by relative distance. after: distance by number of passes, best so far.
+    unclamped: least distance of the unclamped image, where that is another one.
+    """
+
+    procedure: str
+    passes: dict[float, float]
+    seconds: dict[float, float]
+    after: dict[int, float]
+    unclamped: float | None
+    ms_per_pass: float
+    memory: float | None
+
+
+@dataclass(frozen=True)
+class CaseTable:
+    """All procedures in one case."""
+
+    case: Case
+    targets: tuple[str, ...]
+    budget: int
+    threads: int
+    rows: dict[str, Row]
+    work: PassWork
+    peak: Peak
+
+    @property
+    def floor_ms(self) -> tuple[float, float]:
+        """ms a pass takes at least, by arithmetic and by memory."""
+        arithmetic, memory = self.work.floor(self.peak)
+        return 1000 * arithmetic, 1000 * memory
+
+    @property
+    def share_of_floor(self) -> float:
+        """How much of our engine's time per pass the machine could not have saved."""
+        return max(self.floor_ms) / self.rows[ENGINE].ms_per_pass
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Our engine against the best reference and the paper's procedure, at one distance.
+
+    best: the reference that needs the fewest passes, None if none arrives. Verdicts are None
+    where the passes that were made do not decide them.
+    """
+
+    case: Case
+    distance: float
+    ours: float
+    best: str | None
+    best_passes: float
+    paper: float
+    fewest: bool | None
+    fifth_of_paper: bool | None
+    seconds_ratio: float | None = field(default=None)
+
+
+def case_tables(parts: Sequence[Part]) -> list[CaseTable]:
+    """One table per case, in the order of the parts."""
+    groups: dict[Case, list[Part]] = {}
+    for part in parts:
+        if part["kind"] == "work":
+            groups.setdefault(Case(**part["case"]), []).append(part)
+    return [_table(case, group) for case, group in groups.items()]
+
+
+def _table(case: Case, group: list[Part]) -> CaseTable:
+    return CaseTable(
+        case=case,
+        targets=tuple(part["target"] for part in group),
+        budget=group[0]["passes"],
+        threads=group[0]["threads"],
+        rows={
+            name: _row(name, [part["runs"][name] for part in group], group[0]["passes"])
+            for name in PROCEDURES
+        },
+        work=PassWork(**group[0]["work"]),
+        peak=Peak(
+            max(part["peak"]["flops"] for part in group),
+            max(part["peak"]["bytes"] for part in group),
+        ),
+    )
+
+
+def _row(name: str, runs: list[Part], budget: int) -> Row:
+    arrivals = {goal: [arrival(run["relative_l2"], goal) for run in runs] for goal in DISTANCES}
+    memories = [run["memory"] for run in runs if run["memory"] is not None]
+    unclamped = [min(run["unclamped"]) for run in runs if run["unclamped"] is not None]
+    return Row(
+        procedure=name,
+        passes={goal: statistics.median(found) for goal, found in arrivals.items()},
+        seconds={
+            goal: statistics.median(
+                run["seconds"][int(passes)] if math.isfinite(passes) else math.inf
+                for run, passes in zip(runs, found, strict=True)
+            )
+            for goal, found in arrivals.items()
+        },
+        after={
+            passes: statistics.median(min(run["relative_l2"][: passes + 1]) for run in runs)
+            for passes in AFTER
+            if passes <= budget
+        },
+        unclamped=statistics.median(unclamped) if unclamped else None,
+        ms_per_pass=1000 * statistics.median(run["seconds_per_pass"] for run in runs),
+        memory=statistics.median(memories) if memories else None,
+    )
+
+
+def arrival(distances: Sequence[float], goal: float) -> float:
+    """After how many passes the distance first is at most the goal; infinite if never."""
+    return next((float(k) for k, one in enumerate(distances) if one <= goal), math.inf)
+
+
+def standings(table: CaseTable) -> list[Standing]:
+    """At every distance that our engine or a reference reaches."""
+    found = []
+    for goal in DISTANCES:
+        ours = table.rows[ENGINE].passes[goal]
+        best = min(REFERENCES, key=lambda name: table.rows[name].passes[goal])
+        least = table.rows[best].passes[goal]
+        paper = table.rows[PAPER].passes[goal]
+        if not math.isfinite(min(ours, least)):
+            continue
+        quickest = min(table.rows[name].seconds[goal] for name in REFERENCES)
+        found.append(
+            Standing(
+                case=table.case,
+                distance=goal,
+                ours=ours,
+                best=best if math.isfinite(least) else None,
+                best_passes=least,
+                paper=paper,
+                fewest=ours <= least,
+                fifth_of_paper=_within_fifth(ours, paper, table.budget),
+                seconds_ratio=table.rows[ENGINE].seconds[goal] / quickest
+                if math.isfinite(quickest)
+                else None,
+            )
+        )
+    return found
+
+
+def _within_fifth(ours: float, paper: float, budget: int) -> bool | None:
+    if math.isfinite(paper):
+        return 5 * ours <= paper
+    return True if 5 * ours <= budget else None
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """ms per pass and image by batch size."""
+
+    case: Case
+    ms: dict[int, float]
+
+    @property
+    def gain(self) -> float:
+        """Cost per image at the largest batch as a share of that at the smallest."""
+        return self.ms[max(self.ms)] / self.ms[min(self.ms)]
+
+
+def batch_rows(parts: Sequence[Part]) -> list[BatchRow]:
+    """One row per network and layer whose batches were timed."""
+    return [
+        BatchRow(
+            Case(**part["case"]),
+            {int(batch): 1000 * value for batch, value in part["seconds_per_image"].items()},
+        )
+        for part in parts
+        if part["kind"] == "batches"
+    ]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How much others disturbed: spread of one fixed small work, and the share of a CPU we had.
+
+    low, high: 10 % and 90 % quantiles of its time, as multiples of the median.
+    """
+
+    low: float
+    high: float
+    cpu_share: float
+
+
+def noise(parts: Sequence[Part]) -> Noise | None:
+    """Over everything that was measured side by side; None if nothing was."""
+    works = [part for part in parts if part["kind"] == "work"]
+    probes = sorted(value for part in works for value in part["probes"])
+    if not probes:
+        return None
+    middle = statistics.median(probes)
+    last = len(probes) - 1
+    return Noise(
+        probes[round(0.1 * last)] / middle,
+        probes[round(0.9 * last)] / middle,
+        statistics.median(part["cpu_share"] / part["threads"] for part in works),
+    )
