@@ -234,6 +234,7 @@ def test_the_library_knows_no_screen_no_cache_and_no_queue(room):
         ("objectives", {"objectives", "models", "measures", "request"}),
         ("synthesis", {"synthesis", "objectives", "models", "request"}),
         ("plots", {"plots", "request", "result"}),
+        ("benchmark", {"benchmark", "images", "models", "objectives", "synthesis", "request"}),
     ],
 )
 def test_a_room_imports_its_neighbours_only(room, allowed):

@@ -43,12 +43,13 @@ def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool)
     clock = Clock(task.seeds.device)
     counted: list[Tensor] = []
     own: list[Tensor] = []
+    goal = None if clamps else task.goal()
     clock.start()
     with closing(procedure(task)) as passes:
         for images, distance in passes:
             clock.lap()
             own.append(distance.clone())
-            counted.append(own[-1] if clamps else _measured(task, images.clamp(0, 1)))
+            counted.append(own[-1] if goal is None else _measured(task, images.clamp(0, 1), goal))
             if len(own) > task.passes:
                 break
             clock.start()
@@ -101,9 +102,9 @@ class _Timekeeper:
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None: ...
 
 
-def _measured(task: Task, images: Tensor) -> Tensor:
+def _measured(task: Task, images: Tensor, goal: Tensor) -> Tensor:
     with torch.no_grad():
-        return relative_distance(task.represent(images), task.goal())
+        return relative_distance(task.represent(images), goal)
 
 
 def _per_sample(distances: list[Tensor]) -> list[list[float]]:
