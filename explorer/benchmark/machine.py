@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -69,7 +70,15 @@ def _processor() -> str:
 
 
 def peak(device: str) -> Peak:
-    """Measured now, with the threads torch has now: the best of several products and copies."""
+    """The best of several products, convolutions and copies with the threads torch has now.
+
+    Measured at the first call and kept while the process lives.
+    """
+    return _peak(device, torch.get_num_threads())
+
+
+@cache
+def _peak(device: str, _threads: int) -> Peak:
     large = device == "cuda"
     side = 8192 if large else 1024
     square = torch.rand(side, side, device=device)

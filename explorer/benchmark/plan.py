@@ -59,14 +59,14 @@ def quick() -> Plan:
     return Plan(
         name="quick",
         works=(
-            *works_of(embedded_cases(FIRST), TARGETS, 120),
-            *works_of(random_cases(64), TARGETS, 60),
-            *works_of((Case(LIVE, "layer2", 224),), TARGETS[:1], 40),
+            *works_of(embedded_cases(FIRST), TARGETS, 100),
+            *works_of(random_cases(64), TARGETS, 50),
+            *works_of((Case(LIVE, "layer2", 224),), TARGETS[:1], 30),
         ),
         batches=(BatchCase(embedded_cases(FIRST[:1])[0]), BatchCase(Case(LIVE, "layer2", 64))),
         batch_rounds=3,
         batch_passes=4,
-        limit_seconds=140,
+        limit_seconds=150,
     )
 
 
