@@ -25,13 +25,15 @@ class Run:
     relative_l2: N lists; entry k is of the image after k passes, clamped to [0, 1].
     unclamped: the same of the image as the procedure has it; None where it never leaves [0, 1].
     seconds: entry k is the time, from the start of everything, until that image was there.
-    laps: seconds of single passes, for the whole batch.
+    laps, cpu_laps: seconds and CPU seconds of single passes, for the whole batch; the latter None
+        on CUDA.
     """
 
     relative_l2: list[list[float]]
     unclamped: list[list[float]] | None
     seconds: list[float]
     laps: list[float]
+    cpu_laps: list[float] | None
 
 
 def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool) -> Run:
@@ -59,6 +61,7 @@ def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool)
         None if clamps else _per_sample(own),
         [0.0, *np.cumsum(laps[:-1]).tolist()],
         laps[1:],
+        _after_first(clock.cpu_laps()),
     )
 
 
@@ -83,7 +86,8 @@ def run_engine(task: Task) -> Run:
     # The loop may look up less often than it passes; passes in between are taken as even.
     looks, passes = np.linspace(0, 1, len(laps)), np.linspace(0, 1, max(map(len, curves)))
     seconds = np.interp(passes, looks, np.cumsum(laps))
-    return Run(curves, None, seconds.tolist(), np.diff(seconds).tolist())
+    laps, cpu_laps = np.diff(seconds).tolist(), _after_first(clock.cpu_laps())
+    return Run(curves, None, seconds.tolist(), laps, cpu_laps)
 
 
 class _Timekeeper:
@@ -100,6 +104,10 @@ class _Timekeeper:
         return False
 
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None: ...
+
+
+def _after_first(laps: list[float] | None) -> list[float] | None:
+    return None if laps is None else laps[1:]
 
 
 def _measured(task: Task, images: Tensor, goal: Tensor) -> Tensor:

@@ -103,8 +103,8 @@ def markdown(
             "### The procedures",
             "\n".join(f"- **{one.title}**: {one.help}" for one in PROCEDURES.values()),
             "### Case by case",
-            "Distances are the best so far, of the image clamped to [0, 1]; memory is what a run "
-            "needs beyond network and pictures.",
+            "Distances are the best so far, of the image clamped to [0, 1]. CPU ms: what a pass "
+            "costs whoever else is busy. MB: what a run needs beyond network and pictures.",
             *(_case(table) for table in tables if _in_detail(table)),
             "### The physical floor",
             "What a pass needs at least: FLOPs of its convolutions and products over the most that "
@@ -218,6 +218,8 @@ def _procedure_row(row: Row) -> dict[str, object]:
     cells |= {f"after {passes}": f"{value:.4f}" for passes, value in row.after.items()}
     cells["unclamped"] = "" if row.unclamped is None else f"{row.unclamped:.4f}"
     cells["ms a pass"] = f"{row.ms_per_pass:.1f}"
+    if row.cpu_ms_per_pass is not None:
+        cells["CPU ms"] = f"{row.cpu_ms_per_pass:.1f}"
     cells["MB"] = "–" if row.memory is None else f"{row.memory / 2**20:.0f}"
     return cells
 

@@ -128,6 +128,7 @@ def _one(procedure: Procedure, task: Task) -> dict[str, Any]:
         "unclamped": unclamped,
         "seconds": _short(run.seconds),
         "seconds_per_pass": statistics.median(run.laps),
+        "cpu_seconds_per_pass": None if run.cpu_laps is None else statistics.median(run.cpu_laps),
         "memory": memory,
     }
 

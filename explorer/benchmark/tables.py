@@ -30,6 +30,7 @@ class Row:
     after: dict[int, float]
     unclamped: float | None
     ms_per_pass: float
+    cpu_ms_per_pass: float | None
     memory: float | None
 
 
@@ -105,6 +106,7 @@ def _table(case: Case, group: list[Part]) -> CaseTable:
 
 def _row(name: str, runs: list[Part], budget: int) -> Row:
     arrivals = {goal: [arrival(run["relative_l2"], goal) for run in runs] for goal in DISTANCES}
+    cpu = [run["cpu_seconds_per_pass"] for run in runs if run["cpu_seconds_per_pass"] is not None]
     memories = [run["memory"] for run in runs if run["memory"] is not None]
     unclamped = [min(run["unclamped"]) for run in runs if run["unclamped"] is not None]
     return Row(
@@ -124,6 +126,7 @@ def _row(name: str, runs: list[Part], budget: int) -> Row:
         },
         unclamped=statistics.median(unclamped) if unclamped else None,
         ms_per_pass=1000 * statistics.median(run["seconds_per_pass"] for run in runs),
+        cpu_ms_per_pass=1000 * statistics.median(cpu) if cpu else None,
         memory=statistics.median(memories) if memories else None,
     )
 
