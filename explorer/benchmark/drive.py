@@ -12,10 +12,9 @@ from torch import Tensor
 
 from explorer.benchmark.clock import Clock
 from explorer.benchmark.references import Passes, Task, relative_distance
-from explorer.models.loading import default_optimiser
 from explorer.objectives.variants import loss_called
 from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.optimisers import automatic
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def run_engine(task: Task) -> Run:
         task.seeds,
         [loss_called("regularizer-free")] * count,
         [0.0] * count,
-        OPTIMISERS[default_optimiser(task.network.reference)],
+        automatic(task.network, task.layer),
         task.passes,
         watcher=_Timekeeper(clock),
     )
