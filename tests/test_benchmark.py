@@ -17,7 +17,7 @@ from explorer.benchmark.cases import LIVE, Case
 from explorer.benchmark.clock import Clock, peak_memory
 from explorer.benchmark.drive import run_engine, run_reference
 from explorer.benchmark.plan import BatchCase, Plan, Work
-from explorer.benchmark.procedures import ENGINE, PAPER, PROCEDURES, REFERENCES
+from explorer.benchmark.procedures import ENGINE, ENGINE_GREY, PAPER, PROCEDURES, REFERENCES
 from explorer.benchmark.references import Task
 from explorer.cli import main
 from explorer.models.network import InputSpec, Network
@@ -104,13 +104,13 @@ def feather(work: Task):
     return (images.clone() for images, _ in references.feather_shortened(work))
 
 
-@pytest.mark.parametrize("procedure", ["robustness", "feather"])
+@pytest.mark.parametrize("procedure", [references.robustness, references.feather_shortened])
 def test_gradients_go_through_a_dead_relu_and_the_network_is_left_as_it_was(network, procedure):
     network.module.conv.bias.data.fill_(-9.0)
     work = task(network, passes=4)
     goals = torch.ones(1, 8 * SIDE * SIDE)
     object.__setattr__(work, "goal", lambda: goals)  # something no dead unit can reach
-    moved = PROCEDURES[procedure].passes(work)
+    moved = procedure(work)
     first, _ = next(moved)
     second, _ = next(moved)
     assert not torch.equal(first, second)
@@ -161,14 +161,13 @@ def test_fourier_images_are_what_numpys_inverse_transform_gives(network):
     expected = 1 / (1 + np.exp(-np.einsum("ij,jhw->ihw", colours, plain / 4)))
     np.testing.assert_allclose(first, expected, atol=1e-5)
     assert abs(first - 0.5).max() < 0.1
+    assert torch.equal(references.lucid_seed(work), next(references.fourier_adam(work))[0])
     run = PROCEDURES["fourier-adam"].run(work)
     assert run.relative_l2[0][-1] < 0.7 * run.relative_l2[0][0]
 
 
 @pytest.mark.parametrize("name", REFERENCES)
 def test_a_reference_makes_the_same_way_in_a_batch(network, name):
-    if name == "fourier-adam":
-        pytest.skip("each sample of a batch has a spectrum of its own to start from")
     both = task(network, passes=6, count=2)
     together = PROCEDURES[name].run(both).relative_l2
     for index in range(2):
@@ -190,14 +189,13 @@ def test_every_pass_is_counted(network, name):
     assert len(curve) == len(run.seconds)
     assert len(run.laps) == len(run.cpu_laps) == len(curve) - 1
     assert run.seconds == sorted(run.seconds)
-    if name != ENGINE:
+    if name in REFERENCES:
         assert len(curve) == work.passes + 1
     if name == PAPER:  # one forward a pass, one for the goal, one that measures the last image
         assert network.module.forwards - 1 == work.passes + 1
-    start = 1.0 if name == "fourier-adam" else curve[0]
-    first = work.represent(work.seeds) - work.goal()
-    if start != 1.0:
-        assert curve[0] == pytest.approx(float(first.norm() / work.goal().norm()), rel=1e-4)
+    grey = name in (ENGINE_GREY, "fourier-adam")
+    first = work.represent(references.lucid_seed(work) if grey else work.seeds) - work.goal()
+    assert curve[0] == pytest.approx(float(first.norm() / work.goal().norm()), rel=1e-4)
 
 
 def test_the_engine_is_timed_over_all_that_it_does(network):
@@ -305,8 +303,20 @@ def test_the_full_plan_has_every_row_that_was_asked_for():
 CASE = Case(LIVE, "layer2", 224)
 
 
+def one_run(curve: list[float], unclamped: bool = False) -> dict:
+    """A procedure that takes a second a pass."""
+    return {
+        "relative_l2": curve,
+        "unclamped": [0.5] if unclamped else None,
+        "seconds": [float(k) for k in range(len(curve))],
+        "seconds_per_pass": 1.0,
+        "cpu_seconds_per_pass": 0.5,
+        "memory": None,
+    }
+
+
 def part(curves: dict[str, list[float]], target: str = "cat", **more) -> dict:
-    """A part whose procedures all take a second a pass."""
+    """A part with the curves of these procedures; the others never arrive."""
     return {
         "kind": "work",
         "case": {"network": CASE.network, "layer": CASE.layer, "size": CASE.size},
@@ -319,14 +329,7 @@ def part(curves: dict[str, list[float]], target: str = "cat", **more) -> dict:
         "work": {"flops": 1e9, "bytes": 1e8},
         "probes": [1.0, 1.0, 2.0],
         "runs": {
-            name: {
-                "relative_l2": curves.get(name, [1.0] * 101),
-                "unclamped": [0.5] if name == "plenoptic" else None,
-                "seconds": [float(k) for k in range(101)],
-                "seconds_per_pass": 1.0,
-                "cpu_seconds_per_pass": 0.5,
-                "memory": None,
-            }
+            name: {"100": one_run(curves.get(name, [1.0] * 101), name == "plenoptic")}
             for name in PROCEDURES
         },
         **more,
@@ -354,6 +357,29 @@ def test_passes_are_medians_over_targets_and_who_never_arrives_counts_as_late():
     assert table.share_of_floor == 0.5
     assert table.rows["plenoptic"].unclamped == 0.5
     assert ours.unclamped is None
+
+
+def test_a_schedule_counts_with_the_budget_that_gets_there_first():
+    short, long = [1.0] * 20 + [0.1] * 31, [1.0] * 30 + [0.1] * 40 + [0.01] * 31
+    both = part({})
+    both["runs"][ENGINE] = {"50": one_run(short), "100": one_run(long)}
+    (table,) = tables.case_tables([both])
+    ours = table.rows[ENGINE]
+    assert (ours.passes[0.1], ours.budgets[0.1]) == (20, 50)
+    assert (ours.passes[0.01], ours.budgets[0.01]) == (70, 100)
+    assert ours.after == {50: 0.1, 100: 0.01}
+    assert Work(CASE, "cat", 300).budgets == (50, 100, 200, 300)
+    assert Work(CASE, "cat", 50).budgets == (50,)
+
+
+def test_a_reference_with_a_seed_of_its_own_is_also_met_from_that_seed():
+    curves = {ENGINE: reaching(0.1, 50), "fourier-adam": reaching(0.1, 30)}
+    (table,) = tables.case_tables([part(curves)])
+    (one,) = tables.standings(table)
+    assert (one.fewest, one.fewest_alike) == (False, False)
+    (table,) = tables.case_tables([part(curves | {ENGINE_GREY: reaching(0.1, 20)})])
+    (one,) = tables.standings(table)
+    assert (one.fewest, one.fewest_alike) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class Run:
     cpu_laps: list[float] | None
 
 
-def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool) -> Run:
+def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool = True) -> Run:
     """Drive a reference for the task's passes; what the clock shows is the procedure's own work.
 
     clamps: whether its images lie in [0, 1], so that the distance it computes is theirs. If not,

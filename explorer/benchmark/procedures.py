@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from explorer.benchmark import references
 from explorer.benchmark.drive import Run, run_engine, run_reference
-from explorer.benchmark.references import Passes, Task
+from explorer.benchmark.references import Task
+from explorer.synthesis.optimisers import automatic
 
-ENGINE, PAPER = "ours", "paper-mended"
+ENGINE, ENGINE_GREY, PAPER = "ours", "ours-from-grey", "paper-mended"
+OWN_SEED = "fourier-adam"  # the reference that starts from a seed of its own
 
 
 @dataclass(frozen=True)
@@ -17,21 +20,23 @@ class Procedure:
     """One way of making IRIs.
 
     help: what it does, in a sentence or two, with where it differs from the published code.
-    passes: a generator of `references`, None for our engine.
-    clamps: whether its images lie in [0, 1] all the time.
+    scheduled: whether, on a task, its steps hang on the budget of passes; then every budget makes
+        another way, and each has to be run.
     """
 
     name: str
     title: str
     help: str
-    passes: Callable[[Task], Passes] | None
-    clamps: bool = True
+    run: Callable[[Task], Run]
+    scheduled: Callable[[Task], bool] = lambda task: False
 
-    def run(self, task: Task) -> Run:
-        """Do the task."""
-        if self.passes is None:
-            return run_engine(task)
-        return run_reference(self.passes, task, self.clamps)
+
+def _auto_is_scheduled(task: Task) -> bool:
+    return not automatic(task.network, task.layer).steady
+
+
+def _engine_from_grey(task: Task) -> Run:
+    return run_engine(replace(task, seeds=references.lucid_seed(task)))
 
 
 PROCEDURES = {
@@ -41,50 +46,60 @@ PROCEDURES = {
             ENGINE,
             "our engine, `auto`",
             "What `generate` runs; line-search trials and rejected steps are passes like others.",
-            None,
+            run_engine,
+            _auto_is_scheduled,
+        ),
+        Procedure(
+            ENGINE_GREY,
+            "our engine from Lucid's seed",
+            "The same from the nearly grey image that Lucid's procedure starts from, to tell the "
+            "seed's part from the optimiser's.",
+            _engine_from_grey,
+            _auto_is_scheduled,
         ),
         Procedure(
             "paper-published",
             "the paper's, as published",
             "Nanda et al. 2023: gradient of unit ℓ₂ norm, step 1, loss fetched at every step, "
             "clamp inside autograd, which from torch 2.15 on freezes pixels at 0 and 1.",
-            references.paper_published,
+            partial(run_reference, references.paper_published),
         ),
         Procedure(
             PAPER,
             "the paper's, clamp trap mended",
             "The same with the clamp outside autograd, as the torch of its time behaved.",
-            references.paper_mended,
+            partial(run_reference, references.paper_mended),
         ),
         Procedure(
             "robustness",
             "robustness",
             "Engstrom et al. 2019, as documented: unit ℓ₂ steps of length 1 within 1000 of the "
             "seed, last ReLU straight-through. One pass a step instead of the library's two.",
-            references.robustness,
+            partial(run_reference, references.robustness),
         ),
         Procedure(
             "feather",
             "Feather et al., shortened",
             "Feather et al. 2023: unit ℓ₂ steps, halved after each of 8 stages, last ReLU "
-            "straight-through; stages of 3000 steps shortened in proportion to the passes here.",
-            references.feather_shortened,
+            "straight-through; stages of 3000 steps shortened in proportion to the budget (as "
+            "published, 3000 passes would be those of `robustness`).",
+            partial(run_reference, references.feather_shortened),
+            lambda task: True,
         ),
         Procedure(
             "plenoptic",
             "plenoptic",
             "Metamer as documented: Adam 0.01, amsgrad, mean squared error + 0.1 · range penalty; "
             "images unclamped while made. What counts is the distance of the clamped image.",
-            references.plenoptic,
-            clamps=False,
+            partial(run_reference, references.plenoptic, clamps=False),
         ),
         Procedure(
-            "fourier-adam",
+            OWN_SEED,
             "Lucid's Fourier + Adam",
             "Lucid and Lucent: Adam 0.05 on a decorrelated spectrum behind a sigmoid, from their "
             "own seed (0.01 · N(0, 1) in the spectrum, nearly grey), without random transforms.",
-            references.fourier_adam,
+            partial(run_reference, references.fourier_adam),
         ),
     )
 }
-REFERENCES = tuple(name for name in PROCEDURES if name != ENGINE)
+REFERENCES = tuple(name for name in PROCEDURES if name not in (ENGINE, ENGINE_GREY))

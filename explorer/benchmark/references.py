@@ -156,27 +156,40 @@ def fourier_adam(task: Task) -> Passes:
     gradient where noise is black or white. Without random transforms, for with them every pass
     measures the match of another picture. The loss is the relative distance.
     """
-    goal, (count, _, height, width) = task.goal(), task.seeds.shape
-    device = task.seeds.device
+    goal, spectrum = task.goal(), _lucid_spectrum(task).requires_grad_(True)
+    adam = torch.optim.Adam([spectrum], lr=0.05)
+    while True:
+        images = _from_spectrum(spectrum, *task.seeds.shape[2:])
+        loss = relative_distance(task.represent(images), goal)
+        (spectrum.grad,) = torch.autograd.grad(loss.sum(), spectrum)
+        yield images.detach(), loss.detach()
+        adam.step()
+
+
+def lucid_seed(task: Task) -> Tensor:
+    """The images from which `fourier_adam` starts, N×3×H×W in [0, 1], nearly grey."""
+    return _from_spectrum(_lucid_spectrum(task), *task.seeds.shape[2:])
+
+
+def _lucid_spectrum(task: Task) -> Tensor:
+    """One spectrum for all samples, N×3×H×(W/2+1)×2."""
+    count, channels, height, width = task.seeds.shape
+    shape = (1, channels, height, width // 2 + 1, 2)
+    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return 0.01 * drawn.expand(count, *shape[1:]).contiguous().to(task.seeds.device)
+
+
+def _from_spectrum(spectrum: Tensor, height: int, width: int) -> Tensor:
+    device = spectrum.device
     rows = torch.fft.fftfreq(height, device=device)[:, None]
     columns = torch.fft.rfftfreq(width, device=device)[None, :]
     frequency = (rows.square() + columns.square()).sqrt().clamp_min(1 / max(height, width))
     colours = torch.tensor(COLOURS, device=device)
     colours = colours / torch.linalg.vector_norm(colours, dim=0).max()
-    drawn = torch.randn(
-        (count, 3, *frequency.shape, 2), generator=torch.Generator().manual_seed(0)
-    ).to(device)
-    spectrum = (0.01 * drawn).requires_grad_(True)
-    adam = torch.optim.Adam([spectrum], lr=0.05)
-    while True:
-        plain = torch.fft.irfft2(
-            torch.view_as_complex(spectrum) / frequency, s=(height, width), norm="ortho"
-        )
-        images = torch.einsum("ij,njhw->nihw", colours, plain / 4).sigmoid()
-        loss = relative_distance(task.represent(images), goal)
-        (spectrum.grad,) = torch.autograd.grad(loss.sum(), spectrum)
-        yield images.detach(), loss.detach()
-        adam.step()
+    plain = torch.fft.irfft2(
+        torch.view_as_complex(spectrum) / frequency, s=(height, width), norm="ortho"
+    )
+    return torch.einsum("ij,njhw->nihw", colours, plain / 4).sigmoid()
 
 
 # Parts

@@ -103,8 +103,10 @@ def markdown(
             "### The procedures",
             "\n".join(f"- **{one.title}**: {one.help}" for one in PROCEDURES.values()),
             "### Case by case",
-            "Distances are the best so far, of the image clamped to [0, 1]. CPU ms: what a pass "
-            "costs whoever else is busy. MB: what a run needs beyond network and pictures.",
+            "Where steps hang on the budget of passes, every budget that a column names was run; "
+            "“20 of 100” is 20 passes with the budget that gets there first. Distances are the "
+            "best so far, of the image clamped to [0, 1]. CPU ms: what a pass costs whoever else "
+            "is busy. MB: what a run needs beyond network and pictures.",
             *(_case(table) for table in tables if _in_detail(table)),
             "### The physical floor",
             "What a pass needs at least: FLOPs of its convolutions and products over the most that "
@@ -162,7 +164,7 @@ def _verdict(tables: Sequence[CaseTable], every: Sequence[Sequence[Standing]]) -
             f"Its seconds are {statistics.median(ratios):.2f} of the quickest reference's in the "
             "median cell."
         )
-    said += [f"Behind: {_cell_name(one)} ({one.best})." for one in behind]
+    said += [f"Behind: {_cell_name(one)} ({_behind(one)})." for one in behind]
     for table in tables:
         case = (table.case.network, table.case.layer, table.case.size)
         reached = table.rows[ENGINE].after.get(100)
@@ -170,6 +172,10 @@ def _verdict(tables: Sequence[CaseTable], every: Sequence[Sequence[Standing]]) -
             goal = "reached" if reached <= HARDEST_GOAL else "not reached"
             said.append(f"{table.case.title} after 100 passes: {reached:.3f} (goal 0.12: {goal}).")
     return " ".join(said)
+
+
+def _behind(one: Standing) -> str:
+    return f"{one.best}, but not from one seed" if one.fewest_alike else str(one.best)
 
 
 def _cell_name(one: Standing) -> str:
@@ -204,16 +210,16 @@ def _in_detail(table: CaseTable) -> bool:
 def _case(table: CaseTable) -> str:
     targets = ", ".join(table.targets)
     threads = "thread" if table.threads == 1 else "threads"
-    rows = [_procedure_row(row) for row in table.rows.values()]
+    rows = [_procedure_row(row, table) for row in table.rows.values()]
     return (
         f"**{table.case.title}** ({len(table.targets)} targets: {targets}; {table.threads} "
         f"{threads})\n\n{_grid(rows)}"
     )
 
 
-def _procedure_row(row: Row) -> dict[str, object]:
+def _procedure_row(row: Row, table: CaseTable) -> dict[str, object]:
     cells: dict[str, object] = {"procedure": PROCEDURES[row.procedure].title}
-    cells |= {f"passes to {goal:g}": _count(row.passes[goal]) for goal in DISTANCES}
+    cells |= {f"passes to {goal:g}": _arrival(row, goal, table) for goal in DISTANCES}
     cells |= {f"s to {goal:g}": _seconds(row.seconds[goal]) for goal in DISTANCES}
     cells |= {f"after {passes}": f"{value:.4f}" for passes, value in row.after.items()}
     cells["unclamped"] = "" if row.unclamped is None else f"{row.unclamped:.4f}"
@@ -222,6 +228,13 @@ def _procedure_row(row: Row) -> dict[str, object]:
         cells["CPU ms"] = f"{row.cpu_ms_per_pass:.1f}"
     cells["MB"] = "–" if row.memory is None else f"{row.memory / 2**20:.0f}"
     return cells
+
+
+def _arrival(row: Row, goal: float, table: CaseTable) -> str:
+    count = _count(row.passes[goal])
+    if count == "–" or row.budgets[goal] == table.budget:
+        return count
+    return f"{count} of {row.budgets[goal]}"
 
 
 def _floors(tables: Sequence[CaseTable]) -> str:

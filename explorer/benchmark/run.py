@@ -7,7 +7,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +101,14 @@ def _side_by_side(work: Work, network: Network, turn: int, until: float) -> dict
     runs: dict[str, Any] = {}
     probes = []
     for procedure in order[shift:] + order[:shift]:
-        if time.monotonic() > until:
-            return None
-        procedure.run(Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES))
-        probes.append(machine.probe(device.type))
-        task = Task(network, work.case.layer, targets, seeds, work.passes)
-        runs[procedure.name] = _one(procedure, task)
+        task = Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES)
+        procedure.run(task)
+        runs[procedure.name] = {}
+        for passes in work.budgets if procedure.scheduled(task) else (work.passes,):
+            if time.monotonic() > until:
+                return None
+            probes.append(machine.probe(device.type))
+            runs[procedure.name][str(passes)] = _one(procedure, replace(task, passes=passes))
     return {
         "kind": "work",
         "target": work.target,

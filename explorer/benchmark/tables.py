@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from explorer.benchmark.cases import Case
 from explorer.benchmark.machine import PassWork, Peak
 from explorer.benchmark.plan import AFTER, DISTANCES
-from explorer.benchmark.procedures import ENGINE, PAPER, PROCEDURES, REFERENCES
+from explorer.benchmark.procedures import (
+    ENGINE,
+    ENGINE_GREY,
+    OWN_SEED,
+    PAPER,
+    PROCEDURES,
+    REFERENCES,
+)
 
 Part = Mapping[str, Any]
 
@@ -20,13 +27,16 @@ Part = Mapping[str, Any]
 class Row:
     """One procedure in one case, medians over targets; infinite where a distance is not reached.
 
-    passes, seconds: by relative distance. after: distance by number of passes, best so far.
+    passes, seconds: by relative distance; of the budget that gets there first, the same for all
+        targets, where the procedure's steps hang on the budget. budgets: which one that was.
+    after: distance by number of passes, best so far; of that very budget if it was run.
     unclamped: least distance of the unclamped image, where that is another one.
     """
 
     procedure: str
     passes: dict[float, float]
     seconds: dict[float, float]
+    budgets: dict[float, int]
     after: dict[int, float]
     unclamped: float | None
     ms_per_pass: float
@@ -60,10 +70,13 @@ class CaseTable:
 
 @dataclass(frozen=True)
 class Standing:
-    """Our engine against the best reference and the paper's procedure, at one distance.
+    """Our engine against the references and the paper's procedure, at one distance.
 
     best: the reference that needs the fewest passes, None if none arrives. Verdicts are None
     where the passes that were made do not decide them.
+    fewest: our engine needs no more. fewest_alike: nor from the same seed, where the best starts
+    from one of its own.
+    seconds_ratio: ours over the quickest reference's.
     """
 
     case: Case
@@ -72,9 +85,10 @@ class Standing:
     best: str | None
     best_passes: float
     paper: float
-    fewest: bool | None
+    fewest: bool
+    fewest_alike: bool
     fifth_of_paper: bool | None
-    seconds_ratio: float | None = field(default=None)
+    seconds_ratio: float | None
 
 
 def case_tables(parts: Sequence[Part]) -> list[CaseTable]:
@@ -92,10 +106,7 @@ def _table(case: Case, group: list[Part]) -> CaseTable:
         targets=tuple(part["target"] for part in group),
         budget=group[0]["passes"],
         threads=group[0]["threads"],
-        rows={
-            name: _row(name, [part["runs"][name] for part in group], group[0]["passes"])
-            for name in PROCEDURES
-        },
+        rows={name: _row(name, [part["runs"][name] for part in group]) for name in PROCEDURES},
         work=PassWork(**group[0]["work"]),
         peak=Peak(
             max(part["peak"]["flops"] for part in group),
@@ -104,31 +115,49 @@ def _table(case: Case, group: list[Part]) -> CaseTable:
     )
 
 
-def _row(name: str, runs: list[Part], budget: int) -> Row:
-    arrivals = {goal: [arrival(run["relative_l2"], goal) for run in runs] for goal in DISTANCES}
-    cpu = [run["cpu_seconds_per_pass"] for run in runs if run["cpu_seconds_per_pass"] is not None]
-    memories = [run["memory"] for run in runs if run["memory"] is not None]
-    unclamped = [min(run["unclamped"]) for run in runs if run["unclamped"] is not None]
+def _row(name: str, targets: list[Mapping[str, Part]]) -> Row:
+    """targets: for each target its runs by budget."""
+    runs = {int(budget): [one[budget] for one in targets] for budget in targets[0]}
+    longest = runs[max(runs)]
+    first = {goal: _first(runs, goal) for goal in DISTANCES}
     return Row(
         procedure=name,
-        passes={goal: statistics.median(found) for goal, found in arrivals.items()},
-        seconds={
-            goal: statistics.median(
-                run["seconds"][int(passes)] if math.isfinite(passes) else math.inf
-                for run, passes in zip(runs, found, strict=True)
-            )
-            for goal, found in arrivals.items()
-        },
+        passes={goal: passes for goal, (passes, _, _) in first.items()},
+        seconds={goal: seconds for goal, (_, seconds, _) in first.items()},
+        budgets={goal: budget for goal, (_, _, budget) in first.items()},
         after={
-            passes: statistics.median(min(run["relative_l2"][: passes + 1]) for run in runs)
-            for passes in AFTER
-            if passes <= budget
+            passes: statistics.median(
+                min(run["relative_l2"][: passes + 1])
+                for run in runs[min(budget for budget in runs if budget >= passes)]
+            )
+            for passes in sorted({*AFTER, max(runs)})
+            if passes <= max(runs)
         },
-        unclamped=statistics.median(unclamped) if unclamped else None,
-        ms_per_pass=1000 * statistics.median(run["seconds_per_pass"] for run in runs),
-        cpu_ms_per_pass=1000 * statistics.median(cpu) if cpu else None,
-        memory=statistics.median(memories) if memories else None,
+        unclamped=_median(min(run["unclamped"]) for run in longest if run["unclamped"]),
+        ms_per_pass=1000 * statistics.median(run["seconds_per_pass"] for run in longest),
+        cpu_ms_per_pass=_median(
+            1000 * run["cpu_seconds_per_pass"] for run in longest if run["cpu_seconds_per_pass"]
+        ),
+        memory=_median(run["memory"] for run in longest if run["memory"] is not None),
     )
+
+
+def _first(runs: Mapping[int, list[Part]], goal: float) -> tuple[float, float, int]:
+    """(passes, seconds, budget) of the budget that reaches the goal in the fewest passes."""
+    found = []
+    for budget, these in runs.items():
+        passes = [arrival(run["relative_l2"], goal) for run in these]
+        seconds = [
+            run["seconds"][int(one)] if math.isfinite(one) else math.inf
+            for run, one in zip(these, passes, strict=True)
+        ]
+        found.append((statistics.median(passes), statistics.median(seconds), budget))
+    return min(found)
+
+
+def _median(values: Iterable[float]) -> float | None:
+    there = list(values)
+    return statistics.median(there) if there else None
 
 
 def arrival(distances: Sequence[float], goal: float) -> float:
@@ -138,31 +167,32 @@ def arrival(distances: Sequence[float], goal: float) -> float:
 
 def standings(table: CaseTable) -> list[Standing]:
     """At every distance that our engine or a reference reaches."""
-    found = []
-    for goal in DISTANCES:
-        ours = table.rows[ENGINE].passes[goal]
-        best = min(REFERENCES, key=lambda name: table.rows[name].passes[goal])
-        least = table.rows[best].passes[goal]
-        paper = table.rows[PAPER].passes[goal]
-        if not math.isfinite(min(ours, least)):
-            continue
-        quickest = min(table.rows[name].seconds[goal] for name in REFERENCES)
-        found.append(
-            Standing(
-                case=table.case,
-                distance=goal,
-                ours=ours,
-                best=best if math.isfinite(least) else None,
-                best_passes=least,
-                paper=paper,
-                fewest=ours <= least,
-                fifth_of_paper=_within_fifth(ours, paper, table.budget),
-                seconds_ratio=table.rows[ENGINE].seconds[goal] / quickest
-                if math.isfinite(quickest)
-                else None,
-            )
-        )
-    return found
+    return [
+        _standing(table, goal)
+        for goal in DISTANCES
+        if any(math.isfinite(table.rows[name].passes[goal]) for name in (ENGINE, *REFERENCES))
+    ]
+
+
+def _standing(table: CaseTable, goal: float) -> Standing:
+    passes = {name: row.passes[goal] for name, row in table.rows.items()}
+    best = min(REFERENCES, key=passes.__getitem__)
+    quickest = min(table.rows[name].seconds[goal] for name in REFERENCES)
+    from_noise = min(passes[name] for name in REFERENCES if name != OWN_SEED)
+    return Standing(
+        case=table.case,
+        distance=goal,
+        ours=passes[ENGINE],
+        best=best if math.isfinite(passes[best]) else None,
+        best_passes=passes[best],
+        paper=passes[PAPER],
+        fewest=passes[ENGINE] <= passes[best],
+        fewest_alike=passes[ENGINE] <= from_noise and passes[ENGINE_GREY] <= passes[OWN_SEED],
+        fifth_of_paper=_within_fifth(passes[ENGINE], passes[PAPER], table.budget),
+        seconds_ratio=table.rows[ENGINE].seconds[goal] / quickest
+        if math.isfinite(quickest)
+        else None,
+    )
 
 
 def _within_fifth(ours: float, paper: float, budget: int) -> bool | None:
