@@ -105,9 +105,10 @@ def _markdown(
         f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
         f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
         "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
-        "succeeded count; of these, as many as stand in brackets converged: they came that near, or "
-        "to where they got no nearer. *Wrong*: the same share for a target that the IRI was not made "
-        "for. A bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as within 3/n.",
+        "succeeded count; of these, as many as stand in brackets converged: they came that near, "
+        "or to where they got no nearer. *Wrong*: the same share for a target that the IRI was not "
+        "made for. A bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as within "
+        "3/n.",
         "## The claims",
         RULES,
         *(_claim_text(claim) for claim in claims),
