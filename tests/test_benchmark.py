@@ -429,7 +429,11 @@ def test_the_report_says_what_was_reached_and_what_was_not():
             "threads": 2,
             "seconds": 1.0,
             "cpu_share": 1.0,
-            "seconds_per_image": {"1": 0.010, "4": 0.006, "16": 0.004},
+            "costs": {
+                "1": {"seconds": 0.010, "cpu_seconds": 0.008},
+                "4": {"seconds": 0.006, "cpu_seconds": 0.006},
+                "16": {"seconds": 0.004, "cpu_seconds": 0.004},
+            },
         }
     )
     chosen = Plan("full", (Work(CASE, "cat", 100),), (BatchCase(CASE),), 1, 1, 60)
@@ -438,7 +442,7 @@ def test_the_report_says_what_was_reached_and_what_was_not():
     assert "| **7** / – / – |" in text
     assert "Behind: resnet18-live, layer2, 224×224 at 0.1 (plenoptic)." in text
     assert "after 100 passes: 0.010 (goal 0.12: reached)" in text
-    assert "| 10.0 | 6.0 | 4.0 | 0.40 |" in text
+    assert "| 10.0 | 6.0 | 4.0 | 0.40 | 8.0 | 6.0 | 4.0 | 0.50 |" in text
     assert "missing" not in text
     for one in PROCEDURES.values():
         assert one.title in text

@@ -88,7 +88,7 @@ def _batches(plan: Plan, piece: BatchCase, network: Network) -> dict[str, Any]:
     costs = batch_costs(
         network, piece.case.layer, piece.batches, plan.batch_rounds, plan.batch_passes
     )
-    return {"kind": "batches", "seconds_per_image": {str(k): v for k, v in costs.items()}}
+    return {"kind": "batches", "costs": {str(k): asdict(cost) for k, cost in costs.items()}}
 
 
 def _side_by_side(work: Work, network: Network, turn: int, until: float) -> dict[str, Any] | None:

@@ -203,15 +203,21 @@ def _within_fifth(ours: float, paper: float, budget: int) -> bool | None:
 
 @dataclass(frozen=True)
 class BatchRow:
-    """ms per pass and image by batch size."""
+    """ms, and CPU ms (empty on CUDA), per pass and image, by batch size."""
 
     case: Case
     ms: dict[int, float]
+    cpu_ms: dict[int, float]
 
     @property
     def gain(self) -> float:
         """Cost per image at the largest batch as a share of that at the smallest."""
         return self.ms[max(self.ms)] / self.ms[min(self.ms)]
+
+    @property
+    def cpu_gain(self) -> float | None:
+        """The same of CPU time."""
+        return self.cpu_ms[max(self.ms)] / self.cpu_ms[min(self.ms)] if self.cpu_ms else None
 
 
 def batch_rows(parts: Sequence[Part]) -> list[BatchRow]:
@@ -219,7 +225,12 @@ def batch_rows(parts: Sequence[Part]) -> list[BatchRow]:
     return [
         BatchRow(
             Case(**part["case"]),
-            {int(batch): 1000 * value for batch, value in part["seconds_per_image"].items()},
+            {int(batch): 1000 * one["seconds"] for batch, one in part["costs"].items()},
+            {
+                int(batch): 1000 * one["cpu_seconds"]
+                for batch, one in part["costs"].items()
+                if one["cpu_seconds"] is not None
+            },
         )
         for part in parts
         if part["kind"] == "batches"
