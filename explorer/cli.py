@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from explorer.cli_making import Failed, an_engine, ask, made, number
-from explorer.cli_requests import add_network_options, add_search_options, request_of
+from explorer.cli_requests import add_network_options, add_search_options, requests_of
 from explorer.models.hub import HubUnreachable
 from explorer.request import RequestError
 
@@ -36,15 +36,37 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _generate(options: argparse.Namespace) -> None:
-    request, pictures = request_of(options, target=options.target)
+    requests, pictures = requests_of(options, target=options.target)
+    several = len(requests) > 1
     with an_engine() as engine:
-        (result,) = made(engine, [request], pictures)
-    if options.out is not None:
-        _write(result.files(), options.out)
+        results = made(engine, requests, pictures)
+    for result in results if options.out is not None else []:
+        folder = options.out / f"rng-{result.request.rng_seed}" if several else options.out
+        _write(result.files(), folder)
     if options.json:
-        print(json.dumps(result.to_json(), indent=1))
-    else:
-        _say_result(result, options.out)
+        said = [result.to_json() for result in results]
+        print(
+            json.dumps({"results": said} | _over_seeds(results) if several else said[0], indent=1)
+        )
+        return
+    for result in results:
+        if several:
+            print(f"Random number {result.request.rng_seed}")
+        _say_result(result)
+    if several:
+        counted = _over_seeds(results)
+        print(f"{counted['matched']} of {len(results)} are the same to the network")
+    if options.out is not None:
+        print(f"Written to {options.out}")
+
+
+def _over_seeds(results: list) -> dict[str, object]:
+    """How many of these match, and for each how many measures call it nearer the target."""
+    persons = [result.verdicts["person"] for result in results]
+    return {
+        "matched": sum(result.verdicts["network"]["same"] for result in results),
+        "nearer_target": [f"{one['nearer_target']} of {one['judges']}" for one in persons],
+    }
 
 
 def _write(files: dict[str, bytes], folder: Path) -> None:
@@ -57,7 +79,7 @@ def _write(files: dict[str, bytes], folder: Path) -> None:
         partial.replace(place)
 
 
-def _say_result(result, out: Path | None) -> None:
+def _say_result(result) -> None:
     match, person = result.match, result.verdicts["person"]
     null = match["null"]["relative_l2"]["quantiles"]
     same = "yes" if result.verdicts["network"]["same"] else "no"
@@ -80,8 +102,6 @@ def _say_result(result, out: Path | None) -> None:
         f"({'' if result.converged else 'not '}converged), {seconds:.1f} s on "
         f"{result.provenance['device']}"
     )
-    if out is not None:
-        print(f"Written to {out}")
 
 
 def _models(options: argparse.Namespace) -> None:
@@ -139,7 +159,7 @@ def _losses(options: argparse.Namespace) -> None:
     _print(
         options,
         [loss.to_dict() for loss in LOSSES.values()],
-        lambda one: f"{one['name']:20} {one['family']:18} {one['formula']}",
+        lambda one: f"{one['name']:36} {one['family']:18} {one['formula']}",
     )
 
 
@@ -234,7 +254,9 @@ def _parser() -> argparse.ArgumentParser:
 
     make = command("generate", _generate, "make one IRI and measure it", json_option=True)
     add_network_options(make)
-    make.add_argument("--target", required=True, help="a gallery picture's name or a file")
+    make.add_argument(
+        "--target", required=True, help="a gallery picture's name, a file, noise or wide-noise"
+    )
     add_search_options(make)
     make.add_argument("--out", type=Path, help="folder for iri.png, iri.npy, result.json, …")
 

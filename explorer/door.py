@@ -7,20 +7,21 @@ else by the worker, with the same message.
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from explorer.images import folder, gallery, seeds
+from explorer.images import folder, gallery, noise_targets, seeds
 from explorer.images.errors import PictureError, unknown_name
 from explorer.images.reading import digest, normalise
-from explorer.measures.perceptual import MEASURES
+from explorer.measures.registry import MEASURES, measure
 from explorer.models import catalogue, hub
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
-from explorer.objectives.variants import loss_called
+from explorer.objectives.variants import Loss, loss_called, loss_of
 from explorer.request import NULL_PREFIX, Request, RequestError
 
-DEFAULT_ADVERSARY = "robust-features"
+DEFAULT_ADVERSARY = "structure"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ def from_words(
 ) -> tuple[Request, dict[str, bytes]]:
     """The request that these words ask for, and the PNG bytes of the files among them.
 
-    target, seed: a gallery name, a file's path; seed also a seed kind. model `file:PATH` needs an
-    `architecture`. null_folder: see `judged_by`. Raises RequestError that names the field and the
-    nearest allowed values, HubUnreachable where weights would have to be downloaded and cannot be.
+    target, seed: a gallery name, a file's path; target also a noise target, seed also a seed kind.
+    model `file:PATH` needs an `architecture`. null_folder: see `judged_by`. Raises RequestError
+    that names the field and the nearest allowed values, HubUnreachable where weights would have to
+    be downloaded and cannot be.
     """
     pictures: dict[str, bytes] = {}
     names = {}
@@ -101,30 +103,67 @@ def check(request: Request) -> Request:
     for field, name in (("target", request.target), ("seed", request.seed)):
         if not name.startswith("picture:"):
             _check_name(field, name)
-    if request.target == request.seed:
+    if request.target == request.seed and request.seed not in seeds.kinds():
         raise RequestError(
             "seed", "it is the target itself, so the IRI would be the target; choose another one"
         )
-    loss = loss_called(request.loss)
-    return replace(request, adversary=_adversary(request.adversary, loss.uses_distance))
+    request = _in_normal_form(request)
+    loss = loss_of(request)
+    if request.optimiser == "lbfgs" and not (loss.steady and request.relu_gradient is None):
+        raise RequestError(
+            "optimiser",
+            "'lbfgs' needs a loss that stays the same from step to step and a gradient of its own; "
+            "with random transforms, the capped push of 'adversarial' or a replaced ReLU gradient "
+            "choose auto, adam or momentum",
+        )
+    return replace(request, adversary=_adversary(request.adversary, loss, entry))
 
 
 def adversaries() -> tuple[str, ...]:
-    """The perceptual measures that can play the adversary of an adversarial loss.
-
-    1 − SSIM and its like are no adversaries: driven down they draw the target inverted.
-    """
-    return tuple(name for name in MEASURES if name == DEFAULT_ADVERSARY or name.startswith("lpips"))
+    """The perceptual measures that can play the adversary: those that gradients pass through."""
+    return tuple(name for name, one in MEASURES.items() if one.differentiable)
 
 
-def _adversary(name: str | None, wanted: bool) -> str | None:
-    if name is not None and not wanted:
-        raise RequestError("adversary", "only adversarial losses have one; leave it out")
-    if name is not None and name not in adversaries():
+def check_adversary_size(name: str, size: tuple[int, int]) -> None:
+    """RequestError (field `adversary`) where this measure cannot see pictures so small."""
+    needed = measure(name).smallest
+    if min(size) < needed:
+        able = [other for other in adversaries() if measure(other).smallest <= min(size)]
         raise RequestError(
-            "adversary", f"{name!r} cannot be one; choose {', '.join(adversaries())}"
+            "adversary",
+            f"{name!r} needs pictures of at least {needed}×{needed} px, and this network sees "
+            f"{size[0]}×{size[1]}; choose {', '.join(able)}",
         )
-    return (name or DEFAULT_ADVERSARY) if wanted else None
+
+
+def _in_normal_form(request: Request) -> Request:
+    """Without weights that are the variant's own, and without naming the usual comparison."""
+    own = loss_called(request.loss).weights
+    given = dict(request.term_weights or ())
+    told = {name: size for name, size in given.items() if size != own.get(name, 0.0)}
+    usual = request.representation == "relative-l2"
+    return replace(
+        request,
+        term_weights=told or None,
+        representation=None if usual else request.representation,
+    )
+
+
+def _adversary(name: str | None, loss: Loss, entry: catalogue.Entry | None) -> str | None:
+    if not loss.uses_distance:
+        if name is not None:
+            raise RequestError("adversary", "only losses with d(x, …) have one; leave it out")
+        return None
+    if name is not None and name not in adversaries():
+        near = difflib.get_close_matches(name, adversaries(), n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise RequestError(
+            "adversary", f"{name!r} cannot be one; {meant}there are {', '.join(adversaries())}"
+        )
+    name = name or DEFAULT_ADVERSARY
+    if entry is not None:
+        check_adversary_size(name, entry.input_size)
+    return name
 
 
 def _picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
@@ -142,11 +181,11 @@ def _picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
 
 
 def _names(field: str) -> tuple[str, ...]:
-    return (seeds.kinds() if field == "seed" else ()) + gallery.names()
+    return (seeds.kinds() if field == "seed" else noise_targets.kinds()) + gallery.names()
 
 
 def _check_name(field: str, name: str) -> str:
-    if name not in _names(field):
+    if name not in _names(field) and not (field == "target" and noise_targets.is_one(name)):
         what = "seed, gallery picture or file" if field == "seed" else "gallery picture or file"
         raise RequestError(field, str(unknown_name(what, name, _names(field))))
     return name

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from explorer import door
-from explorer.images import gallery, seeds
+from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
 from explorer.measures import perceptual
 from explorer.measures.by_layer import by_layer
@@ -29,7 +29,9 @@ from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.nulls import BytesStore, fit_to, null_for
-from explorer.objectives.variants import loss_called
+from explorer.objectives.adversary import adversary_of
+from explorer.objectives.terms import Distance
+from explorer.objectives.variants import Loss, loss_of
 from explorer.request import Request, RequestError
 from explorer.result import Result
 from explorer.synthesis.loop import Cancelled, Trace, synthesise
@@ -90,8 +92,12 @@ def _make_batch(
     first = requests[0]
     targets = _stack([_image("target", one, network, pictures) for one in requests], network)
     starts = _stack([_image("seed", one, network, pictures) for one in requests], network)
-    chosen = OPTIMISERS.get(first.optimiser)
-    optimiser = automatic(network, first.layer) if chosen is None else chosen
+    losses = [loss_of(request) for request in requests]
+    _check_layer_suits(network, first, losses)
+    relu_passes = first.relu_gradient is not None
+    optimiser = OPTIMISERS.get(first.optimiser) or automatic(
+        network, first.layer, losses, relu_passes
+    )
 
     watch.stage("making the image")
     making = time.perf_counter()
@@ -100,12 +106,14 @@ def _make_batch(
         first.layer,
         targets,
         starts,
-        [loss_called(request.loss) for request in requests],
+        losses,
         [request.goal for request in requests],
         optimiser,
         first.steps,
-        distance=perceptual.measure(first.adversary).function if first.adversary else None,
+        distance=_adversary(first.adversary, network) if first.adversary else None,
         watcher=watch,
+        rng_seeds=[request.rng_seed for request in requests],
+        relu_passes=relu_passes,
     )
     made = time.perf_counter()
 
@@ -128,6 +136,30 @@ def _make_batch(
             requests, traces, targets, starts, measured, strict=True
         )
     ]
+
+
+def _check_layer_suits(network: Network, request: Request, losses: Sequence[Loss]) -> None:
+    """RequestError where the loss compares by Gram matrices and the layer has no places."""
+    if any(loss.comparison == "gram" for loss in losses):
+        blank = torch.full((1, 3, *network.input.size), 0.5, device=network.device)
+        with torch.no_grad():
+            shape = representation(network, request.layer, blank).shape[1:]
+        if len(shape) not in (2, 3):
+            numbers = "×".join(map(str, shape))
+            raise RequestError(
+                "representation",
+                f"'gram' needs channels at several places, and layer {request.layer!r} gives "
+                f"{numbers} numbers; choose a layer of shape C×H×W, or 'cosine'",
+            )
+
+
+def _adversary(name: str, network: Network) -> Distance:
+    """The distance d of this measure, if it can be had here and sees pictures of this size."""
+    door.check_adversary_size(name, network.input.size)
+    reason = perceptual.measure(name).why_not(True)
+    if reason is not None:
+        raise RequestError("adversary", f"{name!r} cannot be had here: {reason}")
+    return adversary_of(name)
 
 
 def warm_up() -> None:
@@ -194,6 +226,8 @@ def _image(
     name = getattr(request, field)
     if field == "seed" and name in seeds.kinds():
         return seeds.make_seed(name, network.input.size, request.rng_seed)
+    if field == "target" and noise_targets.is_one(name):
+        return noise_targets.make_target(name, network.input.size)
     if not name.startswith("picture:"):
         return fit_to(gallery.load(name), network)
     if name not in pictures:

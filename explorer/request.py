@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 SCHEMA = 2
@@ -20,8 +21,10 @@ STEPS_RANGE = (1, 50_000)
 GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 OPTIMISERS = ("auto", "lbfgs", "adam", "momentum", "paper", "feather")
-PARAMETRISATIONS = ("pixel",)
 NULL_PREFIX = "folder:"
+TERM_WEIGHT_RANGE = (0.0, 1e6)
+RELU_GRADIENTS = ("identity",)
+TRANSFORMS_SUFFIX, FOURIER_SUFFIX = "+transforms", "+fourier"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REFERENCE = re.compile(r"[a-z]+:.+")
@@ -47,16 +50,23 @@ class Request:
 
     model: reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
     layer: a module name of that network, `penultimate` or `logits`.
-    target: a gallery name, or `picture:` + the SHA-256 of an upload's pixels.
+    target: a gallery name, a noise target (`noise`, `noise-1`, …), or `picture:` + the SHA-256 of
+        an upload's pixels.
     seed: a seed kind (`noise`, `white`, …), a gallery name, or `picture:` + SHA-256.
-    loss: a loss variant's name, see `explorer.objectives.variants`.
-    parametrisation: what the optimiser moves; `pixel` is the image itself, kept in [0, 1].
+    loss: a loss variant's name, see `explorer.objectives.variants`; its suffixes decide
+        `parametrisation` and `transforms`.
+    term_weights: sizes of weights instead of the variant's own, by term; 0 removes a term. Given
+        as a mapping, kept as pairs in the order of their names.
+    representation: how representations are compared in the loss, `cosine` or `gram`; None is the
+        relative ℓ₂ distance.
+    relu_gradient: `identity` has the ReLU that ends the layer pass every gradient on; None is the
+        ReLU's own.
     optimiser: `auto` picks by the kind of network; the result says which one ran.
     steps: the budget, forward and backward passes.
     goal: stop as soon as the relative distance at the layer is this small (0: never early).
-    rng_seed: of the random generator that draws the seed image.
+    rng_seed: of the random generators that draw the seed image and the random transforms.
     adversary: for adversarial losses, the perceptual measure that plays the adversary; None is
-        the one that ships, `robust-features`.
+        `explorer.door.DEFAULT_ADVERSARY`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
         (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
     null: the unrelated pictures that the match is judged by: None for the gallery's, `folder:` and
@@ -71,7 +81,6 @@ class Request:
     target: str = "astronaut"
     seed: str = "grey-noise"
     loss: str = "regularizer-free"
-    parametrisation: str = "pixel"
     optimiser: str = "auto"
     steps: int = 500
     goal: float = 0.02
@@ -81,11 +90,21 @@ class Request:
     weights: str | None = None
     null: str | None = None
     null_folder: str | None = None
+    term_weights: tuple[tuple[str, float], ...] | None = None
+    representation: str | None = None
+    relu_gradient: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("model", "layer", "target", "seed", "loss", "parametrisation", "optimiser"):
+        for name in ("model", "layer", "target", "seed", "loss", "optimiser"):
             _name(name, getattr(self, name))
-        for name in ("adversary", "architecture", "weights", "null", "null_folder"):
+        for name in (
+            "adversary",
+            "architecture",
+            "weights",
+            "null",
+            "null_folder",
+            "representation",
+        ):
             if getattr(self, name) is not None:
                 _name(name, getattr(self, name))
         if not _REFERENCE.fullmatch(self.model):
@@ -99,8 +118,10 @@ class Request:
                     f"{getattr(self, name)!r} is neither a plain lower-case name nor 'picture:' "
                     "followed by 64 hexadecimal digits",
                 )
-        _one_of("parametrisation", self.parametrisation, PARAMETRISATIONS)
         _one_of("optimiser", self.optimiser, OPTIMISERS)
+        object.__setattr__(self, "term_weights", _term_weights(self.term_weights))
+        if self.relu_gradient is not None:
+            _one_of("relu_gradient", self.relu_gradient, RELU_GRADIENTS)
         object.__setattr__(self, "steps", _whole("steps", self.steps, STEPS_RANGE))
         object.__setattr__(self, "rng_seed", _whole("rng_seed", self.rng_seed, RNG_SEED_RANGE))
         object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
@@ -116,20 +137,45 @@ class Request:
         if self.null is not None and not _NULL.fullmatch(self.null):
             raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
 
+    @property
+    def parametrisation(self) -> str:
+        """What the optimiser moves: `pixel`, the image itself, or `fourier`, its spectrum."""
+        return "fourier" if self.loss.endswith(FOURIER_SUFFIX) else "pixel"
+
+    @property
+    def transforms(self) -> bool:
+        """Whether the representation is taken of randomly moved pictures."""
+        return TRANSFORMS_SUFFIX in self.loss
+
     def to_dict(self) -> dict[str, object]:
         """The fields by name, plain JSON values, without those that are not set."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.term_weights is not None:
+            values["term_weights"] = dict(self.term_weights)
+        return values | {"parametrisation": self.parametrisation}
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> Request:
-        """The request with these fields; RequestError names a field that does not exist."""
+        """The request with these fields; RequestError names a field that does not exist.
+
+        `parametrisation` may be among them and must be what the loss's name says.
+        """
+        values = dict(values)
+        said = values.pop("parametrisation", None)
         allowed = {field.name for field in fields(cls)}
         for name in values:
             if name not in allowed:
                 raise RequestError(name, f"no such field; there are {', '.join(sorted(allowed))}")
         if "model" not in values:
             raise RequestError("model", "it is missing; write it like 'embedded:NAME'")
-        return cls(**values)  # type: ignore[arg-type]
+        request = cls(**values)  # type: ignore[arg-type]
+        if said not in (None, request.parametrisation):
+            raise RequestError(
+                "parametrisation",
+                f"the loss {request.loss!r} moves {request.parametrisation!r}, not {_short(said)}; "
+                f"only losses that end in {FOURIER_SUFFIX} move the spectrum",
+            )
+        return request
 
     @property
     def canonical(self) -> str:
@@ -157,11 +203,32 @@ class Request:
             self.weights,
             self.layer,
             self.parametrisation,
+            self.transforms,
+            self.relu_gradient,
             self.optimiser,
             self.steps,
             self.adversary,
             self.null,
         )
+
+
+def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
+    """The weights by term as pairs in the order of their names; None where there are none."""
+    if given is None:
+        return None
+    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(pairs, tuple) or not all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
+    ):
+        raise RequestError(
+            "term_weights", f"{_short(given)} is no mapping of terms to weights, such as tv to 1e-3"
+        )
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError("term_weights", f"{_short(name)} is given more than once")
+    weights = {name: _number("term_weights", value, TERM_WEIGHT_RANGE) for name, value in pairs}
+    return tuple(sorted(weights.items())) or None
 
 
 def _name(field: str, value: object) -> None:

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.objectives.objective import Objective
-from explorer.objectives.terms import TERMS, Scene, gaussian_blur
-from explorer.objectives.variants import LOSSES, Loss, Term, loss_called
+from explorer.objectives.formula import L1, MATCH, SYMBOLS, TO_TARGET, TV, balanced, capped
+from explorer.objectives.objective import BEARABLE, EVEN, Objective
+from explorer.objectives.terms import TERMS, Scene, gaussian_blur, gram_matrix
+from explorer.objectives.variants import BASES, LOSSES, loss_called
 from explorer.request import RequestError
 
 CPU = torch.device("cpu")
@@ -17,9 +18,7 @@ CPU = torch.device("cpu")
 
 def tiny_network() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.Softplus(), nn.Flatten(), nn.Linear(4 * 5 * 4, 6)
-    ).double()
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softplus(), nn.Conv2d(4, 3, 2, 2)).double()
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -46,16 +45,32 @@ def scene(images: np.ndarray, network: nn.Module | None = None) -> Scene:
 # The terms, redone in NumPy
 
 
-def relative_by_hand(images: np.ndarray) -> np.ndarray:
+def seen_by_hand(images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(image's, target's) representation of each sample, channels × places."""
     network = tiny_network()
     with torch.no_grad():
         of_image, of_target = (network(torch.from_numpy(each)).numpy() for each in images[:2])
-    return np.array(
-        [
-            math.sqrt(sum((a - b) ** 2)) / math.sqrt(sum(b**2))
-            for a, b in zip(of_image, of_target, strict=True)
-        ]
+    return [
+        (a.reshape(len(a), -1), b.reshape(len(b), -1))
+        for a, b in zip(of_image, of_target, strict=True)
+    ]
+
+
+def relative_by_hand(a: np.ndarray, b: np.ndarray) -> float:
+    return math.sqrt(((a - b) ** 2).sum()) / math.sqrt((b**2).sum())
+
+
+def cosine_by_hand(a: np.ndarray, b: np.ndarray) -> float:
+    return 1 - (a * b).sum() / math.sqrt((a**2).sum() * (b**2).sum())
+
+
+def gram_by_hand(a: np.ndarray, b: np.ndarray) -> float:
+    """Entry by entry: the mean over places of the product of two channels."""
+    channels = range(len(a))
+    ours, wanted = (
+        np.array([[np.mean(one[i] * one[j]) for j in channels] for i in channels]) for one in (a, b)
     )
+    return relative_by_hand(ours, wanted)
 
 
 def tv_by_hand(picture: np.ndarray) -> float:
@@ -109,8 +124,11 @@ def terms_by_hand(images: np.ndarray) -> dict[str, np.ndarray]:
     def each(function):
         return np.array([function(picture) for picture in pictures])
 
+    seen = seen_by_hand(images)
     return {
-        "representation": relative_by_hand(images),
+        "relative-l2": np.array([relative_by_hand(a, b) for a, b in seen]),
+        "cosine": np.array([cosine_by_hand(a, b) for a, b in seen]),
+        "gram": np.array([gram_by_hand(a, b) for a, b in seen]),
         "tv": each(tv_by_hand),
         "blur": each(lambda x: 0.5 * ((x - blurred_by_hand(x)) ** 2).sum()),
         "l1": each(lambda x: abs(x - 0.5).sum()),
@@ -120,6 +138,19 @@ def terms_by_hand(images: np.ndarray) -> dict[str, np.ndarray]:
         ),
         "to-seed": np.array([distance_by_hand(a, b) for a, b in zip(pictures, seeds, strict=True)]),
     }
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3), (12, 5)])
+def test_a_gram_matrix_is_the_mean_product_of_channels(shape):
+    made = np.random.default_rng(0).standard_normal((2, *shape))
+    channels = made.reshape(2, 5, 12) if len(shape) == 3 else made.swapaxes(1, 2)
+    expected = np.einsum("nip,njp->nij", channels, channels) / 12
+    np.testing.assert_allclose(gram_matrix(torch.from_numpy(made)).numpy(), expected)
+
+
+def test_a_vector_has_no_gram_matrix():
+    with pytest.raises(ValueError, match="several places, not 7 numbers"):
+        gram_matrix(torch.ones(2, 7))
 
 
 @pytest.mark.parametrize("name", TERMS)
@@ -145,29 +176,51 @@ def test_the_blurred_image_is_held_constant(images):
 
 # The variants
 
+R = "‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂"
+MOVED = "‖g(T(x)) − g(x_t)‖₂ / ‖g(x_t)‖₂"
+
 
 def test_formulae_read_as_on_a_board():
-    match = "‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂"
-    assert {name: loss.formula for name, loss in LOSSES.items()} == {
-        "regularizer-free": match,
-        "freq": f"10 · {match} + 0.0005 · TV(x) + 0.0005 · ½‖x − blur(x)‖² + 5e-05 · ‖x − ½‖₁",
-        "freq-tv": f"10 · {match} + 0.0005 · TV(x)",
-        "freq-blur": f"10 · {match} + 0.0005 · ½‖x − blur(x)‖²",
-        "freq-lp": f"10 · {match} + 5e-05 · ‖x − ½‖₁",
-        "freq-tv-l6": f"10 · {match} + 0.0005 · TV(x) + ‖x‖₆",
-        "adversarial": f"{match} − λ · d(x, x_t)",
-        "adversarial-seed": f"{match} + 10 · d(x, x_0)",
+    assert {name: LOSSES[name].formula for name in BASES} == {
+        "regularizer-free": R,
+        "freq": f"10 · {R} + 0.0005 · TV(x) + 0.0005 · ½‖x − blur(x)‖² + 5e-05 · ‖x − ½‖₁",
+        "freq-tv": f"10 · {R} + 0.0005 · TV(x)",
+        "freq-blur": f"10 · {R} + 0.0005 · ½‖x − blur(x)‖²",
+        "freq-lp": f"10 · {R} + 5e-05 · ‖x − ½‖₁",
+        "freq-tv-l6": f"10 · {R} + 0.0005 · TV(x) + ‖x‖₆",
+        "adversarial": f"{R} − min(λ, λ_k) · d(x, x_t)",
+        "adversarial-published": f"{R} − λ · d(x, x_t)",
+        "adversarial-seed": f"{R} + 10 · d(x, x_0)",
     }
+    assert LOSSES["freq-tv+transforms"].formula == f"10 · {MOVED} + 0.0005 · TV(x)"
+    assert LOSSES["regularizer-free+fourier"].formula == f"{R}, x = image(z)"
+    assert LOSSES["regularizer-free+transforms+fourier"].formula == f"{MOVED}, x = image(z)"
+
+
+def test_every_variant_has_its_suffixes_and_only_adversarial_ones_have_none():
+    suffixes = ("", "+transforms", "+fourier", "+transforms+fourier")
+    expected = []
+    for base in BASES:
+        adversarial = base.startswith("adversarial")
+        expected += [base] if adversarial else [base + suffix for suffix in suffixes]
+    assert list(LOSSES) == expected
+    for name, loss in LOSSES.items():
+        assert loss.name == name
+        assert loss.transforms == ("+transforms" in name)
+        assert loss.parametrisation == ("fourier" if "+fourier" in name else "pixel")
+        assert loss.sum == LOSSES[loss.base].sum
+        suffixed = "+" in name
+        assert loss.family == ("human-leaning" if suffixed else LOSSES[loss.base].family)
 
 
 PUBLISHED = {
-    "regularizer-free": {"representation": 1},
-    "freq": {"representation": 10, "tv": 5e-4, "blur": 5e-4, "l1": 5e-5},
-    "freq-tv": {"representation": 10, "tv": 5e-4},
-    "freq-blur": {"representation": 10, "blur": 5e-4},
-    "freq-lp": {"representation": 10, "l1": 5e-5},
-    "freq-tv-l6": {"representation": 10, "tv": 5e-4, "l6": 1},
-    "adversarial-seed": {"representation": 1, "to-seed": 10},
+    "regularizer-free": {"relative-l2": 1},
+    "freq": {"relative-l2": 10, "tv": 5e-4, "blur": 5e-4, "l1": 5e-5},
+    "freq-tv": {"relative-l2": 10, "tv": 5e-4},
+    "freq-blur": {"relative-l2": 10, "blur": 5e-4},
+    "freq-lp": {"relative-l2": 10, "l1": 5e-5},
+    "freq-tv-l6": {"relative-l2": 10, "tv": 5e-4, "l6": 1},
+    "adversarial-seed": {"relative-l2": 1, "to-seed": 10},
 }
 
 
@@ -175,17 +228,76 @@ PUBLISHED = {
 def test_a_variant_is_the_weighted_sum_of_its_terms(images, name):
     by_hand = terms_by_hand(images)
     expected = sum(weight * by_hand[term] for term, weight in PUBLISHED[name].items())
-    loss, relative = Objective([loss_called(name)] * 2, CPU)(scene(images))
-    np.testing.assert_allclose(loss.detach().numpy(), expected, rtol=1e-6)
-    np.testing.assert_allclose(relative.numpy(), by_hand["representation"], rtol=1e-12)
-    assert not relative.requires_grad
+    value = Objective([loss_called(name)] * 2, CPU)(scene(images))
+    np.testing.assert_allclose(value.loss.detach().numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(value.score.numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(value.relative_l2.numpy(), by_hand["relative-l2"], rtol=1e-12)
+    assert not value.relative_l2.requires_grad
+
+
+@pytest.mark.parametrize("comparison", ["cosine", "gram"])
+def test_representations_can_be_compared_otherwise_and_the_match_stays_the_relative_distance(
+    images, comparison
+):
+    by_hand = terms_by_hand(images)
+    loss = loss_called("freq-tv", {"tv": 0.5}, comparison)
+    value = Objective([loss] * 2, CPU)(scene(images))
+    expected = 10 * by_hand[comparison] + 0.5 * by_hand["tv"]
+    np.testing.assert_allclose(value.loss.detach().numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(value.relative_l2.numpy(), by_hand["relative-l2"], rtol=1e-12)
+
+
+# Weights of one's own
+
+
+def test_weights_can_be_changed_removed_and_added(images):
+    by_hand = terms_by_hand(images)
+    loss = loss_called("freq", {"tv": 2.0, "blur": 0, "l6": 0.25, "representation": 3})
+    assert loss.formula == f"3 · {R} + 2 · TV(x) + 5e-05 · ‖x − ½‖₁ + 0.25 · ‖x‖₆"
+    value = Objective([loss] * 2, CPU)(scene(images))
+    expected = (
+        3 * by_hand["relative-l2"] + 2 * by_hand["tv"] + 5e-5 * by_hand["l1"] + 0.25 * by_hand["l6"]
+    )
+    np.testing.assert_allclose(value.loss.detach().numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adversarial", "adversarial-published", "regularizer-free"])
+def test_a_given_weight_repels_from_the_target_and_is_neither_balanced_nor_capped(images, name):
+    loss = loss_called(name, {"to-target": 0.5})
+    assert loss.formula == f"{R} − 0.5 · d(x, x_t)"
+    assert loss.uses_distance
+    by_hand = terms_by_hand(images)
+    value = Objective([loss] * 2, CPU)(scene(images))
+    expected = by_hand["relative-l2"] - 0.5 * by_hand["to-target"]
+    np.testing.assert_allclose(value.loss.detach().numpy(), expected, rtol=1e-6)
+
+
+def test_without_the_match_the_rest_is_still_a_loss_and_the_match_still_known(images):
+    by_hand = terms_by_hand(images)
+    value = Objective([loss_called("freq-tv", {"representation": 0})] * 2, CPU)(scene(images))
+    np.testing.assert_allclose(value.loss.detach().numpy(), 5e-4 * by_hand["tv"], rtol=1e-6)
+    np.testing.assert_allclose(value.relative_l2.numpy(), by_hand["relative-l2"], rtol=1e-12)
+
+
+def test_sums_add_up_as_written():
+    made = 10 * MATCH + 2 * (TV - 0.5 * L1)
+    said = [(term.name, term.weight) for term in made.terms]
+    assert said == [("representation", 10), ("tv", 2), ("l1", -1)]
+    assert made.written() == f"10 · {R} + 2 · TV(x) − ‖x − ½‖₁"
+    assert (-2 * TV + L1).written() == "− 2 · TV(x) + ‖x − ½‖₁"
+    assert (MATCH - capped(balanced(TO_TARGET))).written() == f"{R} − min(λ, λ_k) · d(x, x_t)"
+    with pytest.raises(ValueError, match="once"):
+        TV + 2 * TV
+
+
+# The adversary's weight
 
 
 def test_the_adversary_starts_as_strong_as_the_match_and_keeps_its_weight(images):
     by_hand = terms_by_hand(images)
-    weight = by_hand["representation"] / by_hand["to-target"]
-    objective = Objective([loss_called("adversarial")] * 2, CPU)
-    loss, _ = objective(scene(images))
+    weight = by_hand["relative-l2"] / by_hand["to-target"]
+    objective = Objective([loss_called("adversarial-published")] * 2, CPU)
+    loss = objective(scene(images)).loss
     np.testing.assert_allclose(loss.detach().numpy(), 0, atol=1e-6)
     said = [sample["to-target"] for sample in objective.weights()]
     np.testing.assert_allclose(said, -weight, rtol=1e-5)
@@ -193,28 +305,90 @@ def test_the_adversary_starts_as_strong_as_the_match_and_keeps_its_weight(images
     later = images.copy()
     later[0] = later[0] ** 2
     now = terms_by_hand(later)
-    loss, _ = objective(scene(later))
-    expected = now["representation"] - weight * now["to-target"]
+    loss = objective(scene(later)).loss
+    expected = now["relative-l2"] - weight * now["to-target"]
     np.testing.assert_allclose(loss.detach().numpy(), expected, rtol=1e-5)
     assert [sample["to-target"] for sample in objective.weights()] == said
 
 
-@pytest.mark.parametrize("name", LOSSES)
+def slope_by_hand(term: str, images: np.ndarray, index: int) -> float:
+    """Length of one term's gradient at one sample, by central differences at every pixel."""
+    squares = 0.0
+    for place in np.ndindex(images[0, index].shape):
+        up, down = images.copy(), images.copy()
+        up[(0, index, *place)] += 1e-5
+        down[(0, index, *place)] -= 1e-5
+        rise = terms_by_hand(up)[term][index] - terms_by_hand(down)[term][index]
+        squares += (rise / 2e-5) ** 2
+    return math.sqrt(squares)
+
+
+def test_a_capped_push_is_as_strong_as_the_pull_of_the_match_where_that_is_even(images):
+    objective = Objective([loss_called("adversarial")] * 2, CPU)
+    objective(scene(images))
+    balanced_weight = [-sample["to-target"] for sample in objective.weights()]
+    nearer = images.copy()
+    nearer[0] = 0.98 * images[1] + 0.02 * images[0]
+    by_hand = terms_by_hand(nearer)
+    loss = objective(scene(nearer)).loss.detach().numpy()
+    for index in range(2):
+        relative = by_hand["relative-l2"][index]
+        pull = slope_by_hand("relative-l2", nearer, index)
+        push = slope_by_hand("to-target", nearer, index)
+        cap = EVEN / relative * pull / push
+        weight = min(balanced_weight[index], cap)
+        assert loss[index] == pytest.approx(relative - weight * by_hand["to-target"][index])
+    said = [-sample["to-target"] for sample in objective.weights()]
+    assert said == balanced_weight, "what is reported is λ"
+
+
+def test_of_capped_pictures_the_one_pushed_furthest_within_what_is_bearable_is_best(images):
+    objective = Objective([loss_called("adversarial")], CPU)
+
+    def score(target: float, relative: float) -> float:
+        """Of an image that differs from its target by so much, in pixels and in representation."""
+        image = torch.full((1, 3, 4, 4), 0.5).requires_grad_()
+        made = torch.ones(1, 4) * (1 + relative) + 0 * image.sum()
+        far = torch.full_like(image, 0.5 - target).detach()
+        return float(objective(Scene(image, made, torch.ones(1, 4), far, far, distance)).score)
+
+    near, pushed = BEARABLE * 0.5, BEARABLE * 0.99
+    order = [score(0.4, pushed), score(0.3, near), score(0.1, near), score(0.4, 0.1), score(0.4, 1)]
+    assert order == sorted(order)
+    assert order[3:] == pytest.approx([0.1, 1], rel=1e-5)
+
+
+# Gradients
+
+
+@pytest.mark.parametrize("name", [*BASES, "cosine", "gram"])
 def test_gradients_are_what_finite_differences_give(images, name):
-    objective = Objective([loss_called(name)] * 2, CPU)
+    comparison = name if name in TERMS else None
+    loss = loss_called(name if comparison is None else "regularizer-free", None, comparison)
+    objective = Objective([loss] * 2, CPU)
     shown = scene(images)
-    loss, _ = objective(shown)
-    (gradient,) = torch.autograd.grad(loss.sum(), shown.images)
-    weights = objective.weights()[0]
+    value = objective(shown).loss
+    (gradient,) = torch.autograd.grad(value.sum(), shown.images)
     smooth = np.stack([blurred_by_hand(picture) for picture in images[0]])
+    start = terms_by_hand(images)
+    weights = []
+    for index, said in enumerate(objective.weights()):
+        said = {
+            (comparison or "relative-l2" if k == "representation" else k): v
+            for k, v in said.items()
+        }
+        if name == "adversarial":  # what the cap makes of it, told from the loss itself
+            pushed = start["relative-l2"][index] - float(value[index].detach())
+            said["to-target"] = -pushed / start["to-target"][index]
+        weights.append(said)
 
     def redone(pictures: np.ndarray) -> float:
         by_hand = terms_by_hand(np.stack([pictures, images[1], images[2]]))
         by_hand["blur"] = 0.5 * ((pictures - smooth) ** 2).sum((1, 2, 3))
         return sum(
-            sample[term] * by_hand[term][index]
-            for index, sample in enumerate(objective.weights())
-            for term in weights
+            weight * by_hand[term][index]
+            for index, sample in enumerate(weights)
+            for term, weight in sample.items()
         )
 
     rng = np.random.default_rng(1)
@@ -228,29 +402,36 @@ def test_gradients_are_what_finite_differences_give(images, name):
 
 
 def test_samples_with_different_losses_are_in_a_batch_what_they_are_alone(images):
-    for names in (("regularizer-free", "freq-tv-l6"), ("adversarial", "adversarial-seed")):
+    for losses in (
+        [loss_called("regularizer-free"), loss_called("freq-tv-l6")],
+        [loss_called("adversarial"), loss_called("adversarial-seed")],
+        [loss_called("regularizer-free", None, "gram"), loss_called("freq", None, "cosine")],
+    ):
         together = scene(images)
-        loss, relative = Objective([loss_called(name) for name in names], CPU)(together)
-        (gradient,) = torch.autograd.grad(loss.sum(), together.images)
-        for index, name in enumerate(names):
+        value = Objective(losses, CPU)(together)
+        (gradient,) = torch.autograd.grad(value.loss.sum(), together.images)
+        for index, one in enumerate(losses):
             alone = scene(images[:, index : index + 1])
-            single, match = Objective([loss_called(name)], CPU)(alone)
-            (own,) = torch.autograd.grad(single.sum(), alone.images)
-            assert float(loss[index].detach()) == pytest.approx(float(single[0].detach()))
-            assert float(relative[index]) == pytest.approx(float(match[0]))
+            single = Objective([one], CPU)(alone)
+            (own,) = torch.autograd.grad(single.loss.sum(), alone.images)
+            for name in ("loss", "relative_l2", "score"):
+                found, expected = (getattr(each, name).detach() for each in (value, single))
+                assert float(found[index]) == pytest.approx(float(expected[0]))
             torch.testing.assert_close(gradient[index], own[0])
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [*BASES, "cosine", "gram"])
 def test_plain_pictures_and_perfect_matches_have_finite_gradients(images, name, value):
     images = images.copy()
     images[0] = images[2] = value
     images[1, 0] = value
     shown = scene(images)
-    loss, _ = Objective([loss_called("freq"), loss_called(name)], CPU)(shown)
-    (gradient,) = torch.autograd.grad(loss.sum(), shown.images)
-    assert torch.isfinite(loss).all()
+    comparison = name if name in TERMS else None
+    loss = loss_called(name if comparison is None else "regularizer-free", None, comparison)
+    found = Objective([loss_called("freq"), loss], CPU)(shown).loss
+    (gradient,) = torch.autograd.grad(found.sum(), shown.images)
+    assert torch.isfinite(found).all()
     assert torch.isfinite(gradient).all()
 
 
@@ -260,6 +441,27 @@ def test_only_terms_that_somebody_uses_are_computed(images, monkeypatch):
 
     monkeypatch.setitem(TERMS, "to-target", never)
     Objective([loss_called("freq"), loss_called("adversarial-seed")], CPU)(scene(images))
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("term", ["tv", "l6", "representation"])
+def test_the_term_that_is_not_a_number_is_named(images, monkeypatch, term):
+    name = "relative-l2" if term == "representation" else term
+    true = TERMS[name]
+    monkeypatch.setitem(TERMS, name, lambda scene: true(scene) * torch.nan)
+    objective = Objective([loss_called("freq-tv-l6")] * 2, CPU)
+    assert objective.not_finite(scene(images)) == [term]
+
+
+def test_the_term_whose_gradient_is_not_a_number_is_named(images, monkeypatch):
+    monkeypatch.setitem(TERMS, "tv", lambda scene: (scene.images * 0).sum((1, 2, 3)).sqrt())
+    objective = Objective([loss_called("freq-tv")] * 2, CPU)
+    assert objective.not_finite(scene(images)) == ["tv"]
+    assert Objective([loss_called("freq")] * 2, CPU).not_finite(scene(images)) == ["tv"]
+    free = Objective([loss_called("regularizer-free")] * 2, CPU)
+    assert free.not_finite(scene(images)) == []
 
 
 def test_an_adversarial_loss_without_a_distance_is_refused(images):
@@ -273,15 +475,34 @@ def test_an_adversarial_loss_without_a_distance_is_refused(images):
 
 def test_what_a_loss_says_of_itself_follows_from_its_terms():
     for name, loss in LOSSES.items():
-        assert loss.name == name
         assert loss.uses_distance == (loss.family == "adversarial")
-        assert loss.only_representation == (name == "regularizer-free")
+        assert loss.only_match == (loss.base == "regularizer-free" and not loss.transforms)
+        assert loss.steady == (not loss.transforms and name != "adversarial")
         assert loss.to_dict()["formula"] == loss.formula
-    one = Loss("x", "X", "x", "x", (Term("tv", -2.0), Term("l1", 1.0)))
-    assert one.formula == "− 2 · TV(x) + ‖x − ½‖₁"
+    assert not loss_called("regularizer-free", None, "cosine").only_match
+    assert not loss_called("regularizer-free", {"tv": 1}).only_match
+    assert loss_called("freq-tv", {"tv": 0}).only_match
+    assert loss_called("adversarial", {"to-target": 0.1}).steady
 
 
-def test_an_unknown_loss_is_answered_with_the_nearest():
-    with pytest.raises(RequestError, match="'adversarial-seed'") as caught:
-        loss_called("adversarialseed")
-    assert caught.value.field == "loss"
+def test_unknown_names_are_answered_with_the_nearest():
+    for arguments, field, said in (
+        (("adversarialseed",), "loss", "'adversarial-seed'"),
+        (("freq+fourier+transforms",), "loss", "'freq+transforms+fourier'"),
+        (("adversarial+fourier",), "loss", "all but the adversarial"),
+        (("freq", {"tvv": 1.0}), "term_weights", "did you mean 'tv'"),
+        (("freq", {"": 1.0}), "term_weights", ", ".join(SYMBOLS)),
+        (("freq", None, "cosin"), "representation", "relative-l2, cosine, gram"),
+    ):
+        with pytest.raises(RequestError) as caught:
+            loss_called(*arguments)
+        assert caught.value.field == field
+        assert said in caught.value.message
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_loss_all_of_whose_weights_are_0_is_refused(name):
+    nothing = dict.fromkeys(LOSSES[name].weights, 0.0)
+    with pytest.raises(RequestError, match="all weights are 0") as caught:
+        loss_called(name, nothing)
+    assert caught.value.field == "term_weights"

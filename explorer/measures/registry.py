@@ -32,7 +32,7 @@ class Measure:
     alike. range: smallest and largest value, None for no bound. smallest: least height and width in
     px. function: two batches N×3×H×W in [0, 1] → N values. family: networks whose family starts
     with this word share the measure's own network, so it flatters their IRIs; "" for no network.
-    Two measures of one family rest on one network, too.
+    Two measures of one family rest on one network, or on one formula (`ssim`), too.
     votes: whether it counts in the verdict. A measure that nearly repeats another one is shown but
     does not vote, or one opinion would count twice: LPIPS without its calibration looks with the
     network of LPIPS, and CIEDE2000 compares pixel with pixel as PSNR does.
@@ -138,6 +138,7 @@ MEASURES: dict[str, Measure] = {
             source="Wang, Bovik, Sheikh & Simoncelli 2004; piq, 11×11 Gaussian window, σ = 1.5",
             smallest=11,
             function=_later("image_distances", "ssim"),
+            family="ssim",
         ),
         Measure(
             name="ssim-16px",
@@ -149,6 +150,7 @@ MEASURES: dict[str, Measure] = {
             source="Wang et al. 2004 after area averaging; piq, 7×7 Gaussian window, σ = 1",
             smallest=16,
             function=_later("image_distances", "ssim_small"),
+            family="ssim",
         ),
         Measure(
             name="ms-ssim",
@@ -159,6 +161,20 @@ MEASURES: dict[str, Measure] = {
             source="Wang, Simoncelli & Bovik 2003; piq",
             smallest=161,
             function=_later("image_distances", "ms_ssim"),
+            family="ssim",
+        ),
+        Measure(
+            name="structure",
+            title="Structure",
+            sees="Compares the pattern in small windows at four sizes, blind to its contrast: a "
+            "picture and its negative are alike.",
+            nearer="higher",
+            range=(0.0, 1.0),
+            source="Structure term of SSIM (Wang et al. 2004), squared, at 64, 32, 16 and 8 px",
+            smallest=8,
+            function=_later("structure", "structure"),
+            family="ssim",
+            votes=False,
         ),
         Measure(
             name="psnr",

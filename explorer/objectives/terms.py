@@ -31,11 +31,43 @@ class Scene:
     distance: Distance | None = None
 
 
-def representation(scene: Scene) -> Tensor:
+def relative_l2(scene: Scene) -> Tensor:
     """‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂ on the flattened representation, in the network's precision."""
     difference = (scene.representation - scene.target_representation).flatten(1)
     size = torch.linalg.vector_norm(scene.target_representation.flatten(1), dim=1)
     return torch.linalg.vector_norm(difference, dim=1) / size.clamp_min(1e-12)
+
+
+def cosine(scene: Scene) -> Tensor:
+    """1 − cos(g(x), g(x_t)) on the flattened representation, in [0, 2]: blind to its length."""
+    ours, wanted = scene.representation.flatten(1), scene.target_representation.flatten(1)
+    sizes = torch.linalg.vector_norm(ours, dim=1) * torch.linalg.vector_norm(wanted, dim=1)
+    return 1 - (ours * wanted).sum(1) / sizes.clamp_min(1e-12)
+
+
+def gram(scene: Scene) -> Tensor:
+    """‖G(x) − G(x_t)‖_F / ‖G(x_t)‖_F: which channels are active together, wherever that is.
+
+    The style term of Gatys, Ecker & Bethge (2016), relative to the target's.
+    """
+    difference = gram_matrix(scene.representation) - gram_matrix(scene.target_representation)
+    size = torch.linalg.vector_norm(gram_matrix(scene.target_representation), dim=(1, 2))
+    return torch.linalg.vector_norm(difference, dim=(1, 2)) / size.clamp_min(1e-12)
+
+
+def gram_matrix(representation: Tensor) -> Tensor:
+    """G = F·Fᵀ / places, N×C×C, of maps N×C×H×W or tokens N×T×C.
+
+    Raises ValueError for other shapes: a vector has no places over which to average.
+    """
+    if representation.ndim == 4:
+        features = representation.flatten(2)
+    elif representation.ndim == 3:
+        features = representation.transpose(1, 2)
+    else:
+        shape = "×".join(map(str, representation.shape[1:]))
+        raise ValueError(f"a Gram matrix needs channels at several places, not {shape} numbers")
+    return features @ features.transpose(1, 2) / features.shape[2]
 
 
 def tv(scene: Scene) -> Tensor:
@@ -90,8 +122,11 @@ def _distance(scene: Scene) -> Distance:
     return scene.distance
 
 
+RELATIVE_L2 = "relative-l2"
 TERMS: dict[str, Callable[[Scene], Tensor]] = {
-    "representation": representation,
+    RELATIVE_L2: relative_l2,
+    "cosine": cosine,
+    "gram": gram,
     "tv": tv,
     "blur": blur,
     "l1": l1,

@@ -10,17 +10,16 @@ import streamlit as st
 
 from explorer import door
 from explorer.door import DEFAULT_ADVERSARY
-from explorer.images import gallery, seeds
+from explorer.images import gallery, noise_targets, seeds
 from explorer.images.errors import PictureError
 from explorer.jobs import work
 from explorer.measures.perceptual import MEASURES
 from explorer.models import catalogue
 from explorer.models.hub import HubUnreachable
 from explorer.models.names import LOGITS, PENULTIMATE
-from explorer.objectives.variants import FAMILIES, LOSSES
-from explorer.pages import address, session
+from explorer.pages import address, loss_panel, session
 from explorer.pages.naming import picture_title, sentence
-from explorer.request import OPTIMISERS, RNG_SEED_RANGE, Request, RequestError
+from explorer.request import OPTIMISERS, RELU_GRADIENTS, RNG_SEED_RANGE, Request, RequestError
 from explorer.starter_pack import EXAMPLES
 
 EFFORTS = {"quick": 100, "normal": 500, "thorough": 1500, "long": 5000}
@@ -53,7 +52,7 @@ def panel() -> Choice:
         layer = _layer(model)
         target = _target()
         seed = _seed()
-        loss = _loss()
+        chosen = loss_panel.loss_panel(DEFAULTS.loss)
         st.session_state.setdefault("effort", DEFAULT_EFFORT)
         effort = st.select_slider(
             "Effort",
@@ -63,8 +62,8 @@ def panel() -> Choice:
             help="How many steps the image may take to reach the match. It stops earlier "
             "when the goal is reached.",
         )
-        optimiser, goal, rng_seed, adversary = _advanced(
-            loss in LOSSES and LOSSES[loss].uses_distance
+        optimiser, goal, rng_seed, relu, adversary = _advanced(
+            model, chosen.loss is not None and chosen.loss.uses_distance
         )
         generate = st.button(
             "Generate",
@@ -80,14 +79,23 @@ def panel() -> Choice:
             "layer": layer,
             "target": target,
             "seed": seed,
-            "loss": loss,
+            "loss": chosen.name,
+            **{loss_panel.WEIGHT_KEYS[term]: size for term, size in chosen.weights.items()},
+            "representation": chosen.comparison,
+            "relu": relu,
             "effort": effort,
             "optimiser": optimiser,
             "goal": goal,
             "rng": rng_seed,
             "adversary": adversary,
         },
-        DEFAULTS.to_dict() | {"effort": DEFAULT_EFFORT, "rng": 0, "adversary": DEFAULT_ADVERSARY},
+        DEFAULTS.to_dict()
+        | {
+            "effort": DEFAULT_EFFORT,
+            "rng": 0,
+            "adversary": DEFAULT_ADVERSARY,
+            "representation": "relative-l2",
+        },
     )
     try:
         if model.startswith("file:"):
@@ -97,7 +105,10 @@ def panel() -> Choice:
             layer=layer,
             target=target,
             seed=seed,
-            loss=loss,
+            loss=chosen.name,
+            term_weights=chosen.weights or None,
+            representation=chosen.comparison,
+            relu_gradient=relu,
             adversary=adversary,
             optimiser=optimiser,
             steps=EFFORTS[effort],
@@ -123,12 +134,19 @@ def _rng_seed(text: str) -> int:
     return min(RNG_SEED_RANGE[1], max(RNG_SEED_RANGE[0], int(text)))
 
 
+def _relu(text: str) -> bool:
+    if text not in RELU_GRADIENTS:
+        raise ValueError(text)
+    return True
+
+
 _READERS: dict[str, Callable[[str], object]] = {
     "model": str,
     "layer": str,
     "target": str,
     "seed": str,
-    "loss": str,
+    **loss_panel.READERS,
+    "relu": _relu,
     "effort": _effort,
     "optimiser": str,
     "goal": _goal,
@@ -232,7 +250,7 @@ def _wait_for_layers(model: str) -> None:
 
 
 def _target() -> str:
-    names = [*gallery.names(), *session.uploads()]
+    names = [*gallery.names(), *noise_targets.kinds(), *session.uploads()]
     target = _pick(
         "Target",
         names,
@@ -283,28 +301,7 @@ def _take_upload(key: str) -> None:
         st.session_state["_upload_problem"] = f"{file.name}: {error}"
 
 
-def _loss() -> str:
-    loss = _pick(
-        "Loss",
-        list(LOSSES),
-        "loss",
-        DEFAULTS.loss,
-        _loss_title,
-        help="\n\n".join(f"**{name}**: {text}" for name, text in FAMILIES.items()),
-    )
-    if loss in LOSSES:
-        st.caption(f"{LOSSES[loss].help}  \n`{LOSSES[loss].formula}`")
-    return loss
-
-
-def _loss_title(name: str) -> str:
-    loss = LOSSES.get(name)
-    if loss is None or loss.family == loss.name:
-        return name if loss is None else loss.title
-    return f"{loss.family.capitalize()}: {loss.title.lower()}"
-
-
-def _advanced(adversarial: bool) -> tuple[str, float, int, str | None]:
+def _advanced(model: str, adversarial: bool) -> tuple[str, float, int, str | None, str | None]:
     with st.expander("More settings", icon=":material/tune:"):
         optimiser = _pick(
             "Optimiser",
@@ -333,14 +330,30 @@ def _advanced(adversarial: bool) -> tuple[str, float, int, str | None]:
             key="rng",
             help="Which noise the seed is drawn as. The same number draws the same noise.",
         )
+        relu = st.toggle(
+            "Gradients pass the layer's ReLU",
+            key="relu",
+            help="Where the layer ends in a ReLU, units that it holds at 0 get gradients, too, as "
+            "in Feather et al. (2023).",
+        )
         adversary = None
         if adversarial:
             adversary = _pick(
                 "Adversary",
-                sorted(door.adversaries(), key=lambda name: name != DEFAULT_ADVERSARY),
+                sorted(_adversaries(model), key=lambda name: name != DEFAULT_ADVERSARY),
                 "adversary",
                 DEFAULT_ADVERSARY,
                 lambda name: MEASURES[name].title if name in MEASURES else name,
                 help="The perceptual distance in the loss. It may not judge the result.",
             )
-    return optimiser, float(goal), int(rng_seed), adversary
+    return optimiser, float(goal), int(rng_seed), RELU_GRADIENTS[0] if relu else None, adversary
+
+
+def _adversaries(model: str) -> list[str]:
+    """Those that can see pictures as small as this network's, where that is known."""
+    try:
+        entry = catalogue.entry(model)
+    except RequestError:
+        entry = None
+    side = None if entry is None else min(entry.input_size)
+    return [name for name in door.adversaries() if side is None or MEASURES[name].smallest <= side]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from explorer.images import gallery, seeds
+from explorer.images import gallery, noise_targets, seeds
 from explorer.models import catalogue
 from explorer.objectives.variants import LOSSES
 from explorer.request import Request
@@ -16,6 +16,8 @@ def picture_title(name: str) -> str:
         return f"your picture {name.removeprefix('picture:')[:6]}"
     if name in seeds.kinds():
         return seeds.describe(name).title
+    if noise_targets.is_one(name):
+        return noise_targets.title(name)
     return gallery.describe(name).title if name in gallery.names() else name
 
 
@@ -27,10 +29,11 @@ def network_title(reference: str) -> str:
 
 def said(request: Request) -> str:
     """The request in a sentence."""
+    adjusted = " (adjusted)" if request.term_weights or request.representation else ""
     return (
         f"**{network_title(request.model)}**, layer `{request.layer}`, from "
         f"*{picture_title(request.seed)}* to *{picture_title(request.target)}*, "
-        f"loss *{LOSSES[request.loss].title.lower()}*, up to {request.steps:,} steps."
+        f"loss *{LOSSES[request.loss].title.lower()}*{adjusted}, up to {request.steps:,} steps."
     )
 
 
@@ -47,7 +50,11 @@ def command(request: Request) -> str:
     for option, name in (("--target", request.target), ("--seed", request.seed)):
         words += [option, "YOUR_PICTURE.png" if name.startswith("picture:") else name]
     words += ["--loss", request.loss]
+    for term, size in request.term_weights or ():
+        words += ["--weight", f"{term}={size:g}"]
     for option, field in (
+        ("--representation", "representation"),
+        ("--relu-gradient", "relu_gradient"),
         ("--adversary", "adversary"),
         ("--optimiser", "optimiser"),
         ("--steps", "steps"),

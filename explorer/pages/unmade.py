@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from explorer.images import gallery, seeds
+from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
 from explorer.images.fitting import fit
 from explorer.jobs.job import Job
@@ -57,14 +57,16 @@ def before(request: Request, preview: bytes | None) -> list[Shown]:
     seed, target = (picture_title(request.seed), picture_title(request.target))
     return [
         Shown(
-            as_fitted(request.seed, size, request.rng_seed),
+            seed_as_fitted(request.seed, size, request.rng_seed),
             "Seed",
             seed,
             f"Seed: {seed}",
             "seed",
         ),
         Shown(preview, "IRI", "in the making" if preview else "not made yet", "The IRI", "iri"),
-        Shown(as_fitted(request.target, size, 0), "Target", target, f"Target: {target}", "target"),
+        Shown(
+            target_as_fitted(request.target, size), "Target", target, f"Target: {target}", "target"
+        ),
     ]
 
 
@@ -84,10 +86,19 @@ def _seed_png(kind: str, size: tuple[int, int], rng_seed: int) -> bytes:
     return to_png(to_8bit(seeds.make_seed(kind, size, rng_seed)))
 
 
-def as_fitted(name: str, size: tuple[int, int], rng_seed: int) -> bytes | None:
-    """A gallery picture, seed kind or upload as the network would see it; None if it is gone."""
-    if name in seeds.kinds():
-        return _seed_png(name, size, rng_seed)
+def seed_as_fitted(name: str, size: tuple[int, int], rng_seed: int) -> bytes | None:
+    """A seed kind, gallery picture or upload as the network would see it; None if it is gone."""
+    return _seed_png(name, size, rng_seed) if name in seeds.kinds() else _as_fitted(name, size)
+
+
+def target_as_fitted(name: str, size: tuple[int, int]) -> bytes | None:
+    """A noise target, gallery picture or upload as the network would see it; None if it is gone."""
+    if noise_targets.is_one(name):
+        return to_png(to_8bit(noise_targets.make_target(name, size)))
+    return _as_fitted(name, size)
+
+
+def _as_fitted(name: str, size: tuple[int, int]) -> bytes | None:
     if not name.startswith("picture:"):
         return _gallery_png(name, size)
     png = session.uploads().get(name)

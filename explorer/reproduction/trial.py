@@ -20,6 +20,7 @@ from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.nulls import fit_to, null_of
+from explorer.objectives.adversary import adversary_of
 from explorer.objectives.variants import loss_called
 from explorer.pipeline import device
 from explorer.reproduction.plan import LAYER, Plan, Work
@@ -107,9 +108,9 @@ def _batch(
         starts,
         [loss] * count,
         [plan.goal] * count,
-        automatic(network, LAYER),
+        automatic(network, LAYER, [loss]),
         plan.steps,
-        distance=perceptual.measure(adversary).function if adversary else None,
+        distance=adversary_of(adversary) if adversary else None,
     )
     exact = torch.stack([trace.iri for trace in traces]).to(network.device)
     rounded = (exact * 255).round() / 255  # what is judged is what could be shown

@@ -16,9 +16,11 @@ from explorer.objectives.terms import Distance, Scene
 from explorer.objectives.variants import Loss
 from explorer.synthesis.folding import folded
 from explorer.synthesis.optimisers import Optimiser
+from explorer.synthesis.parametrisation import parametrisation_called
+from explorer.synthesis.relu import passing_every_gradient
+from explorer.synthesis.transforms import RandomTransforms
 
 FRAME_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
-BOX = (0.0, 1.0)
 CUDA_LOOK_EVERY = 10
 PLATEAU_STEPS = 50
 PLATEAU_GAIN = 0.01
@@ -29,7 +31,7 @@ class Cancelled(Exception):
 
 
 class NotFinite(ArithmeticError):
-    """The loss became infinite or not a number."""
+    """The loss or its gradient became infinite or not a number."""
 
 
 class Watcher(Protocol):
@@ -82,30 +84,54 @@ def synthesise(
     steps: int,
     distance: Distance | None = None,
     watcher: Watcher | None = None,
+    rng_seeds: Sequence[int] | None = None,
+    relu_passes: bool = False,
 ) -> list[Trace]:
     """One IRI per sample; targets and seeds N×3×H×W in [0, 1] on the network's device.
+
+    rng_seeds: of the generators that draw the random transforms, where the losses have them.
+    relu_passes: whether the ReLU that ends the layer passes every gradient on.
+    All losses share one parametrisation, and either all have transforms or none. An image is always
+    judged as it is: its loss, match and score are those without transforms.
 
     A sample whose loss is nothing but the match ends when its goal (relative distance at the
     layer) is reached, every sample when it gets no further; the loop ends when all have, or the
     budget of `steps` is spent. The box [0, 1] is enforced outside autograd: torch.clamp inside
     would pass no gradient at its bounds and freeze every pixel that starts there.
 
-    Raises Cancelled, or NotFinite with the step at which the loss stopped being a number.
+    Raises Cancelled, RequestError where a ReLU's gradient is to be replaced and there is none, or
+    NotFinite with the step at which the loss stopped being a number, and the term that made it so.
     """
     device, count = targets.device, targets.shape[0]
     network = folded(network, layer)
     with torch.no_grad():
         target_representation = representation(network, layer, targets)
-    objective = Objective(losses, device)
-    may_end = torch.tensor([loss.only_representation for loss in losses], device=device)
-    goal = torch.tensor(list(goals), device=device)
 
-    images = seeds.clone().requires_grad_(True)
-    descent = optimiser.start(seeds, steps, BOX, may_end)
+    def seen(images: Tensor, shown: Tensor) -> Scene:
+        """The images, judged by what the network makes of `shown`."""
+        made = representation(network, layer, shown)
+        if relu_passes and torch.is_grad_enabled():
+            made = passing_every_gradient(made, layer)
+        return Scene(images, made, target_representation, targets, seeds, distance)
+
+    def blame(images: Tensor) -> str:
+        images = images.detach().requires_grad_(True)
+        terms = objective.not_finite(seen(images, images))
+        return f", because of the term {' and '.join(map(repr, terms))}" if terms else ""
+
+    objective = Objective(losses, device)
+    may_end = torch.tensor([loss.only_match for loss in losses], device=device)
+    goal = torch.tensor(list(goals), device=device)
+    form = parametrisation_called(losses[0].parametrisation, tuple(seeds.shape[-2:]))
+    moved = RandomTransforms(rng_seeds or range(count)) if losses[0].transforms else None
+
+    parameters = form.start(seeds)
+    is_norm = torch.tensor([loss.is_norm for loss in losses], device=device)
+    descent = optimiser.start(parameters, steps, form.bounds, is_norm)
     look_every = CUDA_LOOK_EVERY if device.type == "cuda" else 1
 
-    best = images.detach().clone()
-    best_loss = torch.full((count,), torch.inf, device=device)
+    best = torch.empty_like(seeds)
+    best_score = torch.full((count,), torch.inf, device=device)
     best_step = torch.zeros(count, dtype=torch.long, device=device)
     end = torch.full((count,), steps, dtype=torch.long, device=device)
     settled = torch.zeros(count, dtype=torch.bool, device=device)
@@ -117,44 +143,45 @@ def synthesise(
     for step in range(steps + 1):
         if watcher is not None and watcher.cancelled():
             raise Cancelled(f"cancelled at step {step}")
+        parameters = parameters.detach().requires_grad_(True)
+        images = form.images(parameters)
         if step in FRAME_STEPS:
             frames.append((step, _to_8bit(images)))
-        scene = Scene(
-            images,
-            representation(network, layer, images),
-            target_representation,
-            targets,
-            seeds,
-            distance,
-        )
-        loss, relative = objective(scene)
+        if moved is None:
+            descended = judged = objective(seen(images, images))
+        else:
+            with torch.no_grad():
+                judged = objective(seen(images, images))
+            descended = objective(seen(images, moved(images)))
         with torch.no_grad():
-            curves[0, step], curves[1, step] = loss, relative
-            better = (loss < best_loss) & (step <= end)
-            best_loss = torch.where(better, loss, best_loss)
+            curves[0, step], curves[1, step] = judged.loss, judged.relative_l2
+            better = (judged.score < best_score) & (step <= end)
+            best_score = torch.where(better, judged.score, best_score)
             best_step = torch.where(better, step, best_step)
             keep = (step <= end) if optimiser.keeps_last else better
             best = torch.where(keep.view(-1, 1, 1, 1), images, best)
-            lowest[step] = best_loss
-            arrived = may_end & (relative <= goal) & (step < end)
+            lowest[step] = best_score
+            arrived = may_end & (judged.relative_l2 <= goal) & (step < end)
             end = torch.where(arrived, step, end)
             if optimiser.steady and step >= PLATEAU_STEPS:
-                gain = lowest[step - PLATEAU_STEPS] - best_loss
-                stays = (gain < PLATEAU_GAIN * best_loss.abs()) & (step < end)
+                gain = lowest[step - PLATEAU_STEPS] - best_score
+                stays = (gain < PLATEAU_GAIN * best_score.abs()) & (step < end)
                 settled |= stays
                 end = torch.where(stays, step, end)
         taken = step
-        if step % look_every == 0 or step == steps:
-            if not torch.isfinite(curves[0, step]).all():
-                raise NotFinite(f"the loss is {float(curves[0, step].sum())} at step {step}")
+        looks = step % look_every == 0 or step == steps
+        if looks:
+            if not (_finite(judged.loss) and _finite(descended.loss)):
+                raise NotFinite(f"the loss is not a number at step {step}{blame(images)}")
             if watcher is not None and watcher.wants():
-                watcher.report(step, relative, images.detach())
+                watcher.report(step, judged.relative_l2, images.detach())
             if bool((end <= step).all()):
                 break
-        (gradient,) = torch.autograd.grad(loss.sum(), images)
+        (gradient,) = torch.autograd.grad(descended.loss.sum(), parameters)
+        if looks and not _finite(gradient):
+            raise NotFinite(f"the gradient is not a number at step {step}{blame(images)}")
         with torch.no_grad():
-            images = descent.next(images.detach(), loss.detach(), gradient)
-        images = images.detach().requires_grad_(True)
+            parameters = descent.next(parameters.detach(), descended.loss.detach(), gradient)
 
     end = end.clamp_max(taken)
     if optimiser.keeps_last:
@@ -181,6 +208,10 @@ def _traces(best, best_step, end, stopped, curves, frames, objective) -> list[Tr
         )
         for index, stop in enumerate(end.tolist())
     ]
+
+
+def _finite(values: Tensor) -> bool:
+    return bool(torch.isfinite(values).all())
 
 
 def _to_8bit(images: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Each sample's path is its own, so that it makes the same way alone as in a batch
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.network import Network
+from explorer.objectives.variants import Loss
 from explorer.synthesis.lbfgs import LBFGS
 
 FEATHER_STAGES = 8
@@ -155,12 +156,19 @@ OPTIMISERS = {
 autograd gives just those gradients with every version of torch."""
 
 
-def automatic(network: Network, layer: str) -> Optimiser:
+def automatic(
+    network: Network, layer: str, losses: Sequence[Loss], relu_passes: bool = False
+) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
     L-BFGS for the embedded networks, and at the end of every other one, where the representation
     is a vector. On the maps in the midst of deep networks the loss has too many kinks for it to
-    cross: there it is Adam.
+    cross: there it is Adam. So it is for spectra, and where the loss is another one at each step
+    or its gradient is not its own; capped pushes go with momentum.
     """
+    if any(term.capped for loss in losses for term in loss.sum.terms):
+        return OPTIMISERS["momentum"]
+    own = all(loss.steady and loss.parametrisation == "pixel" for loss in losses)
     vector = layer in (PENULTIMATE, LOGITS)
-    return OPTIMISERS["lbfgs" if vector or network.family == "embedded" else "adam"]
+    suits = own and not relu_passes and (vector or network.family == "embedded")
+    return OPTIMISERS["lbfgs" if suits else "adam"]

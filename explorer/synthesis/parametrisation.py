@@ -1,0 +1,115 @@
+"""Parametrisations: what the optimiser moves, and the image that it stands for.
+
+`pixel` is the image itself, kept in [0, 1]. `fourier` is Lucid's spectrum of
+decorrelated colours, so that every frequency and every colour axis is about equally easy to move;
+its image lies in (0, 1) by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+SMALLEST_CHANNEL = 0.5 / 255
+"""How near 0 and 1 a channel of a seed may come in `fourier`: half a step of an 8-bit picture."""
+
+FOURIER_DIVISOR = 4.0
+
+# The square root of the covariance of colours in ImageNet's photos, as published with Lucid.
+_COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+
+
+class Parametrisation(Protocol):
+    """Between what the optimiser moves and the images; all of it works sample by sample.
+
+    bounds: lowest and highest value that a parameter may have; kept by the optimiser, outside
+    autograd.
+    """
+
+    name: str
+    bounds: tuple[float, float]
+
+    def start(self, seeds: Tensor) -> Tensor:
+        """The parameters N×… whose images are the seeds, N×3×H×W in [0, 1], or nearly so."""
+
+    def images(self, parameters: Tensor) -> Tensor:
+        """The images, N×3×H×W in [0, 1]; differentiable."""
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """The parameters are the image.
+
+    torch.clamp inside `images` would pass no gradient at its bounds and freeze every pixel that
+    starts there; so the box is the optimiser's to keep.
+    """
+
+    name: str = "pixel"
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    def start(self, seeds: Tensor) -> Tensor:
+        """A copy of the seeds: nothing is lost."""
+        return seeds.clone()
+
+    def images(self, parameters: Tensor) -> Tensor:
+        """The parameters themselves."""
+        return parameters
+
+
+@dataclass(frozen=True)
+class Fourier:
+    """The parameters are a spectrum: images = sigmoid(C · irfft2(scale · spectrum) / 4).
+
+    scale: 1 / max(frequency in cycles per pixel, 1 / max(H, W)). C: `colour_matrix`. The inverse
+    FFT is orthonormal. Source: Lucid (Olah, Mordvintsev & Schubert 2017) and its port Lucent.
+
+    Parameters: real N×3×H×(W//2 + 1)×2, real and imaginary part last. H, W: the picture's size.
+    """
+
+    height: int
+    width: int
+    name: str = "fourier"
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    def start(self, seeds: Tensor) -> Tensor:
+        """The spectrum of the seeds, by undoing each step of `images`.
+
+        Lost: a sigmoid never reaches 0 and 1, so channels nearer to them than SMALLEST_CHANNEL are
+        moved in by up to that much, which an 8-bit picture hardly shows.
+        """
+        inside = seeds.clamp(SMALLEST_CHANNEL, 1 - SMALLEST_CHANNEL)
+        unmixed = torch.linalg.inv(colour_matrix(seeds))
+        planes = torch.einsum("dc,nchw->ndhw", unmixed, torch.logit(inside))
+        spectrum = torch.fft.rfft2(FOURIER_DIVISOR * planes, norm="ortho")
+        return torch.view_as_real(spectrum / self.scale(seeds)).contiguous()
+
+    def images(self, parameters: Tensor) -> Tensor:
+        """Every frequency scaled, back to pixels, colours mixed, squeezed into (0, 1)."""
+        spectrum = self.scale(parameters) * torch.view_as_complex(parameters)
+        planes = torch.fft.irfft2(spectrum, s=(self.height, self.width), norm="ortho")
+        mixed = torch.einsum("cd,ndhw->nchw", colour_matrix(parameters), planes / FOURIER_DIVISOR)
+        return torch.sigmoid(mixed)
+
+    def scale(self, like: Tensor) -> Tensor:
+        """1 / max(frequency, 1 / max(H, W)), H×(W//2 + 1), as real numbers of this kind."""
+        kind = {"dtype": like.dtype, "device": like.device}
+        rows = torch.fft.fftfreq(self.height, **kind)[:, None]
+        columns = torch.fft.rfftfreq(self.width, **kind)[None, :]
+        lowest = 1 / max(self.height, self.width)
+        return 1 / torch.hypot(rows, columns).clamp_min(lowest)
+
+
+def colour_matrix(like: Tensor) -> Tensor:
+    """C, 3×3: from decorrelated colour planes to R, G and B; its longest column has length 1."""
+    root = torch.tensor(_COLOUR_ROOT, dtype=like.dtype, device=like.device)
+    longest = max(math.hypot(*column) for column in zip(*_COLOUR_ROOT, strict=True))
+    return root / longest
+
+
+def parametrisation_called(name: str, size: tuple[int, int]) -> Parametrisation:
+    """`pixel` or `fourier` for pictures of this size, height and width in px."""
+    return Pixel() if name == "pixel" else Fourier(*size)
