@@ -113,7 +113,7 @@ def test_unknown_names_are_answered_with_the_nearest_ones():
         ({"seed": "whit"}, "seed", "'white'"),
         ({"seed": "astronot"}, "seed", "'astronaut'"),
         ({"loss": "freq-tvl6"}, "loss", "'freq-tv-l6'", "adversarial-seed"),
-        ({"optimiser": "adamw"}, "optimiser", "auto, adam, momentum, paper"),
+        ({"optimiser": "adamw"}, "optimiser", "auto, lbfgs, adam, momentum, paper"),
     ):
         error = refusal(**changes)
         assert error.field == field
@@ -121,8 +121,16 @@ def test_unknown_names_are_answered_with_the_nearest_ones():
             assert name in error.message, (changes, error.message)
 
 
-def test_a_seed_kind_is_no_target():
-    assert refusal(target="noise", seed="white").field == "target"
+@pytest.mark.parametrize("kind", ["white", "uniform", "light-noise", "noise-0", "noise-1000001"])
+def test_what_is_no_noise_target_is_refused_with_those_there_are(kind):
+    error = refusal(target=kind, seed="black")
+    assert error.field == "target"
+    assert "wide-noise" in error.message
+
+
+@pytest.mark.parametrize("target", ["noise", "wide-noise", "noise-7"])
+def test_noise_can_be_the_target_of_a_seed_of_the_same_kind(target):
+    assert door.from_words(**WORDS | {"target": target})[0].target == target
 
 
 @pytest.mark.parametrize("field", ["target", "seed"])
@@ -177,14 +185,63 @@ def test_only_checkpoints_have_an_architecture():
     assert refusal(architecture="timm:resnet18").field == "architecture"
 
 
+# The loss
+
+
+@pytest.mark.parametrize(
+    ("loss", "given", "kept"),
+    [
+        ("freq", {"tv": 5e-4}, None),
+        ("freq", {"tv": 1e-3, "blur": 5e-4}, {"tv": 1e-3}),
+        ("freq-tv", {"blur": 0}, None),
+        ("freq-tv", {"tv": 0}, {"tv": 0.0}),
+        ("adversarial", {"to-target": 0.5}, {"to-target": 0.5}),
+    ],
+)
+def test_weights_that_are_the_variants_own_are_no_weights_of_ones_own(loss, given, kept):
+    request, _ = door.from_words(**WORDS, loss=loss, term_weights=given)
+    assert dict(request.term_weights or ()) == (kept or {})
+    plain, _ = door.from_words(**WORDS, loss=loss)
+    assert (request.key == plain.key) == (kept is None)
+
+
+def test_naming_the_usual_comparison_is_the_same_request():
+    said, _ = door.from_words(**WORDS, representation="relative-l2")
+    assert said.key == door.from_words(**WORDS)[0].key
+
+
+def test_losses_that_make_no_sense_are_turned_away():
+    for changes, field, said in (
+        ({"loss": "freq", "term_weights": {"tvv": 1.0}}, "term_weights", "'tv'"),
+        ({"term_weights": {"representation": 0}}, "term_weights", "all weights are 0"),
+        ({"loss": "freq-tv", "term_weights": {"representation": 0, "tv": 0}}, "term_weights", "0"),
+        ({"representation": "euclid"}, "representation", "cosine"),
+        ({"loss": "adversarial+fourier"}, "loss", "all but the adversarial"),
+        ({"loss": "freq+transforms", "optimiser": "lbfgs"}, "optimiser", "momentum"),
+        ({"loss": "adversarial", "optimiser": "lbfgs"}, "optimiser", "momentum"),
+        ({"relu_gradient": "identity", "optimiser": "lbfgs"}, "optimiser", "momentum"),
+        ({"relu_gradient": "zero"}, "relu_gradient", "identity"),
+    ):
+        error = refusal(**changes)
+        assert error.field == field
+        assert said in error.message, (changes, error.message)
+
+
 # The adversary
 
 
-@pytest.mark.parametrize("loss", ["adversarial", "adversarial-seed"])
-def test_an_adversarial_loss_gets_the_adversary_that_ships_unless_told(loss):
-    assert door.from_words(**WORDS, loss=loss)[0].adversary == "robust-features"
+@pytest.mark.parametrize("loss", ["adversarial", "adversarial-published", "adversarial-seed"])
+def test_an_adversarial_loss_gets_an_adversary_that_ships_unless_told(loss):
+    assert door.from_words(**WORDS, loss=loss)[0].adversary == "structure"
     told, _ = door.from_words(**WORDS, loss=loss, adversary="lpips-alex")
     assert told.adversary == "lpips-alex"
+
+
+def test_a_weight_on_a_distance_brings_an_adversary_and_a_weight_of_0_takes_it_away():
+    request, _ = door.from_words(**WORDS, loss="freq", term_weights={"to-target": 0.1})
+    assert request.adversary == "structure"
+    request, _ = door.from_words(**WORDS, loss="adversarial", term_weights={"to-target": 0})
+    assert request.adversary is None
 
 
 @pytest.mark.parametrize("loss", ["regularizer-free", "freq", "freq-tv-l6"])
@@ -193,16 +250,29 @@ def test_other_losses_have_none(loss):
     assert refusal(loss=loss, adversary="lpips-alex").field == "adversary"
 
 
-@pytest.mark.parametrize("name", ["ssim", "psnr", "haarpsi", "lpips", "nobody"])
-def test_measures_that_draw_inverted_pictures_cannot_be_the_adversary(name):
+@pytest.mark.parametrize("name", ["lpips", "nobody"])
+def test_an_unknown_adversary_is_answered_with_those_there_are(name):
     error = refusal(loss="adversarial", adversary=name)
     assert error.field == "adversary"
     assert "robust-features" in error.message
 
 
+@pytest.mark.parametrize("loss", ["adversarial", "adversarial-seed"])
+def test_an_adversary_that_cannot_see_pictures_so_small_is_turned_away(loss):
+    error = refusal(loss=loss, adversary="ms-ssim")
+    assert error.field == "adversary"
+    assert "at least 161×161 px" in error.message
+    assert "this network sees 64×64" in error.message
+    assert "ssim-16px" in error.message
+    with pytest.raises(HubUnreachable):  # a larger network would be let in
+        door.from_words(
+            **WORDS | {"model": "timm:resnet18.a1_in1k"}, loss=loss, adversary="ms-ssim"
+        )
+
+
 def test_naming_the_default_adversary_is_the_same_request():
     silent, _ = door.from_words(**WORDS, loss="adversarial")
-    said, _ = door.from_words(**WORDS, loss="adversarial", adversary="robust-features")
+    said, _ = door.from_words(**WORDS, loss="adversarial", adversary="structure")
     assert silent.key == said.key
 
 

@@ -34,15 +34,17 @@ OWN = Request(model="file:/a/checkpoint.pt", architecture="timm:resnet18", weigh
 def test_a_key_written_down_once_is_the_key_for_ever():
     assert PLAIN.canonical == (
         '{"goal":0.05,"layer":"stage2.0","loss":"freq","model":"embedded:residual-multi-adv2",'
-        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":1,"seed":"white",'
+        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":2,"seed":"white",'
         '"steps":123,"target":"cat"}'
     )
-    assert PLAIN.key == "673da8f1f222f816a587686d09c7d208163fd21dbc1e267eee2132058886e7ba"
+    assert PLAIN.key == "aba0a67f35bc950927f9151633002712f6c04feb86d32f2b73dfc473486a77d9"
     assert PLAIN.key == hashlib.sha256(PLAIN.canonical.encode()).hexdigest()
 
 
 def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
-    code = f"from explorer.request import Request; print(Request(**{PLAIN.to_dict()!r}).key)"
+    code = (
+        f"from explorer.request import Request; print(Request.from_dict({PLAIN.to_dict()!r}).key)"
+    )
     other = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -68,6 +70,9 @@ def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
         ("rng_seed", 8),
         ("adversary", "robust-features"),
         ("null", f"folder:{DIGEST}"),
+        ("term_weights", {"tv": 1e-3}),
+        ("representation", "cosine"),
+        ("relu_gradient", "identity"),
     ],
 )
 def test_every_field_changes_the_key(field, value):
@@ -75,9 +80,17 @@ def test_every_field_changes_the_key(field, value):
 
 
 def test_every_field_is_in_the_canonical_form():
-    full = replace(OWN, adversary="robust-features", null=f"folder:{DIGEST}", null_folder="/a")
+    full = replace(
+        OWN,
+        adversary="robust-features",
+        null=f"folder:{DIGEST}",
+        null_folder="/a",
+        term_weights={"tv": 1},
+        representation="gram",
+        relu_gradient="identity",
+    )
     names = {field.name for field in fields(Request)} - {"null_folder"}
-    assert set(json.loads(full.canonical)) == names | {"schema"}
+    assert set(json.loads(full.canonical)) == names | {"parametrisation", "schema"}
 
 
 def test_the_key_of_a_checkpoint_hangs_on_its_content_and_architecture_not_on_its_place():
@@ -103,7 +116,16 @@ def test_the_order_of_fields_and_the_way_a_number_is_written_do_not_matter():
     assert replace(PLAIN, goal=-0.0).key == replace(PLAIN, goal=0.0).key
 
 
-@pytest.mark.parametrize("request_", [PLAIN, OWN, replace(PLAIN, adversary="lpips-alex")])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        PLAIN,
+        OWN,
+        replace(PLAIN, adversary="lpips-alex"),
+        replace(PLAIN, term_weights={"tv": 1e-3, "blur": 0}),
+        replace(PLAIN, loss="freq+transforms+fourier"),
+    ],
+)
 def test_a_request_survives_json(request_):
     again = Request.from_dict(json.loads(json.dumps(request_.to_dict())))
     assert again == request_
@@ -117,6 +139,8 @@ def test_requests_of_one_batch_share_the_network_and_the_way_down_only():
         replace(PLAIN, loss="freq-tv"),
         replace(PLAIN, goal=0.5),
         replace(PLAIN, rng_seed=9),
+        replace(PLAIN, term_weights={"tv": 1}),
+        replace(PLAIN, representation="cosine"),
     ):
         assert same.batch_key == PLAIN.batch_key
     for other in (
@@ -124,9 +148,35 @@ def test_requests_of_one_batch_share_the_network_and_the_way_down_only():
         replace(PLAIN, layer="logits"),
         replace(PLAIN, steps=124),
         replace(PLAIN, optimiser="paper"),
+        replace(PLAIN, loss="freq+transforms"),
+        replace(PLAIN, loss="freq+fourier"),
+        replace(PLAIN, relu_gradient="identity"),
         replace(PLAIN, adversary="lpips-alex"),
     ):
         assert other.batch_key != PLAIN.batch_key
+
+
+def test_the_name_of_the_loss_says_what_is_moved_and_whether_it_is_moved_about():
+    said = {
+        name: (request.parametrisation, request.transforms, request.to_dict()["parametrisation"])
+        for name in ("freq", "freq+transforms", "freq+fourier", "freq+transforms+fourier")
+        for request in [replace(PLAIN, loss=name)]
+    }
+    assert said == {
+        "freq": ("pixel", False, "pixel"),
+        "freq+transforms": ("pixel", True, "pixel"),
+        "freq+fourier": ("fourier", False, "fourier"),
+        "freq+transforms+fourier": ("fourier", True, "fourier"),
+    }
+
+
+def test_term_weights_are_one_request_in_whatever_order_they_come():
+    one = replace(PLAIN, term_weights={"tv": 1, "blur": 0.5})
+    two = replace(PLAIN, term_weights={"blur": 0.5, "tv": 1.0})
+    assert one == two
+    assert hash(one) == hash(two)
+    assert '"term_weights":{"blur":0.5,"tv":1.0}' in one.canonical
+    assert replace(PLAIN, term_weights={}) == PLAIN
 
 
 # What is refused
@@ -144,8 +194,16 @@ BAD = [
     ("target", "picture:abc", "64 hexadecimal"),
     ("seed", "picture:" + DIGEST.upper(), "64 hexadecimal"),
     ("loss", 7, "name"),
-    ("parametrisation", "fourier", "pixel"),
-    ("optimiser", "sgd", "auto, adam, momentum, paper"),
+    ("parametrisation", "fourier", "+fourier"),
+    ("term_weights", {"tv": -1e-3}, "0 to 1e+06"),
+    ("term_weights", {"tv": math.nan}, "0 to 1e+06"),
+    ("term_weights", {"tv": "much"}, "0 to 1e+06"),
+    ("term_weights", {3: 1.0}, "tv to 1e-3"),
+    ("term_weights", "tv=1e-3", "tv to 1e-3"),
+    ("term_weights", (("tv", 1.0), ("tv", 2.0)), "more than once"),
+    ("representation", "", "1 to 500"),
+    ("relu_gradient", "none", "identity"),
+    ("optimiser", "sgd", "auto, lbfgs, adam, momentum, paper"),
     ("steps", 0, "1 to 50,000"),
     ("steps", 50_001, "1 to 50,000"),
     ("steps", 10.0, "1 to 50,000"),
@@ -173,7 +231,7 @@ BAD = [
 )
 def test_a_bad_value_is_refused_with_the_field_and_what_would_be_right(field, value, right):
     with pytest.raises(RequestError) as caught:
-        Request(**(PLAIN.to_dict() | {field: value}))
+        Request.from_dict(PLAIN.to_dict() | {field: value})
     named = "architecture" if field == "weights" else field
     assert caught.value.field == named
     assert right in caught.value.message

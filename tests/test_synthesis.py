@@ -11,6 +11,8 @@ from explorer.images.fitting import fit
 from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
+from explorer.objectives.objective import BEARABLE
+from explorer.objectives.terms import TERMS
 from explorer.objectives.variants import loss_called
 from explorer.synthesis.loop import (
     PLATEAU_GAIN,
@@ -342,15 +344,23 @@ def test_the_adversary_pushes_from_the_target_or_holds_at_the_seed(curved):
             distance=distance,
             steps=60,
         )[0]
-        for name in ("adversarial", "regularizer-free", "adversarial-seed")
+        for name in (
+            "adversarial",
+            "adversarial-published",
+            "regularizer-free",
+            "adversarial-seed",
+        )
     }
     away = {name: float(distance(trace.iri[None], targets)) for name, trace in made.items()}
     moved = {name: float(distance(trace.iri[None], seeds)) for name, trace in made.items()}
-    assert away["adversarial"] > 1.5 * away["regularizer-free"]
+    assert away["adversarial-published"] > away["adversarial"] > 1.3 * away["regularizer-free"]
+    matches = {name: trace.relative_l2[trace.best_step] for name, trace in made.items()}
+    assert matches["adversarial"] <= BEARABLE < matches["adversarial-published"]
     assert moved["adversarial-seed"] < 0.7 * moved["regularizer-free"]
     start = relative(curved, seeds[0], targets[0]) / float(distance(seeds, targets))
-    assert made["adversarial"].weights["to-target"] == pytest.approx(-start, rel=1e-4)
-    assert made["adversarial"].loss[0] == pytest.approx(0, abs=1e-5)
+    for name in ("adversarial", "adversarial-published"):
+        assert made[name].weights["to-target"] == pytest.approx(-start, rel=1e-4)
+    assert made["adversarial-published"].loss[0] == pytest.approx(0, abs=1e-5)
 
 
 # The paper's own procedure
@@ -429,8 +439,24 @@ class _Breaks(nn.Module):
 @pytest.mark.parametrize("step", [0, 3])
 def test_a_network_that_gives_nan_ends_the_run_and_the_step_is_named(step):
     network = Network("file:breaks", _Breaks(at=step + 1), PLAIN)
-    with pytest.raises(NotFinite, match=f"nan at step {step}$"):
+    with pytest.raises(NotFinite, match=rf"nan at step {step}, because of .*'representation'$"):
         run(network, grey(1, 0.2, 1), grey(1, 0.2, 2))
+
+
+@pytest.mark.parametrize("loss", ["freq-tv", "freq-tv+transforms", "freq-tv+fourier"])
+def test_a_term_whose_gradient_is_infinite_ends_the_run_and_is_named(curved, monkeypatch, loss):
+    def root(scene):
+        return (scene.images - scene.images.detach()).square().sum((1, 2, 3)).sqrt()
+
+    monkeypatch.setitem(TERMS, "tv", root)
+    with pytest.raises(NotFinite, match=r"gradient is not finite at step 0, .* term 'tv'$"):
+        run(
+            curved,
+            grey(1, 0.2, 1),
+            grey(1, 0.2, 2),
+            losses=[loss_called(loss)],
+            optimiser="adam",
+        )
 
 
 def test_a_target_that_the_network_sees_as_nothing_does_not_break_the_loop():

@@ -171,15 +171,17 @@ def synthesise(
         taken = step
         looks = step % look_every == 0 or step == steps
         if looks:
-            if not (_finite(judged.loss) and _finite(descended.loss)):
-                raise NotFinite(f"the loss is not a number at step {step}{blame(images)}")
+            for loss in (judged.loss, descended.loss):
+                if not _finite(loss):
+                    total = float(loss.detach().sum())
+                    raise NotFinite(f"the loss is {total} at step {step}{blame(images)}")
             if watcher is not None and watcher.wants():
                 watcher.report(step, judged.relative_l2, images.detach())
             if bool((end <= step).all()):
                 break
         (gradient,) = torch.autograd.grad(descended.loss.sum(), parameters)
         if looks and not _finite(gradient):
-            raise NotFinite(f"the gradient is not a number at step {step}{blame(images)}")
+            raise NotFinite(f"the gradient is not finite at step {step}{blame(images)}")
         with torch.no_grad():
             parameters = descent.next(parameters.detach(), descended.loss.detach(), gradient)
 

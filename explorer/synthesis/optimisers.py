@@ -164,9 +164,9 @@ def automatic(
     L-BFGS for the embedded networks, and at the end of every other one, where the representation
     is a vector. On the maps in the midst of deep networks the loss has too many kinks for it to
     cross: there it is Adam. So it is for spectra, and where the loss is another one at each step
-    or its gradient is not its own; capped pushes go with momentum.
+    or its gradient is not its own. Against an adversary it is momentum.
     """
-    if any(term.capped for loss in losses for term in loss.sum.terms):
+    if any(loss.uses_distance for loss in losses):
         return OPTIMISERS["momentum"]
     own = all(loss.steady and loss.parametrisation == "pixel" for loss in losses)
     vector = layer in (PENULTIMATE, LOGITS)
