@@ -20,7 +20,7 @@ from explorer.comparison import compare
 from explorer.images import gallery
 from explorer.models import catalogue
 from explorer.models.network import InputSpec, Network
-from explorer.objectives.variants import LOSSES
+from explorer.objectives.variants import BASES, LOSSES
 from explorer.pipeline import generate, generate_batch
 from explorer.request import Request, RequestError
 from explorer.result import Result
@@ -378,7 +378,7 @@ def test_uploads_can_be_target_and_seed(store):
     assert caught.value.field == "seed"
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", [*BASES, "freq+transforms+fourier"])
 def test_every_loss_makes_an_image(store, loss):
     request = replace(REQUEST, loss=loss, steps=6)
     made = generate(request, store=store)
@@ -386,9 +386,62 @@ def test_every_loss_makes_an_image(store, loss):
     assert np.isfinite(made.iri).all()
     assert made.curves["relative_l2"][6] < made.curves["relative_l2"][0]
     used = [one["measure"] for one in made.perceptual if one["used_in_loss"]]
-    assert used == (["robust-features"] if LOSSES[loss].uses_distance else [])
+    assert used == (["structure"] if LOSSES[loss].uses_distance else [])
+    if used:
+        kin = {one["measure"] for one in made.perceptual if one["kin_to_loss"]}
+        assert kin == {"ssim", "ssim-16px", "ms-ssim"}
     assert made.request.adversary == (used[0] if used else None)
     assert Result.from_bytes(made.to_bytes()).to_bytes() == made.to_bytes()
+
+
+def test_a_noise_target_is_the_same_whatever_the_seeds_random_number(store):
+    one, two = (
+        generate(replace(REQUEST, target="noise", seed="noise", rng_seed=n, steps=1), store=store)
+        for n in (0, 1)
+    )
+    assert one.target_png == two.target_png
+    assert one.seed_png != two.seed_png
+    assert one.target_png not in (one.seed_png, two.seed_png)
+    other = generate(replace(REQUEST, target="noise-1", steps=1), store=store)
+    assert other.target_png != one.target_png
+
+
+@pytest.mark.parametrize("name", ["psnr", "haarpsi", "ssim-16px", "ciede2000", "robust-features"])
+def test_any_measure_with_a_gradient_can_play_the_adversary(store, name):
+    request = replace(REQUEST, loss="adversarial-published", adversary=name, steps=8)
+    made = generate(request, store=store)
+    measured = {one["measure"]: one for one in made.perceptual}
+    assert measured[name]["used_in_loss"]
+    higher = measured[name]["nearer"] == "higher"
+    plain = generate(replace(REQUEST, optimiser="momentum", steps=8), store=store)
+    without = next(one for one in plain.perceptual if one["measure"] == name)
+    nearer, further = (one["to_target"] for one in (without, measured[name]))
+    assert (further < nearer) == higher
+
+
+def test_weights_of_ones_own_and_another_comparison_reach_the_loss(store):
+    request = replace(
+        REQUEST, loss="freq", term_weights={"tv": 0.01, "blur": 0}, representation="gram", steps=4
+    )
+    made = generate(request, store=store)
+    said = {"representation": 10.0, "tv": 0.01, "l1": 5e-5}
+    assert made.provenance["weights"] == pytest.approx(said)
+    assert made.request.to_dict()["term_weights"] == {"tv": 0.01, "blur": 0.0}
+    assert Result.from_bytes(made.to_bytes()).request == made.request
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"layer": "penultimate", "representation": "gram"}, "representation", "1024 numbers"),
+        ({"layer": "logits", "relu_gradient": "identity"}, "relu_gradient", "end in a ReLU"),
+        ({"loss": "adversarial", "adversary": "lpips-alex"}, "adversary", "cannot be had here"),
+    ],
+)
+def test_what_only_the_worker_can_know_is_refused_there_with_the_field(store, changes, field, said):
+    with pytest.raises(RequestError, match=said) as caught:
+        generate(replace(REQUEST, steps=2, optimiser="auto", **changes), store=store)
+    assert caught.value.field == field
 
 
 def test_the_same_request_makes_the_same_image_and_another_rng_seed_another(result, store):

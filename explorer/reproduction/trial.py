@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.door import DEFAULT_ADVERSARY
 from explorer.images import gallery, seeds
 from explorer.images.encoding import to_8bit, to_png
 from explorer.measures import perceptual
@@ -23,7 +22,7 @@ from explorer.nulls import fit_to, null_of
 from explorer.objectives.adversary import adversary_of
 from explorer.objectives.variants import loss_called
 from explorer.pipeline import device
-from explorer.reproduction.plan import LAYER, Plan, Work
+from explorer.reproduction.plan import ADVERSARY, LAYER, Plan, Work
 from explorer.result import has_converged
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import automatic
@@ -96,7 +95,7 @@ def _batch(
 ) -> tuple[Tensor, list[dict]]:
     count = len(images)
     loss = loss_called(work.loss)
-    adversary = DEFAULT_ADVERSARY if loss.uses_distance else None
+    adversary = ADVERSARY if loss.uses_distance else None
     starts = _stack(
         [seeds.make_seed(work.seed, network.input.size, first_number + k) for k in range(count)],
         network,

@@ -157,7 +157,7 @@ autograd gives just those gradients with every version of torch."""
 
 
 def automatic(
-    network: Network, layer: str, losses: Sequence[Loss], relu_passes: bool = False
+    network: Network, layer: str, losses: Sequence[Loss] = (), relu_passes: bool = False
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
