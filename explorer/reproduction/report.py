@@ -107,8 +107,8 @@ def _markdown(
         "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
         "succeeded count; of these, as many as stand in brackets converged: they came that near, "
         "or to where they got no nearer. *Wrong*: the same share for a target that the IRI was not "
-        "made for. A bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as within "
-        "3/n.",
+        "made for. A bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as "
+        "within 3/n.",
         "## The claims",
         RULES,
         *(_claim_text(claim) for claim in claims),
