@@ -28,6 +28,7 @@ def add_bench_command(command: Callable) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from explorer.benchmark import machine, plan, report, run
+    from explorer.benchmark.markdown import markdown
     from explorer.pipeline import device
 
     chosen = plan.PLANS["quick" if options.quick else "full"]()
@@ -35,7 +36,7 @@ def _run(options: argparse.Namespace) -> None:
     parts = run.run(chosen, options.out, kind, lambda line: print(line, file=sys.stderr))
     facts = machine.describe(kind)
     found = report.to_json(chosen, parts, facts)
-    text = report.markdown(chosen, parts, facts, kind)
+    text = markdown(chosen, parts, facts, kind)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.md").write_text(text, encoding="utf-8")
     (options.out / "bench.json").write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -16,6 +16,7 @@ from explorer.benchmark import run as running
 from explorer.benchmark.cases import LIVE, Case
 from explorer.benchmark.clock import Clock, peak_memory
 from explorer.benchmark.drive import run_engine, run_reference
+from explorer.benchmark.markdown import markdown
 from explorer.benchmark.plan import BatchCase, Plan, Work
 from explorer.benchmark.procedures import ENGINE, ENGINE_GREY, PAPER, PROCEDURES, REFERENCES
 from explorer.benchmark.references import Task
@@ -437,7 +438,7 @@ def test_the_report_says_what_was_reached_and_what_was_not():
         }
     )
     chosen = Plan("full", (Work(CASE, "cat", 100),), (BatchCase(CASE),), 1, 1, 60)
-    text = report.markdown(chosen, parts, facts(), "cpu")
+    text = markdown(chosen, parts, facts(), "cpu")
     assert "| 7 / 6 (plenoptic) / 50 |" in text
     assert "| **7** / – / – |" in text
     assert "Behind: resnet18-live, layer2, 224×224 at 0.1 (plenoptic)." in text

@@ -243,6 +243,11 @@ def test_a_room_imports_its_neighbours_only(room, allowed):
         assert rooms <= allowed, name
 
 
+def test_the_benchmarks_references_are_no_second_way_of_making_iris():
+    strangers = {name for name in importers("explorer.benchmark") if "benchmark" not in name}
+    assert strangers == {"explorer.cli_bench"}
+
+
 # Never pickle
 
 

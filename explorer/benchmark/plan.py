@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,15 @@ class Plan:
     batch_rounds: int
     batch_passes: int
     limit_seconds: float
+
+    @property
+    def pieces(self) -> tuple[BatchCase | Work, ...]:
+        """All that is to be measured, in this order."""
+        return (*self.batches, *self.works)
+
+    def missing(self, parts: Sequence[object]) -> int:
+        """How many pieces have no part yet."""
+        return len(self.pieces) - len(parts)
 
 
 def works_of(cases: tuple[Case, ...], targets: tuple[str, ...], passes: int) -> tuple[Work, ...]:
@@ -104,7 +114,7 @@ PLANS = {"quick": quick, "full": full}
 
 _ROOT = Path(__file__).resolve().parent.parent
 _DECIDE = ("benchmark", "images", "models", "objectives", "synthesis", "zoo/weights")
-_DO_NOT = ("tables.py", "report.py", "plan.py")
+_DO_NOT = ("tables.py", "markdown.py", "report.py", "plan.py")
 
 
 def fingerprint(*facts: object) -> str:

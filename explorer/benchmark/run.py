@@ -36,25 +36,25 @@ def run(plan: Plan, out: Path, device: str, report: Report = print) -> list[dict
     begun = time.monotonic()
     folder = out / "parts"
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = [*plan.batches, *plan.works]
     facts = (machine.describe(device), plan.batch_rounds, plan.batch_passes)
-    parts, late = [], 0
-    for number, piece in enumerate(pieces, start=1):
+    parts = []
+    for number, piece in enumerate(plan.pieces, start=1):
         path = folder / f"{_file_name(piece)}+{fingerprint(facts, piece)}.json"
         if path.is_file():
             parts.append(json.loads(path.read_text(encoding="utf-8")))
             continue
         part = _measure(plan, piece, device, number, begun + plan.limit_seconds)
         if part is None:
-            late += 1
             continue
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(part), encoding="utf-8")
         partial.replace(path)
         parts.append(part)
-        report(f"[{number}/{len(pieces)}] {_said(piece)}: {part['seconds']:.0f} s")
-    if late:
-        report(f"out of time: {late} of {len(pieces)} parts are missing; the same command goes on")
+        report(f"[{number}/{len(plan.pieces)}] {_said(piece)}: {part['seconds']:.0f} s")
+    missing = plan.missing(parts)
+    if missing:
+        said = f"{missing} of {len(plan.pieces)} parts are missing"
+        report(f"out of time: {said}; the same command goes on")
     return parts
 
 
