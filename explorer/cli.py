@@ -289,6 +289,7 @@ def _zoo(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from explorer.cli_cache import add_cache_commands
+    from explorer.cli_check import add_check_command
     from explorer.cli_reproduce import add_reproduce_command
 
     parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__.split("\n")[0])
@@ -337,5 +338,6 @@ def _parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="every network; train skips those that are up to date"
     )
     add_cache_commands(command)
+    add_check_command(command)
     add_reproduce_command(command)
     return parser
