@@ -120,7 +120,14 @@ def truncation_difference(network: Network, listed: Sequence[Layer], images: Ten
 
 def _target(network: Network) -> Tensor:
     spec = network.input
-    picture = fit(gallery.load(TARGET), spec.size, spec.crop_pct, spec.interpolation)
+    picture = fit(
+        gallery.load(TARGET),
+        spec.size,
+        spec.crop_pct,
+        spec.interpolation,
+        spec.crop_mode,
+        spec.mean,
+    )
     return torch.from_numpy(picture)[None]
 
 

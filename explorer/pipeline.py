@@ -96,7 +96,9 @@ def generate_batch(
     begun = time.perf_counter()
 
     watch.stage("loading the network")
-    network = load(first.model, first.architecture, first.weights, device())
+    network = load(
+        first.model, first.architecture, first.weights, device(), first.size, watch.stage
+    )
     with fitting_threads(network):
         return _make_batch(requests, network, pictures or {}, watch, store, begun)
 
@@ -284,7 +286,9 @@ def null_of(
 def fit_to(picture: np.ndarray, network: Network) -> np.ndarray:
     """A uint8 H×W×3 picture as the network sees it: float32 3×H×W in [0, 1], on 8-bit levels."""
     spec = network.input
-    return fit(picture, spec.size, spec.crop_pct, spec.interpolation)
+    return fit(
+        picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, spec.mean
+    )
 
 
 def _image(

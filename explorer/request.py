@@ -17,6 +17,7 @@ SCHEMA = 1
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)
+SIZE_RANGE = (16, 1024)
 GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 OPTIMISERS = ("auto", "adam", "momentum", "paper")
@@ -53,6 +54,7 @@ class Request:
     steps: the budget, forward and backward passes.
     goal: stop as soon as the relative distance at the layer is this small (0: never early).
     rng_seed: of the random generator that draws the seed image.
+    size: the side in px at which the network looks at pictures; None is as it was trained.
     adversary: for adversarial losses, the perceptual measure that plays the adversary; None is
         the one that ships, `robust-features`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
@@ -74,6 +76,7 @@ class Request:
     adversary: str | None = None
     architecture: str | None = None
     weights: str | None = None
+    size: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("model", "layer", "target", "seed", "loss", "parametrisation", "optimiser"):
@@ -97,6 +100,8 @@ class Request:
         object.__setattr__(self, "steps", _whole("steps", self.steps, STEPS_RANGE))
         object.__setattr__(self, "rng_seed", _whole("rng_seed", self.rng_seed, RNG_SEED_RANGE))
         object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
+        if self.size is not None:
+            object.__setattr__(self, "size", _whole("size", self.size, SIZE_RANGE))
         is_file = self.model.startswith("file:")
         if is_file and self.architecture is None:
             raise RequestError(
@@ -145,6 +150,7 @@ class Request:
             self.model,
             self.architecture,
             self.weights,
+            self.size,
             self.layer,
             self.parametrisation,
             self.optimiser,

@@ -119,8 +119,8 @@ def fetch(
 ) -> Path:
     """Download `url` to `path`, going on where an earlier try broke off.
 
-    digest: `sha256:` or `md5:` and what the content's must begin with. Raises HubUnreachable if the download fails or
-    something else than the published file came; that is thrown away.
+    digest: `sha256:` or `md5:` and what the content's must begin with. Raises HubUnreachable if
+    the download fails or something else than the published file came; that is thrown away.
     """
     part = path.with_name(f"{path.name}.incomplete")
     part.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ import timm
 from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_model_data_config
 from torch import nn
 
-from explorer.models import hub
 from explorer.models.downloads import Tell, from_hub, from_url
 from explorer.models.names import wrong_size
 from explorer.models.network import InputSpec, Network

@@ -124,7 +124,7 @@ def input_spec(weights: WeightsEnum | None, size: int | None = None) -> InputSpe
 
 
 def share_kept(crop: int, resize: int) -> float:
-    """crop / resize, rounded so that floor(crop / share) is `resize` again, as `fit` computes it."""
+    """crop / resize, rounded so that floor(crop / share), as `fit` computes it, is `resize`."""
     share = crop / resize
     return share if math.floor(crop / share) == resize else math.nextafter(share, 0.0)
 

@@ -24,8 +24,8 @@ def wrong_size(reference: str, size: int, reason: object) -> RequestError:
     """The error for a picture size that a network's architecture cannot have, and why."""
     return RequestError(
         "size",
-        f"{reference} cannot look at pictures of {size}×{size} px ({first_line(reason)}); leave the "
-        "size out for the one at which it was trained",
+        f"{reference} cannot look at pictures of {size}×{size} px ({first_line(reason)}); leave "
+        "the size out for the one at which it was trained",
     )
 
 
