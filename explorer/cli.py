@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from explorer.models.hub import HubUnreachable
 from explorer.request import OPTIMISERS, Request, RequestError
 
 POLL_SECONDS = 0.05
+SIZE_HELP = "px at which the network looks at pictures (default: as it was trained)"
 
 
 class Failed(Exception):
@@ -57,6 +59,7 @@ def _generate(options: argparse.Namespace) -> None:
         steps=defaults.steps if options.steps is None else options.steps,
         goal=defaults.goal if options.goal is None else options.goal,
         rng_seed=options.rng,
+        size=options.size,
     )
     result: Result = _made(request, pictures)
     if options.out is not None:
@@ -151,20 +154,15 @@ class _ProgressLine:
 def _models(options: argparse.Namespace) -> None:
     from explorer.models import catalogue
 
-    source = options.source or "embedded"
-    catalogue.split_reference(f"{source}:any")
-    if source == "timm":
-        from explorer.jobs import work
-
-        names = _asked(work.names, "timm")
-        _print(options, [{"reference": name} for name in names], lambda one: one["reference"])
-        return
-    if source == "file":
+    if options.source == "file":
         raise RequestError("source", "file: models are yours: name one as file:PATH with --arch")
+    if options.source is not None:
+        catalogue.split_reference(f"{options.source}:any")
+    found = catalogue.listed(options.source, options.search or "")
     _print(
         options,
-        [entry.to_dict() for entry in catalogue.entries()],
-        lambda one: f"{one['reference']:36} {one['title']}. {one['summary']}",
+        [entry.to_dict() for entry in found],
+        lambda one: f"{one['reference']:52} {one['title']}. {one['summary']}".rstrip(". "),
     )
 
 
@@ -173,22 +171,37 @@ def _layers(options: argparse.Namespace) -> None:
     from explorer.jobs import work
     from explorer.models import catalogue
     from explorer.models.files import sha256_of
+    from explorer.models.friendly import friendly
 
     entry = catalogue.entry(options.reference)
-    if entry is not None and entry.layers:
+    if entry is not None and entry.layers and options.size is None:
         found: Iterable[tuple] = entry.layers
     else:
-        weights = None
+        weights = door.fingerprint(options.reference)
         if options.reference.startswith("file:"):
             request, _ = door.from_words(
                 model=options.reference, architecture=options.arch, target="astronaut", seed="noise"
             )
             weights = sha256_of(Path(request.model.removeprefix("file:")))
-        found = _asked(work.layers, options.reference, options.arch, weights)
+        found = _asked(work.layers, options.reference, options.arch, weights, options.size)
+    rows = [
+        {
+            "order": order,
+            "name": name,
+            "friendly": friendly(name, kind),
+            "kind": kind,
+            "shape": list(shape),
+            "elements": math.prod(shape),
+        }
+        for order, (name, kind, shape) in enumerate(found, start=1)
+    ]
     _print(
         options,
-        [{"name": name, "kind": kind, "shape": list(shape)} for name, kind, shape in found],
-        lambda one: f"{one['name']:36} {one['kind']:28} {'×'.join(map(str, one['shape']))}",
+        rows,
+        lambda one: (
+            f"{one['order']:4} {one['name']:36} {one['friendly']:44} {one['kind']:24} "
+            f"{'×'.join(map(str, one['shape']))}"
+        ),
     )
 
 
@@ -303,7 +316,7 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     make = command("generate", _generate, "make one IRI and measure it", json_option=True)
-    make.add_argument("--model", required=True, help="such as embedded:NAME, timm:NAME, file:PATH")
+    make.add_argument("--model", required=True, help="a reference, see models; or file:PATH")
     make.add_argument("--arch", help="for file: models, the architecture, such as timm:resnet18")
     make.add_argument(
         "--layer", default="penultimate", help="a layer's name (default: %(default)s)"
@@ -320,13 +333,20 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--steps", type=int, help="budget of forward and backward passes")
     make.add_argument("--goal", type=float, help="relative distance at which to stop")
     make.add_argument("--rng", type=int, default=0, help="random seed of the seed image")
+    make.add_argument("--size", type=int, help=SIZE_HELP)
     make.add_argument("--out", type=Path, help="folder for iri.png, iri.npy, result.json, …")
 
     models = command("models", _models, "the networks there are", json_option=True)
-    models.add_argument("--source", help="embedded (default) or timm")
+    models.add_argument(
+        "--source",
+        help="all of one source: embedded, torchvision, timm, robust, hub or own "
+        "(default: the embedded ones, the shelf, and those published here)",
+    )
+    models.add_argument("--search", help="only those with these words in reference or title")
     layers = command("layers", _layers, "the layers of a network", json_option=True)
     layers.add_argument("reference", help="such as embedded:NAME")
     layers.add_argument("--arch", help="for file: models")
+    layers.add_argument("--size", type=int, help=SIZE_HELP)
     command("losses", _losses, "the loss variants and their formulae", json_option=True)
     command("gallery", _gallery, "the bundled pictures and their credits", json_option=True)
     worker = command("worker", _worker, "serve a scheduler (one per GPU, or one on the CPU)")

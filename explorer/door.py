@@ -15,7 +15,7 @@ from explorer.images import gallery, seeds
 from explorer.images.errors import PictureError, unknown_name
 from explorer.images.reading import digest, normalise
 from explorer.measures.perceptual import MEASURES
-from explorer.models import catalogue, hub
+from explorer.models import catalogue, hub, known, own
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.objectives.variants import loss_called
 from explorer.request import Request, RequestError
@@ -54,7 +54,7 @@ def from_words(
     names = {}
     for field, text in (("target", target), ("seed", seed)):
         names[field] = _picture_name(field, text, pictures)
-    weights = None
+    weights = fingerprint(model)
     if model.startswith("file:"):
         from explorer.models.files import sha256_of
 
@@ -66,10 +66,14 @@ def from_words(
     request = check(
         Request(model=model, architecture=architecture, weights=weights, **names, **choices)
     )
-    source, name = catalogue.split_reference(model)
-    if source == "timm" and "DASK_SCHEDULER_ADDRESS" not in os.environ:
-        hub.check_timm(name)
+    if "DASK_SCHEDULER_ADDRESS" not in os.environ:
+        hub.check(request.model)
     return request, pictures
+
+
+def fingerprint(model: str) -> str | None:
+    """What stands for the content of a published network (`own:NAME`) in a request; else None."""
+    return own.fingerprint(model.removeprefix("own:")) if model.startswith("own:") else None
 
 
 def check(request: Request) -> Request:
@@ -87,7 +91,11 @@ def check(request: Request) -> Request:
             "seed", "it is the target itself, so the IRI would be the target; choose another one"
         )
     loss = loss_called(request.loss)
-    return replace(request, adversary=_adversary(request.adversary, loss.uses_distance))
+    return replace(
+        request,
+        model=known.full(request.model),
+        adversary=_adversary(request.adversary, loss.uses_distance),
+    )
 
 
 def adversaries() -> tuple[str, ...]:

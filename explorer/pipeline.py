@@ -95,10 +95,13 @@ def generate_batch(
     watch = watcher or _Nobody()
     begun = time.perf_counter()
 
-    watch.stage("loading the network")
-    network = load(
-        first.model, first.architecture, first.weights, device(), first.size, watch.stage
-    )
+    def tell(text: str) -> None:
+        if watch.cancelled():
+            raise Cancelled("cancelled while loading")
+        watch.stage(text)
+
+    tell("loading the network")
+    network = load(first.model, first.architecture, first.weights, device(), first.size, tell)
     with fitting_threads(network):
         return _make_batch(requests, network, pictures or {}, watch, store, begun)
 
@@ -286,9 +289,7 @@ def null_of(
 def fit_to(picture: np.ndarray, network: Network) -> np.ndarray:
     """A uint8 H×W×3 picture as the network sees it: float32 3×H×W in [0, 1], on 8-bit levels."""
     spec = network.input
-    return fit(
-        picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, spec.mean
-    )
+    return fit(picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, spec.mean)
 
 
 def _image(

@@ -59,6 +59,7 @@ class Request:
         the one that ships, `robust-features`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
         (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
+        `own:` models have the second only, a fingerprint of checkpoint and settings.
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -107,9 +108,11 @@ class Request:
             raise RequestError(
                 "architecture", "a file: model needs one, such as 'timm:resnet18' (--arch)"
             )
-        if is_file and not _SHA256.fullmatch(self.weights or ""):
-            raise RequestError("weights", "a file: model needs the SHA-256 of its checkpoint")
-        if not is_file and (self.architecture or self.weights):
+        is_own = self.model.startswith("own:")
+        if (is_file or is_own) and not _SHA256.fullmatch(self.weights or ""):
+            kind = self.model.partition(":")[0]
+            raise RequestError("weights", f"a {kind}: model needs the SHA-256 of its checkpoint")
+        if not is_file and (self.architecture or (self.weights and not is_own)):
             raise RequestError("architecture", "only file: models take one; leave it out")
 
     def to_dict(self) -> dict[str, object]:
@@ -134,7 +137,7 @@ class Request:
         Where a checkpoint lies does not matter, only what is in it.
         """
         values = self.to_dict() | {"schema": SCHEMA}
-        if self.weights:
+        if self.model.startswith("file:"):
             values["model"] = "file:"
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 

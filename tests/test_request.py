@@ -67,6 +67,7 @@ def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
         ("goal", 0.051),
         ("rng_seed", 8),
         ("adversary", "robust-features"),
+        ("size", 128),
     ],
 )
 def test_every_field_changes_the_key(field, value):
@@ -74,7 +75,7 @@ def test_every_field_changes_the_key(field, value):
 
 
 def test_every_field_is_in_the_canonical_form():
-    full = replace(OWN, adversary="robust-features")
+    full = replace(OWN, adversary="robust-features", size=128)
     assert set(json.loads(full.canonical)) == {field.name for field in fields(Request)} | {"schema"}
 
 
@@ -113,6 +114,7 @@ def test_requests_of_one_batch_share_the_network_and_the_way_down_only():
         replace(PLAIN, steps=124),
         replace(PLAIN, optimiser="paper"),
         replace(PLAIN, adversary="lpips-alex"),
+        replace(PLAIN, size=128),
     ):
         assert other.batch_key != PLAIN.batch_key
 
@@ -149,6 +151,10 @@ BAD = [
     ("goal", "0.1", "0 to 1"),
     ("rng_seed", -1, "0 to 4,294,967,295"),
     ("rng_seed", 2**32, "0 to 4,294,967,295"),
+    ("size", 15, "16 to 1,024"),
+    ("size", 1025, "16 to 1,024"),
+    ("size", 96.0, "16 to 1,024"),
+    ("size", True, "16 to 1,024"),
     ("adversary", 5, "name"),
     ("adversary", "", "1 to 500"),
     ("architecture", "timm:resnet18", "only file: models"),

@@ -28,9 +28,9 @@ def fit(
 
     With `center` the shorter side goes to floor(size / crop_pct), the longer in proportion (rounded
     down), as timm and torchvision do at evaluation; with `squash` both sides go there, whatever the
-    proportion; with `border` the longer side does, and the rest is filled. Resampling works on 8-bit values, so the result lies
-    exactly on the levels k / 255 and a PNG of it is the target itself. The network's mean and
-    standard deviation are not applied here.
+    proportion; with `border` the longer side does, and the rest is filled. Resampling works on
+    8-bit values, so the result lies exactly on the levels k / 255 and a PNG of it is the target
+    itself. The network's mean and standard deviation are not applied here.
 
     Parameters
     ----------
@@ -98,9 +98,7 @@ def _contained_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, i
     return max(1, round(box[1] * rows / columns)), box[1]
 
 
-def _padded(
-    picture: np.ndarray, size: tuple[int, int], border: tuple[float, ...]
-) -> np.ndarray:
+def _padded(picture: np.ndarray, size: tuple[int, int], border: tuple[float, ...]) -> np.ndarray:
     """The picture in the middle of a larger one of one colour."""
     canvas = np.empty((*size, 3), np.uint8)
     canvas[:] = [round(255 * value) for value in border]

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from explorer.models import known, robust, self_supervised
+from explorer.models import known, own, robust, self_supervised
 from explorer.request import RequestError
 
 CARDS = Path(__file__).resolve().parent.parent / "zoo" / "weights"
@@ -28,6 +28,7 @@ SOURCES = {
     "torchvision": "torchvision's classification networks, downloaded on first use",
     "robust": "Salman et al.'s adversarially trained ImageNet networks, downloaded on first use",
     "hub": "self-supervised ResNet-50s as their authors publish them, downloaded on first use",
+    "own": "checkpoints that the operator of this app published (models.toml)",
     "file": "a checkpoint of your own, with the architecture that it fits (command line only)",
 }
 GROUPS = {
@@ -142,13 +143,17 @@ def embedded_names() -> tuple[str, ...]:
     return (*first, *(name for name in there if name not in FIRST))
 
 
-@cache
 def entry(reference: str) -> Entry | None:
     """What is known of a network before loading it; None where that is nothing.
 
     Raises RequestError for a source or a name that does not exist.
     """
     source, name = split_reference(reference)
+    return _published(own.named(name)) if source == "own" else _entry(reference, source, name)
+
+
+@cache
+def _entry(reference: str, source: str, name: str) -> Entry | None:
     if source == "embedded":
         return _embedded(card(name))
     if source == "robust":
@@ -177,6 +182,35 @@ def shelf() -> tuple[Entry, ...]:
     return tuple(sorted(found, key=lambda one: order.index(one.group)))
 
 
+def listed(source: str | None = None, words: str = "") -> tuple[Entry, ...]:
+    """Every network of a source, or (None) those of the picker; those with all these words in
+    reference, title or objective.
+    """
+    names = {
+        "robust": lambda: [f"robust:{name}" for name in robust.names()],
+        "hub": lambda: [f"hub:{name}" for name in self_supervised.NETWORKS],
+        "timm": lambda: known.references("timm"),
+        "torchvision": lambda: known.references("torchvision"),
+    }
+    if source in names:
+        found = [one for one in map(entry, names[source]()) if one is not None]
+    elif source is None:
+        found = [*entries(), *published(), *shelf()]
+    else:
+        found = list(entries() if source == "embedded" else published())
+    wanted = words.lower().split()
+    return tuple(one for one in found if all(word in _text(one) for word in wanted))
+
+
+def _text(one: Entry) -> str:
+    return f"{one.reference} {one.title} {one.objective} {one.family}".lower()
+
+
+def published() -> tuple[Entry, ...]:
+    """The networks of the operator's models.toml; RequestError says what is wrong with it."""
+    return tuple(_published(one) for one in own.networks().values())
+
+
 def architecture_of(reference: str) -> str:
     """What networks that differ in their weights only have in common."""
     source, name = split_reference(reference)
@@ -193,6 +227,30 @@ def parameters(reference: str, architecture: str | None = None) -> int:
         return known.parameters_of(architecture)
     found = entry(reference)
     return 0 if found is None else found.parameters
+
+
+def _published(one: own.Own) -> Entry:
+    like = known.find(known.full(one.architecture))
+    size = like.size if like is not None else (224, 224)
+    return Entry(
+        reference=f"own:{one.name}",
+        title=one.title,
+        summary=one.summary,
+        family=one.family,
+        residual=one.residual,
+        objective=one.objective,
+        augmentation=one.augmentation,
+        data=one.data,
+        input_size=(one.input_size, one.input_size) if one.input_size else size,
+        classes=one.classes,
+        parameters=like.parameters if like is not None else 0,
+        licence=one.licence,
+        accuracy={},
+        group="own",
+        norm=one.norm,
+        epsilon=one.epsilon,
+        paper=one.paper,
+    )
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,11 +124,11 @@ def fetch(
     the download fails or something else than the published file came; that is thrown away.
     """
     part = path.with_name(f"{path.name}.incomplete")
-    part.parent.mkdir(parents=True, exist_ok=True)
     with _alone(part, reference, tell):
         if path.is_file():
             return path
         try:
+            part.parent.mkdir(parents=True, exist_ok=True)
             _transfer(reference, url, part, tell, size, headers or {})
         except (OSError, HTTPException, ValueError) as error:
             raise _failed(reference, url, error) from error
@@ -175,8 +176,9 @@ def _transfer(
 
 @contextmanager
 def _alone(part: Path, reference: str, tell: Tell) -> Iterator[None]:
-    """Only one process at a time writes a file; the others wait for it."""
-    with part.with_suffix(".lock").open("w") as lock:
+    """Only one process of this machine at a time writes a file; the others wait for it."""
+    name = hashlib.sha256(str(part.absolute()).encode()).hexdigest()[:32]
+    with Path(tempfile.gettempdir(), f"iri-download-{name}.lock").open("a") as lock:
         waiting = False
         while True:
             try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
+from explorer.models import own
 from explorer.models.downloads import Tell
 from explorer.models.files import check_fit, normaliser, read_state_dict, strip_prefixes
 from explorer.models.network import Network
@@ -43,6 +45,31 @@ def load(
     check_fit(state, network.module.state_dict(), path, architecture)
     network.module.load_state_dict(state)
     return network.seeing(**normaliser(checkpoint))
+
+
+def load_published(
+    reference: str, name: str, weights: str | None, size: int | None, tell: Tell
+) -> Network:
+    """The network of an entry of models.toml, seeing pictures as that says.
+
+    weights: its fingerprint when the request was made. Raises RequestError if the entry or the
+    checkpoint is another one now.
+    """
+    one = own.named(name)
+    if weights and own.fingerprint(name) != weights:
+        raise RequestError("weights", f"{reference} has changed since the request was made")
+    side = size or one.input_size
+    network = load(reference, Path(one.file), one.architecture, None, side, tell)
+    network = network.seeing(**one.input)
+    if not one.classes:
+        return network
+    if len(one.classes) != network.class_count:
+        raise RequestError(
+            "model",
+            f"models.toml names {len(one.classes)} classes of {reference}, which has "
+            f"{network.class_count}",
+        )
+    return replace(network, classes=one.classes)
 
 
 def _exists(source: str, name: str) -> bool:

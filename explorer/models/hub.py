@@ -78,6 +78,38 @@ def endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
 
 
+def check(reference: str) -> None:
+    """Raise HubUnreachable if these weights are not on this machine and their hub does not answer.
+
+    Names that nobody knows pass: whoever loads them says what would be right.
+    """
+    url, there = _whereabouts(reference)
+    if url and not there:
+        require(reference, url)
+
+
+def _whereabouts(reference: str) -> tuple[str, bool]:
+    """Where weights are downloaded from, "" if they are not, and whether they are here already."""
+    from explorer.models import known, robust, self_supervised
+
+    source, _, name = reference.partition(":")
+    if source == "robust":
+        return endpoint(), _in_huggingface(robust.REPOSITORY, robust.file_name(name))
+    if source == "hub":
+        return self_supervised.named(name).url, (torch_folder() / f"{name}.pth").is_file()
+    found = known.find(known.full(reference))
+    if found is None:
+        return "", False
+    if found.place.startswith("https://"):
+        return found.place, (torch_folder() / Path(urlsplit(found.place).path).name).is_file()
+    return endpoint(), _in_huggingface(found.place, "*")
+
+
+def _in_huggingface(repository: str, file: str) -> bool:
+    folder = huggingface_folder() / f"models--{repository.replace('/', '--')}"
+    return any(folder.glob(f"snapshots/*/{file}"))
+
+
 def require(reference: str, url: str) -> None:
     """Raise HubUnreachable, with what works offline, if the host of `url` does not answer."""
     if reachable(url):

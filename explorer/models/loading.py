@@ -13,6 +13,8 @@ from explorer.models.names import wrong_size
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
 
+BYTES_PER_PARAMETER = 4
+
 kept = memory.Kept()
 
 _MAKERS = {
@@ -35,7 +37,8 @@ def load(
 ) -> Network:
     """The network of a reference, on `device`, in eval mode, its parameters without gradients.
 
-    `architecture` and `weights` (the file's SHA-256) belong to `file:` references. size: the side
+    `architecture` and `weights` (the file's SHA-256) belong to `file:` references, `weights` (the
+    fingerprint) to `own:` ones, too. size: the side
     in px at which it is to look at pictures, None as it was trained. tell: told of the progress.
     Raises RequestError for a name that does not exist, a checkpoint that does not fit or a network
     too big for the device, HubUnreachable where a download would be needed and no hub answers
@@ -44,7 +47,7 @@ def load(
     said = tell or _say_nothing
 
     def loaded() -> Network:
-        needed = 4 * catalogue.parameters(reference, architecture)
+        needed = BYTES_PER_PARAMETER * catalogue.parameters(reference, architecture)
         kept.make_room(needed, device)
         memory.check_room(reference, needed, device)
         network = _load(reference, architecture, weights, size, said)
@@ -87,6 +90,8 @@ def _load(
         return import_module(_MAKERS[source]).load(reference, name, size, tell)
     from explorer.models import from_file
 
+    if source == "own":
+        return from_file.load_published(reference, name, weights, size, tell)
     return from_file.load(reference, Path(name), architecture or "", weights, size, tell)
 
 
