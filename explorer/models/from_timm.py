@@ -76,12 +76,18 @@ def check_architecture(name: str) -> None:
 def create(name: str, size: int | None = None, **options: object) -> nn.Module:
     """timm's module, its position embeddings fitted to `size` where it has fixed ones."""
     config = timm.get_pretrained_cfg(name)
-    if size is None or config is None or not config.fixed_input_size:
+    if size is None:
         return timm.create_model(name, **options)
+    fixed = {"img_size": size} if config is not None and config.fixed_input_size else {}
     try:
-        return timm.create_model(name, img_size=size, **options)
+        module = timm.create_model(name, **fixed, **options)
     except (TypeError, AssertionError, ValueError, RuntimeError) as error:
         raise wrong_size(f"timm:{name}", size, error) from error
+    patch = getattr(getattr(module, "patch_embed", None), "patch_size", None)
+    if patch and size % patch[0]:
+        reason = f"it sees patches of {patch[0]} px, of which that is no multiple"
+        raise wrong_size(f"timm:{name}", size, reason)
+    return module
 
 
 def describe(reference: str, module: nn.Module, size: int | None = None) -> Network:
