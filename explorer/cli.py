@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from explorer.cli_making import Failed, an_engine, ask, made, number
-from explorer.cli_requests import add_network_options, add_search_options, requests_of
+from explorer.cli_requests import (
+    SIZE_HELP,
+    add_network_options,
+    add_search_options,
+    requests_of,
+)
 from explorer.models.hub import HubUnreachable
 from explorer.request import RequestError
 
@@ -107,20 +113,15 @@ def _say_result(result) -> None:
 def _models(options: argparse.Namespace) -> None:
     from explorer.models import catalogue
 
-    source = options.source or "embedded"
-    catalogue.split_reference(f"{source}:any")
-    if source == "timm":
-        from explorer.jobs import work
-
-        names = _asked(work.names, "timm")
-        _print(options, [{"reference": name} for name in names], lambda one: one["reference"])
-        return
-    if source == "file":
+    if options.source == "file":
         raise RequestError("source", "file: models are yours: name one as file:PATH with --arch")
+    if options.source is not None:
+        catalogue.split_reference(f"{options.source}:any")
+    found = catalogue.listed(options.source, options.search or "")
     _print(
         options,
-        [entry.to_dict() for entry in catalogue.entries()],
-        lambda one: f"{one['reference']:36} {one['title']}. {one['summary']}",
+        [entry.to_dict() for entry in found],
+        lambda one: f"{one['reference']:52} {one['title']}. {one['summary']}".rstrip(". "),
     )
 
 
@@ -129,28 +130,40 @@ def _layers(options: argparse.Namespace) -> None:
     from explorer.jobs import work
     from explorer.models import catalogue
     from explorer.models.files import sha256_of
+    from explorer.models.friendly import friendly
 
     entry = catalogue.entry(options.reference)
-    if entry is not None and entry.layers:
+    if entry is not None and entry.layers and options.size is None:
         found: Iterable[tuple] = entry.layers
     else:
-        weights = None
+        weights = door.fingerprint(options.reference)
         if options.reference.startswith("file:"):
             request, _ = door.from_words(
                 model=options.reference, architecture=options.arch, target="astronaut", seed="noise"
             )
             weights = sha256_of(Path(request.model.removeprefix("file:")))
-        found = _asked(work.layers, options.reference, options.arch, weights)
+        with an_engine() as engine:
+            question = (options.reference, options.arch, weights, options.size)
+            found = ask(engine, work.layers, *question)
+    rows = [
+        {
+            "order": order,
+            "name": name,
+            "friendly": friendly(name, kind),
+            "kind": kind,
+            "shape": list(shape),
+            "elements": math.prod(shape),
+        }
+        for order, (name, kind, shape) in enumerate(found, start=1)
+    ]
     _print(
         options,
-        [{"name": name, "kind": kind, "shape": list(shape)} for name, kind, shape in found],
-        lambda one: f"{one['name']:36} {one['kind']:28} {'×'.join(map(str, one['shape']))}",
+        rows,
+        lambda one: (
+            f"{one['order']:4} {one['name']:36} {one['friendly']:44} {one['kind']:24} "
+            f"{'×'.join(map(str, one['shape']))}"
+        ),
     )
-
-
-def _asked(function: Callable, *arguments: object):
-    with an_engine() as engine:
-        return ask(engine, function, *arguments)
 
 
 def _losses(options: argparse.Namespace) -> None:
@@ -238,6 +251,7 @@ def _zoo(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     from explorer.cli_bench import add_bench_command
     from explorer.cli_cache import add_cache_commands
+    from explorer.cli_check import add_check_command
     from explorer.cli_measures import add_measure_commands
     from explorer.cli_reproduce import add_reproduce_command
     from explorer.cli_sets import add_set_commands
@@ -261,10 +275,16 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--out", type=Path, help="folder for iri.png, iri.npy, result.json, …")
 
     models = command("models", _models, "the networks there are", json_option=True)
-    models.add_argument("--source", help="embedded (default) or timm")
+    models.add_argument(
+        "--source",
+        help="all of one source: embedded, torchvision, timm, robust, hub or own "
+        "(default: the embedded ones, the shelf, and those published here)",
+    )
+    models.add_argument("--search", help="only those with these words in reference or title")
     layers = command("layers", _layers, "the layers of a network", json_option=True)
     layers.add_argument("reference", help="such as embedded:NAME")
     layers.add_argument("--arch", help="for file: models")
+    layers.add_argument("--size", type=int, help=SIZE_HELP)
     command("losses", _losses, "the loss variants and their formulae", json_option=True)
     command("gallery", _gallery, "the bundled pictures and their credits", json_option=True)
     worker = command("worker", _worker, "serve a scheduler (one per GPU, or one on the CPU)")
@@ -278,6 +298,7 @@ def _parser() -> argparse.ArgumentParser:
     add_cache_commands(command)
     add_measure_commands(command)
     add_set_commands(command)
+    add_check_command(command)
     add_reproduce_command(command)
     add_bench_command(command)
     return parser

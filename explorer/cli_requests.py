@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from explorer.request import OPTIMISERS, Request, RequestError
 
+SIZE_HELP = "px at which the network looks at pictures (default: as it was trained)"
 NULL_FOLDER_HELP = "folder of pictures to judge the match by, instead of the gallery's"
 
 
 def add_network_options(command: argparse.ArgumentParser) -> None:
     """--model, --arch and --layer: one network."""
-    command.add_argument(
-        "--model", required=True, help="such as embedded:NAME, timm:NAME, file:PATH"
-    )
+    command.add_argument("--model", required=True, help="a reference, see models; or file:PATH")
     command.add_argument("--arch", help="for file: models, the architecture, such as timm:resnet18")
     command.add_argument(
         "--layer", default="penultimate", help="a layer's name (default: %(default)s)"
     )
+    command.add_argument("--size", type=int, help=SIZE_HELP)
 
 
 def add_search_options(command: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def add_search_options(command: argparse.ArgumentParser) -> None:
 
 
 def request_of(
-    options: argparse.Namespace, target: str, **network: str | None
+    options: argparse.Namespace, target: str, **network: str | int | None
 ) -> tuple[Request, dict[str, bytes]]:
     """The request that the options ask for, and the PNG bytes of the files among them.
 
@@ -71,6 +71,7 @@ def request_of(
     defaults = Request(model="embedded:any")
     if not network:
         network = {"model": options.model, "architecture": options.arch, "layer": options.layer}
+        network["size"] = options.size
     return door.from_words(
         **network,
         target=target,

@@ -30,7 +30,7 @@ def compare(result: Result, eye: Request, store: BytesStore | None = None) -> di
     as in result.json. Raises RequestError and HubUnreachable as `explorer.pipeline.generate` does.
     """
     begun = time.perf_counter()
-    network = load(eye.model, eye.architecture, eye.weights, device())
+    network = load(eye.model, eye.architecture, eye.weights, device(), eye.size)
     with fitting_threads(network):
         images = np.stack(
             [fit_to(from_png(png), network) for png in (result.iri_png, result.target_png)]
@@ -70,7 +70,7 @@ def shared(first: Made, second: Made) -> dict[str, Any]:
 
 
 def _inverted(request: Request, targets: Sequence[bytes], iris: Sequence[np.ndarray]) -> Inverted:
-    network = load(request.model, request.architecture, request.weights, device())
+    network = load(request.model, request.architecture, request.weights, device(), request.size)
     images = np.stack([from_8bit(from_png(png)) for png in targets])
     return Inverted(
         at_layer(network, request.layer), torch.from_numpy(images), torch.from_numpy(np.stack(iris))

@@ -16,7 +16,7 @@ from explorer.images import folder, gallery, noise_targets, seeds
 from explorer.images.errors import PictureError, unknown_name
 from explorer.images.reading import digest, normalise
 from explorer.measures.registry import MEASURES, measure
-from explorer.models import catalogue, hub
+from explorer.models import catalogue, hub, known, own
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.objectives.variants import Loss, loss_called, loss_of
 from explorer.request import NULL_PREFIX, Request, RequestError
@@ -57,7 +57,7 @@ def from_words(
     names = {}
     for field, text in (("target", target), ("seed", seed)):
         names[field] = _picture_name(field, text, pictures)
-    weights = None
+    weights = fingerprint(model)
     if model.startswith("file:"):
         from explorer.models.files import sha256_of
 
@@ -70,9 +70,8 @@ def from_words(
         Request(model=model, architecture=architecture, weights=weights, **names, **choices)
     )
     request = judged_by(request, null_folder)
-    source, name = catalogue.split_reference(model)
-    if source == "timm" and "DASK_SCHEDULER_ADDRESS" not in os.environ:
-        hub.check_timm(name)
+    if "DASK_SCHEDULER_ADDRESS" not in os.environ:
+        hub.check(request.model)
     return request, pictures
 
 
@@ -91,6 +90,11 @@ def judged_by(request: Request, null_folder: str | Path | None = None) -> Reques
     except (PictureError, OSError) as error:
         raise RequestError("null_folder", str(error)) from error
     return replace(request, null=null, null_folder=str(path))
+
+
+def fingerprint(model: str) -> str | None:
+    """What stands for the content of a published network (`own:NAME`) in a request; else None."""
+    return own.fingerprint(model.removeprefix("own:")) if model.startswith("own:") else None
 
 
 def check(request: Request) -> Request:
@@ -116,7 +120,11 @@ def check(request: Request) -> Request:
             "with random transforms, the capped push of 'adversarial' or a replaced ReLU gradient "
             "choose auto, adam or momentum",
         )
-    return replace(request, adversary=_adversary(request.adversary, loss, entry))
+    return replace(
+        request,
+        model=known.full(request.model),
+        adversary=_adversary(request.adversary, loss, entry),
+    )
 
 
 def adversaries() -> tuple[str, ...]:

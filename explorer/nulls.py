@@ -138,4 +138,4 @@ def null_of(
 def fit_to(picture: np.ndarray, network: Network) -> np.ndarray:
     """A uint8 H×W×3 picture as the network sees it: float32 3×H×W in [0, 1], on 8-bit levels."""
     spec = network.input
-    return fit(picture, spec.size, spec.crop_pct, spec.interpolation)
+    return fit(picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, spec.mean)

@@ -75,8 +75,13 @@ def generate_batch(
     watch = watcher or Nobody()
     begun = time.perf_counter()
 
-    watch.stage("loading the network")
-    network = load(first.model, first.architecture, first.weights, device())
+    def tell(text: str) -> None:
+        if watch.cancelled():
+            raise Cancelled("cancelled while loading")
+        watch.stage(text)
+
+    tell("loading the network")
+    network = load(first.model, first.architecture, first.weights, device(), first.size, tell)
     with fitting_threads(network):
         return _make_batch(requests, network, pictures or {}, watch, store, begun)
 

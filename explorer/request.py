@@ -18,6 +18,7 @@ SCHEMA = 2
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)
+SIZE_RANGE = (16, 1024)
 GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 OPTIMISERS = ("auto", "lbfgs", "adam", "momentum", "paper", "feather")
@@ -65,10 +66,12 @@ class Request:
     steps: the budget, forward and backward passes.
     goal: stop as soon as the relative distance at the layer is this small (0: never early).
     rng_seed: of the random generators that draw the seed image and the random transforms.
+    size: the side in px at which the network looks at pictures; None is as it was trained.
     adversary: for adversarial losses, the perceptual measure that plays the adversary; None is
         `explorer.door.DEFAULT_ADVERSARY`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
         (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
+        `own:` models have the second only, a fingerprint of checkpoint and settings.
     null: the unrelated pictures that the match is judged by: None for the gallery's, `folder:` and
         a SHA-256 for those of a folder (`explorer.images.folder`).
     null_folder: where that folder lies, for whoever makes it; no part of the key.
@@ -93,6 +96,7 @@ class Request:
     term_weights: tuple[tuple[str, float], ...] | None = None
     representation: str | None = None
     relu_gradient: str | None = None
+    size: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("model", "layer", "target", "seed", "loss", "optimiser"):
@@ -125,14 +129,18 @@ class Request:
         object.__setattr__(self, "steps", _whole("steps", self.steps, STEPS_RANGE))
         object.__setattr__(self, "rng_seed", _whole("rng_seed", self.rng_seed, RNG_SEED_RANGE))
         object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
+        if self.size is not None:
+            object.__setattr__(self, "size", _whole("size", self.size, SIZE_RANGE))
         is_file = self.model.startswith("file:")
         if is_file and self.architecture is None:
             raise RequestError(
                 "architecture", "a file: model needs one, such as 'timm:resnet18' (--arch)"
             )
-        if is_file and not _SHA256.fullmatch(self.weights or ""):
-            raise RequestError("weights", "a file: model needs the SHA-256 of its checkpoint")
-        if not is_file and (self.architecture or self.weights):
+        is_own = self.model.startswith("own:")
+        if (is_file or is_own) and not _SHA256.fullmatch(self.weights or ""):
+            kind = self.model.partition(":")[0]
+            raise RequestError("weights", f"a {kind}: model needs the SHA-256 of its checkpoint")
+        if not is_file and (self.architecture or (self.weights and not is_own)):
             raise RequestError("architecture", "only file: models take one; leave it out")
         if self.null is not None and not _NULL.fullmatch(self.null):
             raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
@@ -185,7 +193,7 @@ class Request:
         """
         values = self.to_dict() | {"schema": SCHEMA}
         values.pop("null_folder", None)
-        if self.weights:
+        if self.model.startswith("file:"):
             values["model"] = "file:"
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
@@ -201,6 +209,7 @@ class Request:
             self.model,
             self.architecture,
             self.weights,
+            self.size,
             self.layer,
             self.parametrisation,
             self.transforms,

@@ -220,6 +220,8 @@ def test_interrupting_ends_the_command_and_its_worker():
         (["--goal", "2"], "goal", "0 to 1"),
         (["--goal", "nan"], "goal", "0 to 1"),
         (["--rng", "-1"], "rng_seed", "0 to 4,294,967,295"),
+        (["--size", "8"], "size", "16 to 1,024"),
+        (["--model", "robust:resnet50_l2_eps4"], "model", "'robust:resnet50_l2_eps"),
         (["--optimiser", "adamw"], "optimiser", "momentum"),
         (["--adversary", "ssim"], "adversary", "leave it out"),
         (["--model", "embedded:nobody"], "model", f"'embedded:{NAME}'"),
@@ -262,27 +264,54 @@ def test_a_hub_out_of_reach_is_a_failure_while_running(no_worker, run):
 # What there is
 
 
-def test_models_lists_the_embedded_networks(no_worker, run):
+def test_models_lists_the_embedded_networks_and_the_shelf(no_worker, run):
     code, out, _ = run("models", "--json")
     rows = json.loads(out)
     assert code == 0
-    assert [row["reference"] for row in rows] == [f"embedded:{name}" for name in embedded_names()]
-    assert {"title", "licence", "accuracy", "input_size"} <= set(rows[0])
+    embedded = [f"embedded:{name}" for name in embedded_names()]
+    assert [row["reference"] for row in rows] == [
+        *embedded,
+        *(entry.reference for entry in catalogue.shelf()),
+    ]
+    assert {"title", "licence", "accuracy", "input_size", "mean", "paper"} <= set(rows[0])
     code, text, _ = run("models")
     assert code == 0
     assert all(row["reference"] in text for row in rows)
+    code, out, _ = run("models", "--source", "embedded", "--json")
+    assert [row["reference"] for row in json.loads(out)] == embedded
     code, _, err = run("models", "--source", "file")
     assert (code, "source" in err) == (2, True)
     assert run("models", "--source", "nowhere")[0] == 2
 
 
+def test_models_of_a_source_are_searched_without_a_worker(no_worker, run):
+    code, out, _ = run("models", "--source", "timm", "--search", "beit base 224", "--json")
+    assert code == 0
+    found = [row["reference"] for row in json.loads(out)]
+    assert "timm:beit_base_patch16_224.in22k_ft_in22k" in found
+    assert all("beit" in name and "224" in name for name in found)
+    code, out, _ = run("models", "--source", "robust", "--json")
+    assert "robust:resnet50_l2_eps3" in {row["reference"] for row in json.loads(out)}
+
+
 def test_layers_of_an_embedded_network_need_no_worker(no_worker, run):
     code, out, _ = run("layers", f"embedded:{NAME}", "--json")
-    rows = {row["name"]: row for row in json.loads(out)}
+    listed = json.loads(out)
+    rows = {row["name"]: row for row in listed}
     assert code == 0
-    assert rows["stage2"] == {"name": "stage2", "kind": "Sequential", "shape": [64, 8, 8]}
+    assert rows["stage2"] == {
+        "order": 40,
+        "name": "stage2",
+        "friendly": "stage 2",
+        "kind": "Sequential",
+        "shape": [64, 8, 8],
+        "elements": 64 * 8 * 8,
+    }
+    assert [row["order"] for row in listed] == list(range(1, len(listed) + 1))
     assert {"penultimate", "logits"} <= set(rows)
-    assert "64×8×8" in run("layers", f"embedded:{NAME}")[1]
+    text = run("layers", f"embedded:{NAME}")[1]
+    assert "64×8×8" in text
+    assert "stage 2, block 1, after addition" in text
     assert run("layers", "embedded:nobody")[0] == 2
 
 
@@ -390,6 +419,18 @@ def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, mon
     assert said["curves"]["relative_l2"][-1] < said["curves"]["relative_l2"][0]
     assert said["request"]["architecture"] == "timm:resnet18"
 
+    code, out, err = run(*generate, "--model", f"file:{good}", "--size", "64")
+    assert code == 0, err
+    assert np.shape(json.loads(out)["curves"]["step"]) == (4,)
+
+    code, out, err = run("layers", "timm:resnet18", "--size", "64", "--json")
+    assert code == 0, err
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert (rows["layer2"]["shape"], rows["layer2"]["friendly"]) == ([128, 8, 8], "stage 2")
+    code, _, err = run("layers", "timm:vit_tiny_patch16_224", "--size", "100")
+    assert code == 2
+    assert "size: timm:vit_tiny_patch16_224 cannot look at pictures of 100×100 px" in err
+
     code, out, err = run(*generate, "--model", f"file:{good}", "--layer", "layer5")
     assert (code, out) == (2, "")
     assert "layer: 'layer5' is not a layer" in err
@@ -450,10 +491,11 @@ def test_alignment_and_stir_over_a_set_of_targets(run, shared_engine, monkeypatc
     matched = [one["perceptual"] for one in iris if one["matched"]]
     assert matched, "these steps must be enough for a match at this layer"
     higher = {"haarpsi", "ssim", "ssim-16px", "psnr"}
+    rising = higher | {"structure", "ms-ssim"}
     shares = {}
     for name, share in found["alignment"]["measures"].items():
         pairs = [(one[name]["to_target"], one[name]["to_seed"]) for one in matched]
-        nearer = [a >= b if name in higher else a <= b for a, b in pairs]
+        nearer = [a >= b if name in rising else a <= b for a, b in pairs]
         shares[name] = np.mean(nearer)
         assert (share["value"], share["count"]) == (shares[name], len(matched)), name
     assert set(found["alignment"]["judging"]) == higher

@@ -305,7 +305,7 @@ def test_a_hub_that_never_answers_is_given_up_within_five_seconds(monkeypatch, s
         door.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
     assert time.monotonic() - begun < 5
     begun = time.monotonic()
-    assert not hub.reachable(hub.timm_endpoint())
+    assert not hub.reachable(hub.endpoint())
     assert time.monotonic() - begun < 0.1, "the answer is remembered"
 
 
@@ -327,6 +327,30 @@ def test_weights_that_were_downloaded_before_need_no_hub(monkeypatch, tmp_path):
         door.from_words(**WORDS | {"model": f"timm:{name}"})
     with pytest.raises(HubUnreachable):
         door.from_words(**WORDS | {"model": "timm:resnet18.tv_in1k"})
+
+
+@pytest.mark.parametrize("name", ["resnet_18", "resnet18.nobody_in1k"])
+def test_a_name_that_the_table_does_not_know_is_left_to_the_worker(name):
+    request, _ = door.from_words(**WORDS | {"model": f"timm:{name}"})
+    assert request.model == f"timm:{name}"
+
+
+def test_weights_left_to_the_library_are_named_in_the_request():
+    request = door.check(Request("timm:resnet18", target="cat", seed="white"))
+    assert request.model == "timm:resnet18.a1_in1k"
+    request = door.check(Request("torchvision:resnet50", target="cat", seed="white"))
+    assert request.model == "torchvision:resnet50/IMAGENET1K_V2"
+
+
+def test_a_published_network_is_asked_for_with_its_fingerprint(tmp_path, monkeypatch):
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    path = tmp_path / "models.toml"
+    path.write_text("[networks.lab]\nfile = 'net.pt'\narchitecture = 'timm:resnet18'\n")
+    monkeypatch.setenv("IRI_MODELS_TOML", str(path))
+    request, _ = door.from_words(**WORDS | {"model": "own:lab"})
+    assert request.weights == door.fingerprint("own:lab")
+    assert str(tmp_path) not in request.canonical
+    assert refusal(model="own:labb").field == "model"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "res net", "resnet18.a.b", "*"])

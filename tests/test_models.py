@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from explorer.models import catalogue, loading
+from explorer.models import catalogue, from_timm
 from explorer.models.files import sha256_of
 from explorer.models.layers import (
     list_layers,
@@ -103,7 +103,7 @@ class Toy(nn.Module):
 
 class Pair(nn.Module):
     def forward(self, x):
-        return x * 2, x.argmax()
+        return x * 2, {"where": x.argmax(), "half": [x / 2]}
 
 
 class Tail(nn.Module):
@@ -313,12 +313,14 @@ def test_a_module_used_twice_is_two_layers(toy):
     torch.testing.assert_close(representation(toy, "act#2", images), twice)
 
 
-def test_what_is_no_single_floating_point_batch_is_no_layer(toy):
+def test_parts_of_what_a_module_returns_are_layers_unless_they_are_no_floating_point_batch(toy):
     assert [layer.name for layer in list_layers(toy)] == [
         "first",
         "act",
         "second",
         "act#2",
+        "pair[0]",
+        "pair[1][half][0]",
         "pool",
         "flatten",
         "tail",
@@ -326,12 +328,64 @@ def test_what_is_no_single_floating_point_batch_is_no_layer(toy):
         "fc",
         "logits",
     ]
-    for layer in ("pair", "nothing", "act#3"):
-        with pytest.raises(RequestError, match="10 layers") as caught:
+    for layer in ("pair", "pair[1][where]", "nothing", "act#3"):
+        with pytest.raises(RequestError, match="12 layers") as caught:
             representation(toy, layer, pictures(toy))
         assert caught.value.field == "layer"
     with pytest.raises(RequestError, match="'second'"):
         representation(toy, "secnd", pictures(toy))
+
+
+def test_a_part_is_what_the_module_returned_there_and_the_pass_ends_with_it(toy):
+    images = pictures(toy)
+    second = representation(toy, "act#2", images)
+    torch.testing.assert_close(representation(toy, "pair[0]", images), second * 2)
+    half = representation(toy, "pair[1][half][0]", images)
+    torch.testing.assert_close(half, second / 2)
+    both = representations(toy, ("pair[1][half][0]", "pair[0]"), images)
+    torch.testing.assert_close(both["pair[0]"], both["pair[1][half][0]"] * 4)
+    assert Tail.calls == 0
+
+
+class TwoHeads(nn.Module):
+    """Two branches with a classifier each, like CrossViT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList([nn.Linear(3, 5), nn.Linear(3, 5)])
+
+    def forward(self, x):
+        x = x.mean((2, 3))
+        return (self.heads[0](x) + self.heads[1](2 * x)) / 2
+
+
+def test_each_of_several_classifiers_has_its_penultimate():
+    network = Network("file:two", TwoHeads(), InputSpec((8, 8)), "heads", class_count=5)
+    images = pictures(network)
+    seen = network.normalise(images).mean((2, 3))
+    torch.testing.assert_close(representation(network, "penultimate", images), seen)
+    torch.testing.assert_close(representation(network, "penultimate#2", images), 2 * seen)
+
+
+class Fixed(nn.Module):
+    """Returns something whose first dimension is 1 whatever comes in, as learnt positions do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = Table()
+
+    def forward(self, x):
+        return x.mean((2, 3)) + self.table(x)
+
+
+class Table(nn.Module):
+    def forward(self, x):
+        return torch.ones(1, 3)
+
+
+def test_what_does_not_grow_with_the_batch_is_no_layer():
+    network = Network("file:fixed", Fixed(), InputSpec((8, 8)))
+    assert [layer.name for layer in list_layers(network)] == ["penultimate", "logits"]
 
 
 def test_gradients_reach_the_images_through_the_pass(toy):
@@ -540,7 +594,7 @@ def test_a_file_that_changed_after_the_request_was_made_is_refused(tmp_path):
 def test_unknown_architectures_and_networks_are_told_what_would_be_right(tmp_path):
     path = tmp_path / "net.pt"
     torch.save(small().state_dict(), path)
-    for architecture in ("resnet18", "timm:resnet1", "keras:x", "timm:"):
+    for architecture in ("resnet18", "timm:resnet1", "keras:x", "timm:", "torchvision:resnet1"):
         with pytest.raises(RequestError, match="timm:resnet18") as caught:
             load_own(path, architecture)
         assert caught.value.field == "architecture"
@@ -555,7 +609,7 @@ def test_networks_of_other_input_channels_are_refused():
     module.default_cfg = module.default_cfg | {"input_size": (1, 176, 176)}
     module.pretrained_cfg = module.default_cfg
     with pytest.raises(RequestError, match="1 channels"):
-        loading._describe_timm("timm:grey", module)
+        from_timm.describe("timm:grey", module)
 
 
 def test_normalisation_is_per_channel(toy):

@@ -27,6 +27,7 @@ class IdleEngine:
 
     def __init__(self, real) -> None:
         self.result = real.result
+        self.store = real.store
         self.jobs: dict[str, Job] = {}
         self.submitted: list = []
         self.under_way = 1
@@ -39,7 +40,7 @@ class IdleEngine:
     def submit(self, request, pictures, watcher) -> None:
         self.submitted.append(request)
 
-    def ask(self, function, *arguments):
+    def ask(self, function, *arguments) -> Future:
         self.asked.append((function, *arguments))
         return self.answer
 
@@ -238,7 +239,7 @@ def test_an_operators_null_is_asked_for_and_hides_no_finished_example(
     assert request.null.startswith("folder:")
     assert request.null_folder == str(tmp_path)
     monkeypatch.setenv("IRI_NULL_FOLDER", str(tmp_path / "gone"))
-    assert "null_folder: there is no folder" in opened().error[0].value
+    assert "there is no folder" in opened().error[0].value
 
 
 def test_the_address_fills_the_panel_and_keeps_stable_words(engine):
@@ -350,3 +351,78 @@ def test_the_other_pages_open(engine, page):
     app.switch_page(f"explorer/pages/{page}.py").run()
     assert not app.exception
     assert app.title
+
+
+# The network and its layer
+
+
+def options(app: AppTest, key: str) -> list[str]:
+    return app.selectbox(key=key).options
+
+
+def test_the_shelf_is_offered_by_group_and_the_rest_is_found_by_typing(engine):
+    app = opened()
+    every = options(app, "model")
+    assert 30 < len(every) < 120
+    app.selectbox(key="_group").select("self-supervised").run()
+    some = options(app, "model")
+    assert len(some) < len(every)
+    assert any("MoCo v2" in name for name in some)
+    assert app.selectbox(key="model").value == DEFAULTS.model
+    app.text_input(key="_search").input("beit base 224").run()
+    found = "timm:beit_base_patch16_224.in22k_ft_in22k"
+    app.button(key=f"_found_{found}").click().run()
+    assert not app.exception
+    assert app.query_params["model"] == found
+    assert "(timm:beit" not in text(app)
+    assert "86.5 M parameters" in text(app)
+    assert "downloads" in text(app)
+
+
+def test_the_layers_have_plain_names_and_say_where_they_are(engine):
+    app = opened(layer="stage1.1")
+    assert "stage 1, block 2, after addition · stage1.1 · 32×16×16" in options(app, "layer")
+    assert "stem › **stage 1** › stage 2 › head" in text(app)
+    assert "of 48, 8,192 numbers" in text(app)
+    assert not any("conv1" in name for name in options(app, "layer"))
+    app.toggle(key="_every_layer").set_value(True).run()
+    assert any("stage 1, block 1, convolution 1" in name for name in options(app, "layer"))
+    assert app.selectbox(key="layer").value == "stage1.1"
+
+
+def test_layers_that_the_store_knows_are_not_asked_for_again(engine):
+    model = "torchvision:resnet18/IMAGENET1K_V1"
+    app = opened(model=model)
+    assert "Reading the layers" in text(app)
+    assert engine.asked == [(work.layers, model, None, None, None)]
+    rows = [["layer1", "Sequential", [64, 56, 56]], ["penultimate", "input", [512]]]
+    engine.store.put(work.layers_key(model, None, None, None), json.dumps(rows).encode())
+    app = opened(model=model)
+    assert "stage 1 · layer1 · 64×56×56" in options(app, "layer")
+    assert len(engine.asked) == 1
+
+
+def test_a_size_of_ones_own_is_part_of_the_request_and_of_the_address(engine):
+    app = opened(size="96", target="coffee", seed="white")
+    app.button(key="generate_here").click().run()
+    assert engine.submitted[-1].size == 96
+    assert app.query_params["size"] == "96"
+    assert engine.asked[-1][-1] == 96
+
+
+def test_the_operators_networks_are_offered_under_their_own_heading(engine, tmp_path, monkeypatch):
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    path = tmp_path / "models.toml"
+    path.write_text(
+        "[networks.lab]\nfile = 'net.pt'\narchitecture = 'timm:resnet18'\ntitle = 'Ours'\n"
+    )
+    monkeypatch.setenv("IRI_MODELS_TOML", str(path))
+    app = opened(model="own:lab", target="coffee")
+    assert not app.exception
+    assert "Ours · own:lab" in options(app, "model")
+    app.button(key="generate_here").click().run()
+    assert engine.submitted[-1].model == "own:lab"
+    path.write_text("[networks")
+    app = opened()
+    assert not app.exception
+    assert "cannot be read" in app.warning[0].value

@@ -73,6 +73,7 @@ def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
         ("term_weights", {"tv": 1e-3}),
         ("representation", "cosine"),
         ("relu_gradient", "identity"),
+        ("size", 128),
     ],
 )
 def test_every_field_changes_the_key(field, value):
@@ -88,6 +89,7 @@ def test_every_field_is_in_the_canonical_form():
         term_weights={"tv": 1},
         representation="gram",
         relu_gradient="identity",
+        size=128,
     )
     names = {field.name for field in fields(Request)} - {"null_folder"}
     assert set(json.loads(full.canonical)) == names | {"parametrisation", "schema"}
@@ -152,6 +154,7 @@ def test_requests_of_one_batch_share_the_network_and_the_way_down_only():
         replace(PLAIN, loss="freq+fourier"),
         replace(PLAIN, relu_gradient="identity"),
         replace(PLAIN, adversary="lpips-alex"),
+        replace(PLAIN, size=128),
     ):
         assert other.batch_key != PLAIN.batch_key
 
@@ -219,6 +222,10 @@ BAD = [
     ("goal", "0.1", "0 to 1"),
     ("rng_seed", -1, "0 to 4,294,967,295"),
     ("rng_seed", 2**32, "0 to 4,294,967,295"),
+    ("size", 15, "16 to 1,024"),
+    ("size", 1025, "16 to 1,024"),
+    ("size", 96.0, "16 to 1,024"),
+    ("size", True, "16 to 1,024"),
     ("adversary", 5, "name"),
     ("adversary", "", "1 to 500"),
     ("architecture", "timm:resnet18", "only file: models"),

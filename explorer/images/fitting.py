@@ -1,4 +1,4 @@
-"""Fit a picture to a network's input as the network was evaluated: resize, then centre crop."""
+"""Fit a picture to a network's input as the network was evaluated: resize, then crop or pad."""
 
 import math
 
@@ -13,6 +13,7 @@ _INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+CROP_MODES = ("center", "squash", "border")
 
 
 def fit(
@@ -20,13 +21,16 @@ def fit(
     input_size: tuple[int, int],
     crop_pct: float = 1.0,
     interpolation: str = "bilinear",
+    crop_mode: str = "center",
+    border: tuple[float, ...] = (0.5, 0.5, 0.5),
 ) -> np.ndarray:
     """Resize with antialiasing and centre-crop a picture to a network's input.
 
-    The shorter side goes to floor(size / crop_pct), the longer in proportion (rounded down), as
-    timm and torchvision do at evaluation. Resampling works on 8-bit values, so the result lies
-    exactly on the levels k / 255 and a PNG of it is the target itself. The network's mean and
-    standard deviation are not applied here.
+    With `center` the shorter side goes to floor(size / crop_pct), the longer in proportion (rounded
+    down), as timm and torchvision do at evaluation; with `squash` both sides go there, whatever the
+    proportion; with `border` the longer side does, and the rest is filled. Resampling works on
+    8-bit values, so the result lies exactly on the levels k / 255 and a PNG of it is the target
+    itself. The network's mean and standard deviation are not applied here.
 
     Parameters
     ----------
@@ -34,6 +38,8 @@ def fit(
     input_size : (height, width) in px
     crop_pct : share of the resized picture that the crop keeps, in (0, 1]
     interpolation : "bilinear", "bicubic" or "lanczos"
+    crop_mode : one of CROP_MODES
+    border : red, green and blue in [0, 1] of what `border` fills
 
     Returns
     -------
@@ -50,13 +56,22 @@ def fit(
         raise PictureError(f"crop_pct is above 0 and at most 1, not {crop_pct}.")
     if interpolation not in _INTERPOLATIONS:
         raise unknown_name("interpolation", interpolation, _INTERPOLATIONS)
-    rows, columns = _covering_size(
-        picture.shape[:2], (math.floor(height / crop_pct), math.floor(width / crop_pct))
-    )
+    if crop_mode not in CROP_MODES:
+        raise unknown_name("crop_mode", crop_mode, CROP_MODES)
+    box = (math.floor(height / crop_pct), math.floor(width / crop_pct))
+    rows, columns = {
+        "center": lambda: _covering_size(picture.shape[:2], box),
+        "squash": lambda: box,
+        "border": lambda: _contained_size(picture.shape[:2], box),
+    }[crop_mode]()
+    image = Image.fromarray(picture).resize((columns, rows), _INTERPOLATIONS[interpolation])
+    resized = np.asarray(image)
+    if rows < height or columns < width:
+        resized = _padded(resized, (max(rows, height), max(columns, width)), border)
+        rows, columns = resized.shape[:2]
     top = round((rows - height) / 2)
     left = round((columns - width) / 2)
-    image = Image.fromarray(picture).resize((columns, rows), _INTERPOLATIONS[interpolation])
-    return from_8bit(np.asarray(image)[top : top + height, left : left + width])
+    return from_8bit(resized[top : top + height, left : left + width])
 
 
 def check_input_size(input_size: tuple[int, int]) -> tuple[int, int]:
@@ -73,3 +88,20 @@ def _covering_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, in
     if rows * box[1] >= columns * box[0]:
         return max(box[0], int(box[1] * rows / columns)), box[1]
     return box[0], max(box[1], int(box[0] * columns / rows))
+
+
+def _contained_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+    """The largest (rows, columns) in the proportion of size that the box covers."""
+    rows, columns = size
+    if rows * box[1] >= columns * box[0]:
+        return box[0], max(1, round(box[0] * columns / rows))
+    return max(1, round(box[1] * rows / columns)), box[1]
+
+
+def _padded(picture: np.ndarray, size: tuple[int, int], border: tuple[float, ...]) -> np.ndarray:
+    """The picture in the middle of a larger one of one colour."""
+    canvas = np.empty((*size, 3), np.uint8)
+    canvas[:] = [round(255 * value) for value in border]
+    top, left = (size[0] - picture.shape[0]) // 2, (size[1] - picture.shape[1]) // 2
+    canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return canvas

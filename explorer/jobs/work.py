@@ -6,10 +6,13 @@ the engine gets back is plain data that it can unpickle without torch: an answer
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import wraps
+from importlib.metadata import version
 from typing import ParamSpec, TypeVar
 
 from explorer.jobs.tasks import Failure
@@ -69,22 +72,38 @@ def make(run: str, requests: list[dict], pictures: dict[str, bytes]) -> list[byt
 
 
 @_or_failure
-def layers(reference: str, architecture: str | None, weights: str | None) -> list[tuple]:
-    """(name, kind, shape) of every layer of a network, in order of execution."""
+def layers(
+    reference: str, architecture: str | None, weights: str | None, size: int | None = None
+) -> list[tuple]:
+    """(name, kind, shape) of every layer of a network, in order of execution; kept in the store.
+
+    Of networks that would be downloaded only the architecture is built, without weights.
+    """
+    import torch
+
+    from cache.store import Store
+    from explorer.models.catalogue import split_reference
     from explorer.models.layers import list_layers
-    from explorer.models.loading import load
+    from explorer.models.loading import load, untrained
     from explorer.pipeline import device
 
-    network = load(reference, architecture, weights, device())
-    return [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
+    if split_reference(reference)[0] in ("embedded", "file", "own"):
+        network = load(reference, architecture, weights, device(), size)
+    else:
+        with torch.device("meta"):
+            network = untrained(reference, size)
+    found = [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
+    Store().put(layers_key(reference, architecture, weights, size), json.dumps(found).encode())
+    return found
 
 
-@_or_failure
-def names(source: str) -> list[str]:
-    """Every pretrained name of a source that lists its own (timm)."""
-    import timm
-
-    return [f"{source}:{name}" for name in timm.list_pretrained()]
+def layers_key(
+    reference: str, architecture: str | None, weights: str | None, size: int | None = None
+) -> str:
+    """Where the store keeps a network's layers, which hang on the libraries' versions, too."""
+    versions = [version("timm"), version("torchvision")]
+    facts = json.dumps([architecture or reference, weights, size, versions])
+    return f"layers:{hashlib.sha256(facts.encode()).hexdigest()}"
 
 
 @_or_failure

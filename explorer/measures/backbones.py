@@ -1,31 +1,25 @@
 """The photo networks that LPIPS and DISTS look with: which they are, and how their weights come.
 
 They are torchvision's. Weights already among torch's checkpoints are used; others are downloaded
-where that is allowed, with a time-out, which torch.hub's own download lacks: a worker that hangs in
-it cannot be cancelled. Nothing is unpickled.
+where that is allowed. Nothing is unpickled.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import time
-import uuid
-from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 import torch
 from torch import nn
 
 from explorer.models import hub
+from explorer.models.downloads import from_url
 
-_DOWNLOAD_TIMEOUT_SECONDS = 10.0
 _FAILURE_REMEMBERED_SECONDS = 300.0
 
 _kept: dict[tuple[str, str], tuple[nn.Module, ...]] = {}
@@ -72,11 +66,9 @@ def why_not(net: str, allow_download: bool = True) -> str | None:
     failure, when = _failures.get(url, ("", -_FAILURE_REMEMBERED_SECONDS))
     if time.monotonic() - when < _FAILURE_REMEMBERED_SECONDS:
         return failure
-    # Asked by the host alone, which is remembered: three networks are then one wait, not three.
-    parts = urlsplit(url)
-    if hub.reachable(f"{parts.scheme}://{parts.netloc}"):
+    if hub.reachable(url):
         return None
-    return f"{missing} and {parts.hostname} does not answer"
+    return f"{missing} and {urlsplit(url).hostname} does not answer"
 
 
 def layers(net: str, device: torch.device) -> tuple[nn.Module, ...]:
@@ -104,7 +96,7 @@ def _load(net: str) -> nn.Sequential:
     backbone, url = BACKBONES[net], _url(net)
     path = _file(url)
     if not path.is_file():
-        _download(url, path)
+        _download(url)
     module = getattr(torchvision.models, backbone.architecture)(weights=None)
     try:
         module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -123,27 +115,13 @@ def _url(net: str) -> str:
 
 
 def _file(url: str) -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+    return hub.torch_folder() / Path(urlsplit(url).path).name
 
 
-def _download(url: str, path: Path) -> None:
+def _download(url: str) -> None:
     """Fetch a torchvision checkpoint and check the hash in its name."""
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    digest = hashlib.sha256()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        request = Request(url, headers={"User-Agent": "torch.hub"})
-        with urlopen(request, timeout=_DOWNLOAD_TIMEOUT_SECONDS) as answer, part.open("wb") as file:
-            while block := answer.read(2**17):
-                digest.update(block)
-                file.write(block)
-        if not digest.hexdigest().startswith(path.stem.rpartition("-")[2]):
-            raise OSError("what came is not the published file")
-        part.replace(path)
-    except (OSError, HTTPException) as error:
-        reason = f"the download of {path.name} failed: {error}"
-        _failures[url] = (reason, time.monotonic())
-        raise MeasureUnavailable(reason) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
+        from_url(Path(urlsplit(url).path).name, url, lambda text: None)
+    except hub.HubUnreachable as error:
+        _failures[url] = (str(error), time.monotonic())
+        raise MeasureUnavailable(str(error)) from error

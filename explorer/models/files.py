@@ -1,4 +1,4 @@
-"""Checkpoints of one's own: found, checked, and read without running any code in them."""
+"""Checkpoints: found, checked, and read without running any code in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STATE_DICT_KEYS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "net")
-PREFIXES = ("module.", "model.", "backbone.", "encoder.")
+PREFIXES = ("module.", "model.", "backbone.", "encoder.", "encoder_q.")
 
 
 def sha256_of(path: Path) -> str:
@@ -38,17 +38,14 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_plain_values()):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise RequestError("model", f"{path.name} is no safetensors file: {error}") from error
     except MemoryError:
         raise
     except Exception as error:  # torch's own unpickler raises a dozen kinds for foreign bytes
-        raise RequestError(
-            "model",
-            f"{path.name} is no checkpoint of plain tensors ({type(error).__name__}); save "
-            "model.state_dict() with torch.save or safetensors",
-        ) from error
+        raise RequestError("model", f"{path.name} {_why_refused(path, error)}") from error
     for key in STATE_DICT_KEYS:
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
@@ -58,8 +55,53 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     return tensors
 
 
+def _plain_values() -> list:
+    """What training scripts put beside the weights and holds no code: numpy's numbers, options.
+
+    Under numpy's old module name, too, by which checkpoints of its first version ask for it.
+    """
+    import argparse
+
+    import numpy as np
+
+    scalar, rebuild = np._core.multiarray.scalar, np._core.multiarray._reconstruct
+    return [
+        argparse.Namespace,
+        np.dtype,
+        np.ndarray,
+        scalar,
+        rebuild,
+        (scalar, "numpy.core.multiarray.scalar"),
+        (rebuild, "numpy.core.multiarray._reconstruct"),
+        *(type(np.dtype(kind)) for kind in "?bhilqBHILQefd"),
+    ]
+
+
+def _why_refused(path: Path, error: Exception) -> str:
+    import torch
+
+    try:
+        with torch.serialization.safe_globals(_plain_values()):
+            foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # no checkpoint at all, or one older than such a list can be made of
+        foreign = []
+    if foreign:
+        some = ", ".join(sorted(foreign)[:3]) + (", …" if len(foreign) > 3 else "")
+        return (
+            f"asks for code to be run ({some}), which is never done; save model.state_dict() alone "
+            "with torch.save or safetensors"
+        )
+    return (
+        f"is no checkpoint of plain tensors ({type(error).__name__}); save model.state_dict() "
+        "with torch.save or safetensors"
+    )
+
+
 def strip_prefixes(state: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
-    """The state dict without wrappers' prefixes (`module.`, …) where that fits better."""
+    """The state dict without wrappers' prefixes (`module.`, …) where that fits better.
+
+    Names outside the wrapper (a projector, an attacker's copy of the network) go with it.
+    """
     best = state
     queue: list[dict[str, Tensor]] = [state]
     while queue:
@@ -74,23 +116,48 @@ def strip_prefixes(state: dict[str, Tensor], expected: set[str]) -> dict[str, Te
     return best
 
 
+def normaliser(state: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
+    """`mean` and `std` that a checkpoint of the `robustness` library carries, or nothing.
+
+    Its buffers are `normalizer.new_mean` and `new_std`, 3×1×1, beside the network.
+    """
+    found = {}
+    for name, value in state.items():
+        for field in ("mean", "std"):
+            if name.removeprefix("module.") == f"normalizer.new_{field}" and value.numel() == 3:
+                found[field] = tuple(float(f"{number:.6g}") for number in value.flatten().tolist())
+    return found
+
+
 def check_fit(
     state: dict[str, Tensor], expected: dict[str, Tensor], path: Path, architecture: str
 ) -> None:
     """Raise RequestError that lists the missing, unexpected and misshapen names, if any."""
+    misshapen = sorted(
+        name for name in set(state) & set(expected) if state[name].shape != expected[name].shape
+    )
+    for name in misshapen:
+        here, wanted = state[name].shape, expected[name].shape
+        if len(here) == len(wanted) == 4 and wanted[1] == 3 and here[0] == wanted[0]:
+            raise RequestError(
+                "architecture",
+                f"the first layer of {path.name} ({name}) takes {_channels(here[1])}; only "
+                "networks that look at RGB pictures (3 channels) work here",
+            )
     problems: list[tuple[str, list[str]]] = [
         ("missing", sorted(set(expected) - set(state))),
         ("unexpected", sorted(set(state) - set(expected))),
-        (
-            "of another shape",
-            sorted(n for n in set(state) & set(expected) if state[n].shape != expected[n].shape),
-        ),
+        ("of another shape", misshapen),
     ]
     said = [f"{len(names)} {what} ({_some(names)})" for what, names in problems if names]
     if said:
         raise RequestError(
             "architecture", f"{path.name} does not fit {architecture}: {'; '.join(said)}"
         )
+
+
+def _channels(count: int) -> str:
+    return "1 channel (grey-scale pictures)" if count == 1 else f"{count} channels"
 
 
 def _some(names: list[str], most: int = 4) -> str:

@@ -1,15 +1,17 @@
 """Layers by name, in order of execution, and representations taken at them.
 
-A layer is a module's output, `penultimate` (what goes into the classifier) or `logits`. The
-network is run only as far as the last layer that was asked for: a hook stops the pass there, so
-nothing after it costs time or can write into the representation in place. Hooks are there only
+A layer is a module's output, or a part of it where it is a tuple, list or dict; `penultimate` is
+what goes into the classifier, `logits` what comes out. The network is run only as far as the last
+layer that was asked for: a hook stops the pass there, so nothing after it costs time or can write
+into the representation in place, whether or not the network could be traced. Hooks are there only
 while a pass runs, under the network's own lock.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -19,10 +21,20 @@ from torch import Tensor
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.models.network import Network
 
+LISTING_BATCH = 2
+"""With one image only, anything whose first dimension is 1 would look like a batch of it."""
+
+_MODULE = re.compile(r"[^#\[]*")
+_Note = Callable[[str, str, object], None]
+
 
 @dataclass(frozen=True)
 class Layer:
-    """One place where a representation can be taken; `shape` is of one image, without N."""
+    """One place where a representation can be taken; `shape` is of one image, without N.
+
+    name: the module's, `#2` behind it for its second use, `[0]` or `[key]` for a part of what it
+        returns. kind: the module's class.
+    """
 
     name: str
     kind: str
@@ -41,13 +53,14 @@ class _Reached(Exception):
 def list_layers(network: Network) -> tuple[Layer, ...]:
     """Every layer of the network in the order in which its output is ready.
 
-    A module that runs more than once is named per use: `act`, `act#2`, … Modules that return
-    anything but one floating-point tensor with the batch first are left out.
+    A module that runs more than once is named per use: `act`, `act#2`, … Of a tuple, list or dict
+    each part is a layer: `pair[0]`, `pair[features]`. What is no floating-point tensor with the
+    batch first is left out.
     """
     seen: list[Layer] = []
     visit_layers(
         network,
-        torch.full((1, 3, *network.input.size), 0.5, device=network.device),
+        torch.full((LISTING_BATCH, 3, *network.input.size), 0.5, device=network.device),
         lambda layer, _: seen.append(layer),
     )
     return tuple(seen)
@@ -61,10 +74,11 @@ def visit_layers(network: Network, images: Tensor, visit: Callable[[Layer, Tenso
     """
 
     def note(name: str, kind: str, output: object) -> None:
-        if _is_representation(output, batch=images.shape[0]):
-            visit(Layer(name, kind, tuple(output.shape[1:])), output)
+        for part, tensor in _parts(name, output, images.shape[0]):
+            visit(Layer(part, kind, tuple(tensor.shape[1:])), tensor)
 
-    _run(network, images, note)
+    with torch.no_grad():
+        _run(network, images, note)
 
 
 def representation(network: Network, layer: str, images: Tensor) -> Tensor:
@@ -85,36 +99,35 @@ def representations(network: Network, layers: Iterable[str], images: Tensor) -> 
     found: dict[str, Tensor] = {}
 
     def note(name: str, kind: str, output: object) -> None:
-        if name not in wanted or not _is_representation(output, batch=images.shape[0]):
-            return
-        last = len(found) == len(wanted) - 1
-        found[name] = output if last else output.clone()
-        if last:
+        for part, tensor in _parts(name, output, images.shape[0]):
+            if part in wanted:
+                last = len(found) == len(wanted) - 1
+                found[part] = tensor if last else tensor.clone()
+        if len(found) == len(wanted):
             raise _Reached
 
     try:
-        _run(network, images, note, {name.split("#")[0] for name in wanted})
+        _run(network, images, note, {_MODULE.match(name)[0] for name in wanted})
     except _Reached:
         return {name: found[name] for name in wanted}
     missing = next(name for name in wanted if name not in found)
     raise unknown_layer(missing, network.reference, [layer.name for layer in list_layers(network)])
 
 
-def _is_representation(output: object, batch: int) -> bool:
-    return (
-        isinstance(output, Tensor)
-        and output.is_floating_point()
-        and output.ndim >= 2
-        and output.shape[0] == batch
-    )
+def _parts(name: str, output: object, batch: int) -> Iterator[tuple[str, Tensor]]:
+    """The representations in what a module returned, each under its own name."""
+    if isinstance(output, Tensor):
+        if output.is_floating_point() and output.ndim >= 2 and output.shape[0] == batch:
+            yield name, output
+    elif isinstance(output, Mapping):
+        for key, value in output.items():
+            yield from _parts(f"{name}[{key}]", value, batch)
+    elif isinstance(output, tuple | list):
+        for index, value in enumerate(output):
+            yield from _parts(f"{name}[{index}]", value, batch)
 
 
-def _run(
-    network: Network,
-    images: Tensor,
-    note: Callable[[str, str, object], None],
-    only: Container[str] | None = None,
-) -> None:
+def _run(network: Network, images: Tensor, note: _Note, only: Container[str] | None = None) -> None:
     """One forward pass that tells `note` each layer's name, kind and output as it is ready.
 
     only: names of the modules to look at, all if None; hooks on others would only cost time.
@@ -130,15 +143,18 @@ def _run(
         return hook
 
     def before_classifier(_module, args):
-        note(PENULTIMATE, "input of the classifier", args[0] if args else None)
+        uses[PENULTIMATE] += 1
+        use = uses[PENULTIMATE]
+        name = PENULTIMATE if use == 1 else f"{PENULTIMATE}#{use}"
+        note(name, "input of the classifier", args[0] if args else None)
 
     with network.lock, ExitStack() as hooks:
         for name, module in network.module.named_modules():
             if name and (only is None or name in only):
                 hooks.callback(module.register_forward_hook(after(name)).remove)
-            if name and name == network.classifier:
-                hooks.callback(module.register_forward_pre_hook(before_classifier).remove)
+        for head in network.heads:
+            hooks.callback(head.register_forward_pre_hook(before_classifier).remove)
         output = network.module(network.normalise(images))
-        if network.classifier is None:
+        if not network.heads:
             note(PENULTIMATE, "output", output)
         note(LOGITS, "output", output)

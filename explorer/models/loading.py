@@ -1,46 +1,95 @@
-"""One loader per source, and the few loaded networks that a worker keeps."""
+"""Networks by reference: one loader per source, and what a worker keeps of them in memory."""
 
 from __future__ import annotations
 
-import difflib
-from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
-from torch import nn
+import torch
 
-from explorer.models import catalogue, hub
-from explorer.models.files import check_fit, read_state_dict, strip_prefixes
+from explorer.models import catalogue, memory
+from explorer.models.downloads import Tell
+from explorer.models.names import wrong_size
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
 
-KEPT_NETWORKS = 3
+BYTES_PER_PARAMETER = 4
+
+kept = memory.Kept()
+
+_MAKERS = {
+    "timm": "explorer.models.from_timm",
+    "torchvision": "explorer.models.from_torchvision",
+    "robust": "explorer.models.from_robust",
+    "hub": "explorer.models.from_self_supervised",
+}
+"""Imported when first asked for: timm and torchvision take seconds, and embedded networks need
+neither."""
 
 
-@lru_cache(maxsize=KEPT_NETWORKS)
 def load(
     reference: str,
     architecture: str | None = None,
     weights: str | None = None,
     device: str = "cpu",
+    size: int | None = None,
+    tell: Tell | None = None,
 ) -> Network:
     """The network of a reference, on `device`, in eval mode, its parameters without gradients.
 
-    `architecture` and `weights` (the file's SHA-256) belong to `file:` references. Raises
-    RequestError for a name that does not exist or a checkpoint that does not fit, HubUnreachable
-    where a download would be needed and no hub answers (within five seconds).
+    `architecture` and `weights` (the file's SHA-256) belong to `file:` references, `weights` (the
+    fingerprint) to `own:` ones, too. size: the side
+    in px at which it is to look at pictures, None as it was trained. tell: told of the progress.
+    Raises RequestError for a name that does not exist, a checkpoint that does not fit or a network
+    too big for the device, HubUnreachable where a download would be needed and no hub answers
+    (within five seconds).
+    """
+    said = tell or _say_nothing
+
+    def loaded() -> Network:
+        needed = BYTES_PER_PARAMETER * catalogue.parameters(reference, architecture)
+        kept.make_room(needed, device)
+        memory.check_room(reference, needed, device)
+        network = _load(reference, architecture, weights, size, said)
+        memory.check_room(reference, network.nbytes if device != "cpu" else 0, device)
+        network.module.to(device)
+        if size is not None:
+            _try_size(network, size)
+        return network
+
+    return kept.get((reference, architecture, weights, device, size), loaded)
+
+
+def untrained(reference: str, size: int | None = None) -> Network:
+    """The network's architecture with random weights, without any download; on torch's default
+    device, so that `with torch.device("meta")` gives one whose layers can be listed for nothing.
     """
     source, name = catalogue.split_reference(reference)
-    if source == "embedded":
-        network = _load_embedded(reference, name)
-    elif source == "timm":
-        network = _load_timm(reference, name)
-    else:
-        network = _load_file(reference, Path(name), architecture or "", weights)
-    network.module.to(device)
+    if source not in _MAKERS:
+        raise RequestError("model", f"{reference} has no architecture of its own to be built")
+    maker = import_module(_MAKERS[source])
+    network = maker.build(reference, name, size)
+    if size is not None:
+        _try_size(network, size)
     return network
 
 
-def _load_embedded(reference: str, name: str) -> Network:
+def _load(
+    reference: str, architecture: str | None, weights: str | None, size: int | None, tell: Tell
+) -> Network:
+    source, name = catalogue.split_reference(reference)
+    if source == "embedded":
+        return _embedded(reference, name, size)
+    if source in _MAKERS:
+        return import_module(_MAKERS[source]).load(reference, name, size, tell)
+    from explorer.models import from_file
+
+    if source == "own":
+        return from_file.load_published(reference, name, weights, size, tell)
+    return from_file.load(reference, Path(name), architecture or "", weights, size, tell)
+
+
+def _embedded(reference: str, name: str, size: int | None) -> Network:
     from explorer.zoo import cards
 
     catalogue.card(name)  # says in a sentence if there is no such network
@@ -49,7 +98,7 @@ def _load_embedded(reference: str, name: str) -> Network:
         reference=reference,
         module=module,
         input=InputSpec(
-            size=tuple(card["input_size"]),
+            size=(size, size) if size else tuple(card["input_size"]),
             mean=tuple(card["mean"]),
             std=tuple(card["std"]),
             interpolation=card["interpolation"],
@@ -62,83 +111,16 @@ def _load_embedded(reference: str, name: str) -> Network:
     )
 
 
-def _load_timm(reference: str, name: str) -> Network:
-    import timm
-
-    architecture, _, _tag = name.partition(".")
-    if not timm.is_model(architecture):
-        raise _unknown_timm(name)
-    tags = [known for known in timm.list_pretrained() if known.startswith(f"{architecture}.")]
-    if not tags or ("." in name and name not in tags):
-        raise RequestError(
-            "model",
-            f"timm has no pretrained weights called {name!r}; "
-            + (f"there are {', '.join(tags[:6])}" if tags else f"{architecture} has none at all"),
-        )
-    hub.check_timm(name)
-    return _describe_timm(reference, timm.create_model(name, pretrained=True))
+def _try_size(network: Network, size: int) -> None:
+    """One pass, so that a size that cannot be is said before anything is made with it."""
+    blank = torch.full((1, 3, size, size), 0.5, device=network.device)
+    try:
+        with torch.no_grad():
+            network(blank)
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise wrong_size(network.reference, size, error) from error
 
 
-def _unknown_timm(name: str) -> RequestError:
-    import timm
-
-    near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
-    meant = f"did you mean {' or '.join(repr('timm:' + one) for one in near)}? " if near else ""
-    return RequestError(
-        "model", f"timm knows no {name!r}; {meant}it has {len(timm.list_models()):,} architectures"
-    )
-
-
-def _describe_timm(reference: str, module: nn.Module, class_count: int | None = None) -> Network:
-    import timm
-
-    config = timm.data.resolve_model_data_config(module)
-    channels, height, width = config["input_size"]
-    if channels != 3:
-        raise RequestError("model", f"{reference} takes {channels} channels, not RGB pictures")
-    classifier = module.get_classifier() if hasattr(module, "get_classifier") else None
-    names = {id(child): name for name, child in module.named_modules()}
-    count = class_count if class_count is not None else int(getattr(module, "num_classes", 0) or 0)
-    return Network(
-        reference=reference,
-        module=module,
-        input=InputSpec(
-            size=(height, width),
-            mean=tuple(config["mean"]),
-            std=tuple(config["std"]),
-            interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
-            crop_pct=float(config["crop_pct"]),
-        ),
-        classifier=names.get(id(classifier)) if count else None,
-        classes=_imagenet_names() if count == 1000 else (),
-        class_count=count,
-        family=module.default_cfg.get("architecture", "") if hasattr(module, "default_cfg") else "",
-    )
-
-
-@lru_cache(maxsize=1)
-def _imagenet_names() -> tuple[str, ...]:
-    from timm.data import ImageNetInfo
-
-    info = ImageNetInfo("imagenet-1k")
-    return tuple(info.index_to_description(index).split(",")[0] for index in range(1000))
-
-
-def _load_file(reference: str, path: Path, architecture: str, weights: str | None) -> Network:
-    import timm
-
-    source, _, name = architecture.partition(":")
-    if source != "timm" or not timm.is_model(name.partition(".")[0]):
-        raise RequestError(
-            "architecture", f"{architecture!r} is unknown; write it like 'timm:resnet18'"
-        )
-    state = read_state_dict(path, weights)
-    module = timm.create_model(name, pretrained=False)
-    state = strip_prefixes(state, set(module.state_dict()))
-    head = module.default_cfg.get("classifier")
-    bias = state.get(f"{head}.bias") if isinstance(head, str) else None
-    if bias is not None and bias.shape[0] != module.num_classes:
-        module = timm.create_model(name, pretrained=False, num_classes=bias.shape[0])
-    check_fit(state, module.state_dict(), path, architecture)
-    module.load_state_dict(state)
-    return _describe_timm(reference, module)
+def _say_nothing(text: str) -> None: ...

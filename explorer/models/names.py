@@ -1,4 +1,4 @@
-"""Layers' names that every network has, and the error for one that it has not. No torch."""
+"""Layers' names that every network has, and errors in the words of the catalogue. No torch."""
 
 from __future__ import annotations
 
@@ -18,3 +18,19 @@ def unknown_layer(name: str, reference: str, names: list[str]) -> RequestError:
     return RequestError(
         "layer", f"{name!r} is not a layer of {reference}{meant} {len(names)} layers: {some}"
     )
+
+
+def wrong_size(reference: str, size: int, reason: object) -> RequestError:
+    """The error for a picture size that a network's architecture cannot have, and why."""
+    return RequestError(
+        "size",
+        f"{reference} cannot look at pictures of {size}×{size} px ({first_line(reason)}); leave "
+        "the size out for the one at which it was trained",
+    )
+
+
+def first_line(reason: object, longest: int = 160) -> str:
+    """The first line of what a library said, for the end of a sentence of ours."""
+    text = str(reason).strip().split("\n")[0].rstrip(".")
+    text = text or type(reason).__name__
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

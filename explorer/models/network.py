@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,17 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How a network sees pictures: size (height, width), resize, crop, mean and deviation."""
+    """How a network sees pictures: size (height, width), resize, crop, mean and deviation.
+
+    crop_mode: `center`, `squash` or `border`, see `explorer.images.fitting.fit`.
+    """
 
     size: tuple[int, int]
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bicubic"
     crop_pct: float = 1.0
+    crop_mode: str = "center"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +30,8 @@ class Network:
 
     reference: what it was loaded by.
     module: takes normalised images, N×3×H×W.
-    classifier: name of the module that makes the class scores, or None where there is none.
+    classifier: name of the module that makes the class scores, or of a list of such modules that
+        work side by side; None where there is none.
     classes: names of the first `len(classes)` logits; empty where the names are not known.
     class_count: how many of the first logits are classes (other heads may follow them).
     lock: held while hooks are on the module, so that two threads cannot mix activations.
@@ -44,11 +49,29 @@ class Network:
     def __post_init__(self) -> None:
         self.module.eval().requires_grad_(False)
 
+    def seeing(self, **changes: object) -> Network:
+        """The same network with another mean, deviation, size, …: fields of its InputSpec."""
+        return replace(self, input=replace(self.input, **changes))
+
     @property
     def device(self) -> torch.device:
         """Where the parameters are (the CPU for a network without any)."""
         parameter = next(self.module.parameters(), None)
         return torch.device("cpu") if parameter is None else parameter.device
+
+    @property
+    def heads(self) -> tuple[nn.Module, ...]:
+        """The modules that make the class scores."""
+        if self.classifier is None:
+            return ()
+        found = self.module.get_submodule(self.classifier)
+        return tuple(found) if isinstance(found, nn.ModuleList) else (found,)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its parameters and buffers take."""
+        tensors = [*self.module.parameters(), *self.module.buffers()]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images in [0, 1], N×3×H×W, to what the module was trained on."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,14 +11,18 @@ from explorer import door
 from explorer.door import DEFAULT_ADVERSARY
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.errors import PictureError
-from explorer.jobs import work
 from explorer.measures.perceptual import MEASURES
 from explorer.models import catalogue
-from explorer.models.hub import HubUnreachable
-from explorer.models.names import LOGITS, PENULTIMATE
-from explorer.pages import address, loss_panel, session
-from explorer.pages.naming import picture_title, sentence
-from explorer.request import OPTIMISERS, RELU_GRADIENTS, RNG_SEED_RANGE, Request, RequestError
+from explorer.pages import address, loss_panel, network_panel, session
+from explorer.pages.naming import picture_title
+from explorer.request import (
+    OPTIMISERS,
+    RELU_GRADIENTS,
+    RNG_SEED_RANGE,
+    SIZE_RANGE,
+    Request,
+    RequestError,
+)
 from explorer.starter_pack import EXAMPLES
 
 EFFORTS = {"quick": 100, "normal": 500, "thorough": 1500, "long": 5000}
@@ -48,8 +51,9 @@ def panel() -> Choice:
     """Draw the sidebar and read it."""
     address.read(_READERS)
     with st.sidebar:
-        model = _network()
-        layer = _layer(model)
+        model = network_panel.network(DEFAULTS.model)
+        size = st.session_state.get("size")
+        layer = network_panel.layer(model, size, DEFAULTS.layer)
         target = _target()
         seed = _seed()
         chosen = loss_panel.loss_panel(DEFAULTS.loss)
@@ -62,7 +66,7 @@ def panel() -> Choice:
             help="How many steps the image may take to reach the match. It stops earlier "
             "when the goal is reached.",
         )
-        optimiser, goal, rng_seed, relu, adversary = _advanced(
+        optimiser, goal, rng_seed, relu, adversary, size = _advanced(
             model, chosen.loss is not None and chosen.loss.uses_distance
         )
         generate = st.button(
@@ -88,6 +92,7 @@ def panel() -> Choice:
             "goal": goal,
             "rng": rng_seed,
             "adversary": adversary,
+            "size": size,
         },
         DEFAULTS.to_dict()
         | {
@@ -114,6 +119,8 @@ def panel() -> Choice:
             steps=EFFORTS[effort],
             goal=goal,
             rng_seed=rng_seed,
+            size=size,
+            weights=door.fingerprint(model),
         )
         return Choice(door.judged_by(door.check(request)), None, generate)
     except (RequestError, PictureError) as error:
@@ -140,6 +147,10 @@ def _relu(text: str) -> bool:
     return True
 
 
+def _size(text: str) -> int:
+    return min(SIZE_RANGE[1], max(SIZE_RANGE[0], int(text)))
+
+
 _READERS: dict[str, Callable[[str], object]] = {
     "model": str,
     "layer": str,
@@ -152,6 +163,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "goal": _goal,
     "rng": _rng_seed,
     "adversary": str,
+    "size": _size,
 }
 
 
@@ -163,90 +175,6 @@ def _pick(
     chosen = st.session_state[key]
     options = list(names) if chosen in names or chosen is None else [*names, chosen]
     return st.selectbox(label, options, key=key, format_func=title, **more) or default
-
-
-def _network() -> str:
-    entries = {entry.reference: entry for entry in catalogue.entries()}
-    model = _pick(
-        "Network",
-        list(entries),
-        "model",
-        DEFAULTS.model,
-        lambda name: entries[name].title if name in entries else name,
-        accept_new_options=True,
-        on_change=_forget_layer,
-        help="Whose eyes we look through. These ship with the app; any of timm's networks works "
-        "too: type its name, such as timm:resnet18.",
-    )
-    if model in entries:
-        st.caption(entries[model].summary)
-    return model
-
-
-def _forget_layer() -> None:
-    """Another network may not have the layer; every one has the penultimate."""
-    if st.session_state.get("layer") not in (PENULTIMATE, LOGITS):
-        st.session_state["layer"] = PENULTIMATE
-
-
-def _layer(model: str) -> str:
-    known = _known_layers(model)
-    names = [PENULTIMATE, LOGITS] + [name for name in known if name not in (PENULTIMATE, LOGITS)]
-    return _pick(
-        "Layer",
-        names,
-        "layer",
-        DEFAULTS.layer,
-        lambda name: _layer_label(name, known),
-        help="Where in the network the two pictures must look the same. "
-        "'penultimate' is what the classifier sees; earlier layers keep more of the picture.",
-    )
-
-
-def _layer_label(name: str, known: dict[str, tuple[int, ...]]) -> str:
-    shape = known.get(name)
-    text = name
-    return f"{text} · {'×'.join(map(str, shape))}" if shape else text
-
-
-def _known_layers(model: str) -> dict[str, tuple[int, ...]]:
-    """The layers' shapes by name, as far as they are known; the worker is asked where not."""
-    try:
-        entry = catalogue.entry(model)
-    except RequestError:
-        return {}
-    if entry is not None:
-        return {name: shape for name, _, shape in entry.layers}
-    memory = session.remembered(model)
-    if "layers" in memory:
-        return memory["layers"]
-    if model.startswith("timm:"):
-        _ask_for_layers(model, memory)
-    return memory.get("layers", {})
-
-
-def _ask_for_layers(model: str, memory: dict) -> None:
-    if "answer" not in memory:
-        memory["answer"] = session.engine().ask(work.layers, model, None, None)
-        wait([memory["answer"]], timeout=0.5)  # a warm worker answers at once
-    answer = memory["answer"]
-    if not answer.done():
-        _wait_for_layers(model)
-        return
-    try:
-        memory["layers"] = {name: tuple(shape) for name, _, shape in answer.result()}
-    except RequestError as error:
-        st.error(sentence(error.message))
-    except (HubUnreachable, RuntimeError, MemoryError) as error:
-        st.error(sentence(str(error).partition(";")[0]))  # what works instead is in the list above
-        st.button("Try again", on_click=memory.clear, key="ask_again")
-
-
-@st.fragment(run_every=1.0)
-def _wait_for_layers(model: str) -> None:
-    st.caption(f":material/hourglass_top: Reading the layers of {model} …")
-    if session.remembered(model)["answer"].done():
-        address.rerun()
 
 
 def _target() -> str:
@@ -301,7 +229,9 @@ def _take_upload(key: str) -> None:
         st.session_state["_upload_problem"] = f"{file.name}: {error}"
 
 
-def _advanced(model: str, adversarial: bool) -> tuple[str, float, int, str | None, str | None]:
+def _advanced(
+    model: str, adversarial: bool
+) -> tuple[str, float, int, str | None, str | None, int | None]:
     with st.expander("More settings", icon=":material/tune:"):
         optimiser = _pick(
             "Optimiser",
@@ -336,6 +266,17 @@ def _advanced(model: str, adversarial: bool) -> tuple[str, float, int, str | Non
             help="Where the layer ends in a ReLU, units that it holds at 0 get gradients, too, as "
             "in Feather et al. (2023).",
         )
+        st.session_state.setdefault("size", None)
+        size = st.number_input(
+            "Picture size (px)",
+            min_value=SIZE_RANGE[0],
+            max_value=SIZE_RANGE[1],
+            step=16,
+            key="size",
+            placeholder="as it was trained",
+            help="The side of the pictures that the network looks at. Smaller is faster; some "
+            "architectures know one size only. Empty: as it was trained.",
+        )
         adversary = None
         if adversarial:
             adversary = _pick(
@@ -346,7 +287,15 @@ def _advanced(model: str, adversarial: bool) -> tuple[str, float, int, str | Non
                 lambda name: MEASURES[name].title if name in MEASURES else name,
                 help="The perceptual distance in the loss. It may not judge the result.",
             )
-    return optimiser, float(goal), int(rng_seed), RELU_GRADIENTS[0] if relu else None, adversary
+    relu_gradient = RELU_GRADIENTS[0] if relu else None
+    return (
+        optimiser,
+        float(goal),
+        int(rng_seed),
+        relu_gradient,
+        adversary,
+        None if size is None else int(size),
+    )
 
 
 def _adversaries(model: str) -> list[str]:

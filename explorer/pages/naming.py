@@ -60,6 +60,7 @@ def command(request: Request) -> str:
         ("--steps", "steps"),
         ("--goal", "goal"),
         ("--rng", "rng_seed"),
+        ("--size", "size"),
     ):
         value = getattr(request, field)
         if value != getattr(defaults, field):

@@ -53,7 +53,7 @@ def ask_to_make() -> None:
 
 def before(request: Request, preview: bytes | None) -> list[Shown]:
     """Seed, IRI as far as it is, and target."""
-    size = input_size(request.model)
+    size = (request.size, request.size) if request.size else input_size(request.model)
     seed, target = (picture_title(request.seed), picture_title(request.target))
     return [
         Shown(

@@ -1,0 +1,245 @@
+"""Layers in plain words: `layer3.1` → "stage 3, block 2, after addition". No torch.
+
+Worked out from a module's name and class alone, for the ways in which torchvision, timm and our
+own networks name their parts; what is not recognised keeps its own name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from explorer.models.names import LOGITS, PENULTIMATE
+
+STEM, HEAD = "stem", "head"
+
+_FIXED = {
+    PENULTIMATE: "what the classifier sees",
+    LOGITS: "the class scores",
+}
+_CONTAINERS = {
+    "stages": "stage",
+    "stage": "stage",
+    "layers": "stage",
+    "levels": "stage",
+    "network": "stage",
+    "blocks": "block",
+    "resblocks": "block",
+    "features": "step",
+}
+"""Followed by a number, counted from 0."""
+
+_COUNTED = {
+    "layer": "stage",
+    "stage": "stage",
+    "stack": "stack",
+    "denseblock": "dense block",
+    "denselayer": "layer",
+    "transition": "transition",
+    "encoder_layer_": "block",
+    "conv": "convolution",
+    "bn": "normalisation",
+    "norm": "normalisation",
+    "ln_": "normalisation",
+    "act": "activation",
+    "relu": "activation",
+    "fc": "linear layer",
+    "drop_path": "branch",
+    "ls": "branch, scaled",
+    "pool": "pooling",
+    "maxpool": "pooling",
+}
+"""With their number in the name; the outer ones of a transformer (`encoder_layer_0`) from 0."""
+
+_WORDS = {
+    "attn": "attention",
+    "self_attention": "attention",
+    "attention": "attention",
+    "mlp": "MLP",
+    "mlp_tokens": "mixing of tokens",
+    "mlp_channels": "mixing of channels",
+    "qkv": "queries, keys and values",
+    "proj": "projection",
+    "conv": "convolution",
+    "bn": "normalisation",
+    "norm": "normalisation",
+    "act": "activation",
+    "relu": "activation",
+    "conv_dw": "depthwise convolution",
+    "conv_pw": "pointwise convolution",
+    "conv_pwl": "pointwise convolution",
+    "conv_stem": "convolution of the stem",
+    "conv_head": "convolution of the head",
+    "conv_proj": "patches",
+    "se": "squeeze and excite",
+    "patch_embed": "patches",
+    "pos_drop": "with positions",
+    "shortcut": "shortcut",
+    "skip": "shortcut",
+    "grid": "grid",
+    "tokens": "tokens",
+    "stem": "stem",
+    "avgpool": "pooling",
+    "maxpool": "pooling",
+    "global_pool": "pooling",
+    "pool": "pooling",
+    "flatten": "flattened",
+    "fc": "classifier",
+    "classifier": "classifier",
+    "head": "head",
+    "heads": "head",
+}
+_UNSAID = ("encoder", "trunk", "visual", "model", "features", "block", "blocks", "layers", "stages")
+_KINDS = {
+    re.compile(pattern): word
+    for pattern, word in {
+        r"(Scaled|Std)*Conv\d?d(Same|Pad)?": "convolution",
+        r"(Group|Layer|Batch|Instance|RMS|Filter|Sync)*(Batch)?Norm\w*": "normalisation",
+        r"ReLU6?|LeakyReLU|GELU|SiLU|Hard\w+|Sigmoid|Tanh|QuickGELU|Mish": "activation",
+        r"\w*(Max|Avg)Pool\w*": "pooling",
+        r"Linear|NonDynamically\w*": "linear layer",
+        r"Dropout\d?d?|Identity|DropPath|StochasticDepth": "as before",
+    }.items()
+}
+_ADDS = (
+    "BasicBlock",
+    "Bottleneck",
+    "BottleneckBlock",
+    "ResidualBlock",
+    "Block",
+    "CNBlock",
+    "ConvNeXtBlock",
+    "EncoderBlock",
+    "MixerBlock",
+    "ResBlock",
+    "SwinTransformerBlock",
+    "TransformerBlock",
+)
+_PARTS = ("stage", "block", "stack", "step", "dense", "Mixed", "inception3", "inception4")
+"""How the outermost numbered parts of a network begin."""
+
+_SILENT = ("Identity", "Dropout", "DropPath", "StochasticDepth")
+_USE = re.compile(r"(?P<module>[^#\[]*)(?:#(?P<use>\d+))?(?P<parts>(?:\[[^\]]*\])*)")
+_NUMBERED = re.compile(r"([a-z_]+?)(\d+)(?:_.*)?")
+
+
+@lru_cache(maxsize=20_000)
+def friendly(name: str, kind: str = "") -> str:
+    """A layer's name in plain words; `kind` is its class, which says whether it adds."""
+    if name in _FIXED:
+        return _FIXED[name]
+    found = _USE.fullmatch(name)
+    phrases = _phrases(found["module"], kind) if found else (name,)
+    if kind in _ADDS and found and not found["parts"]:
+        phrases = (*phrases, "after addition")
+    if found and found["use"]:
+        phrases = (*phrases, f"use {found['use']}")
+    if found and found["parts"]:
+        phrases = (*phrases, f"part {found['parts'].strip('[]').replace('][', ', ')}")
+    return ", ".join(phrases)
+
+
+def is_main(name: str, kind: str) -> bool:
+    """Whether the layer is one that people name: a stage, a block, the stem, what comes at the end.
+
+    The rest are the steps within a block, and modules that pass on what they get.
+    """
+    if name in _FIXED:
+        return True
+    if kind in _SILENT or "#" in name or "[" in name:
+        return False
+    first, *more = _phrases(name, kind)
+    if _leaf(kind):
+        return not more or (len(more) == 1 and first.startswith("step"))
+    return not more or (len(more) == 1 and more[0].startswith(("block", "layer", "transition")))
+
+
+def place(name: str) -> str:
+    """The outermost part of the network in which a layer lies: "stage 3", "block 7", "stem"."""
+    if name in _FIXED:
+        return HEAD
+    first = _phrases(_USE.match(name)["module"], "")[0]
+    return first if first.startswith(_PARTS) else ""
+
+
+def places(names: Sequence[str]) -> list[str]:
+    """The parts of a network in order, from the stem to the head, each once.
+
+    What comes before the first numbered part is the stem, what comes after the last the head.
+    """
+    found = [place(name) for name in names if not _is_row(name, names)]
+    inner = list(dict.fromkeys(one for one in found if one not in ("", HEAD)))
+    return [STEM, *inner, HEAD]
+
+
+def place_in(name: str, names: Sequence[str]) -> str:
+    """Which of `places(names)` a layer is in."""
+    own = place(name)
+    if own:
+        return own
+    inner = [index for index, one in enumerate(names) if place(one) not in ("", HEAD)]
+    after = bool(inner) and name in names and list(names).index(name) > inner[0]
+    return HEAD if after else STEM
+
+
+def _is_row(name: str, names: Sequence[str]) -> bool:
+    """Whether others lie within: `blocks.3` is no block where there is a `blocks.3.0`."""
+    return f"{name}.0" in names
+
+
+@lru_cache(maxsize=20_000)
+def _phrases(module: str, kind: str) -> tuple[str, ...]:
+    tokens = module.split(".")
+    said: list[str] = []
+    index = 0
+    while index < len(tokens):
+        token, after = tokens[index], tokens[index + 1 : index + 2]
+        numbered = token in _CONTAINERS and after and after[0].isdigit()
+        index += 2 if numbered else 1
+        last = kind if index == len(tokens) else ""
+        if numbered:
+            said += _counted(_CONTAINERS[token], int(after[0]) + 1, last)
+        else:
+            word = _word(token, said, last)
+            said += [word] if word else []
+    if tokens[-1] in _UNSAID:
+        said.append("all of it")
+    return tuple(said) or (module,)
+
+
+def _counted(what: str, number: int, kind: str) -> list[str]:
+    """`block 2`; a row of blocks is a stage, a single operation is said to be one."""
+    if what == "block" and kind == "Sequential":
+        return [f"stage {number}"]
+    return [f"{what} {number}", *([_by_kind(kind)] if _leaf(kind) else [])]
+
+
+def _word(token: str, said: list[str], kind: str) -> str:
+    outer = said[-1] if said else ""
+    if token.isdigit():
+        if outer.startswith(_PARTS) and not _leaf(kind):
+            # blocks.3.1: what was taken for a block is a stage of blocks.
+            said[-1] = outer.replace("block", "stage", 1) if outer.startswith("block") else outer
+            return f"block {int(token) + 1}"
+        return _by_kind(kind) or f"part {int(token) + 1}"
+    if token in _UNSAID:
+        return ""
+    if token == "downsample":
+        return "downsampling" if outer.startswith("stage") else "shortcut"
+    if token in _WORDS:
+        return _WORDS[token]
+    found = _NUMBERED.fullmatch(token)
+    if found and found[1] in _COUNTED:
+        number = int(found[2]) + (found[1] == "encoder_layer_")
+        return f"{_COUNTED[found[1]]} {number}"
+    return token.replace("_", " ")
+
+
+def _by_kind(kind: str) -> str:
+    return next((word for pattern, word in _KINDS.items() if pattern.fullmatch(kind)), "")
+
+
+def _leaf(kind: str) -> bool:
+    """Whether the module is a single operation."""
+    return bool(_by_kind(kind))

@@ -1,0 +1,110 @@
+"""The networks that a worker keeps loaded: by least-recent use, under a budget of memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+import torch
+
+from explorer.models.network import Network
+from explorer.request import RequestError
+
+SHARE = 0.25
+"""Of the device's memory, where IRI_NETWORKS_MEMORY says nothing else."""
+
+_SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)B?\s*", re.IGNORECASE)
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+class Kept:
+    """Loaded networks by key. Safe between threads; each network is loaded once.
+
+    Dropping one only lets go of it: a job that is using it keeps it until it is done.
+    """
+
+    def __init__(self, budget: Callable[[str], int] | None = None) -> None:
+        self._budget = budget or budget_of
+        self._lock = threading.Lock()
+        self._loading: dict[Hashable, threading.Lock] = {}
+        self._networks: OrderedDict[Hashable, Network] = OrderedDict()
+
+    def get(self, key: Hashable, load: Callable[[], Network]) -> Network:
+        """The network of this key, loaded now if it is not here; others are dropped for it."""
+        with self._lock:
+            alone = self._loading.setdefault(key, threading.Lock())
+        with alone:
+            with self._lock:
+                if key in self._networks:
+                    self._networks.move_to_end(key)
+                    return self._networks[key]
+            network = load()
+            with self._lock:
+                self._networks[key] = network
+                self._drop(network.device.type, self._budget(network.device.type))
+            return network
+
+    def make_room(self, needed: int, device: str) -> None:
+        """Drop what was not used longest, so that `needed` more bytes stay within the budget."""
+        with self._lock:
+            self._drop(device, self._budget(device) - needed, spare=None)
+
+    def clear(self) -> None:
+        """Let go of every network."""
+        with self._lock:
+            self._networks.clear()
+
+    def __len__(self) -> int:
+        return len(self._networks)
+
+    def _drop(self, device: str, allowed: int, spare: int | None = -1) -> None:
+        there = [key for key, one in self._networks.items() if one.device.type == device]
+        total = sum(self._networks[key].nbytes for key in there)
+        for key in there[:spare]:
+            if total <= allowed:
+                return
+            total -= self._networks.pop(key).nbytes
+
+
+def budget_of(device: str) -> int:
+    """Bytes that kept networks may take on a kind of device: IRI_NETWORKS_MEMORY, or a share."""
+    said = os.environ.get("IRI_NETWORKS_MEMORY")
+    if not said:
+        return int(SHARE * memory_of(device)[0])
+    found = _SIZE.fullmatch(said)
+    if found is None:
+        raise RequestError("IRI_NETWORKS_MEMORY", f"{said!r} is no size; write it like '4GB'")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def memory_of(device: str) -> tuple[int, int]:
+    """(bytes of the device's memory, bytes that are free), a container's limit respected."""
+    if device.startswith("cuda"):
+        free, total = torch.cuda.mem_get_info(device)
+        return total, free
+    import psutil
+
+    memory = psutil.virtual_memory()
+    limit = _CGROUP.read_text().strip() if _CGROUP.is_file() else "max"
+    if not limit.isdigit():
+        return memory.total, memory.available
+    used = int(_CGROUP.with_name("memory.current").read_text())
+    return min(memory.total, int(limit)), min(memory.available, max(0, int(limit) - used))
+
+
+def check_room(reference: str, needed: int, device: str) -> None:
+    """Raise RequestError that says how big the network is if the device cannot hold it."""
+    total, free = memory_of(device)
+    if needed <= free:
+        return
+    where = "the GPU" if device.startswith("cuda") else "this machine"
+    raise RequestError(
+        "model",
+        f"the weights of {reference} alone take {needed / 1e9:.1f} GB, and {where} has "
+        f"{free / 1e9:.1f} GB of {total / 1e9:.0f} GB free; choose a smaller network",
+    )

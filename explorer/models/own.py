@@ -1,0 +1,167 @@
+"""Checkpoints that the operator publishes in the app: `models.toml`. No torch.
+
+    [networks.lab-resnet50]
+    file = "/srv/models/lab.pt"            # or relative to models.toml
+    architecture = "timm:resnet50"
+    title = "ResNet-50, our training"
+    summary = "What we did to it, in a sentence."
+
+Beside these, all optional: `input_size` (px), `mean`, `std`, `interpolation`, `crop_pct`,
+`crop_mode`, `classes`, and the facts that the picker shows (`family`, `residual`, `objective`,
+`augmentation`, `data`, `norm`, `epsilon`, `licence`, `paper`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import get_type_hints
+
+from explorer.models.files import sha256_of
+from explorer.request import RequestError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILE = "models.toml"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_INPUT = ("mean", "std", "interpolation", "crop_pct", "crop_mode")
+
+
+@dataclass(frozen=True)
+class Own:
+    """One entry of models.toml; None and "" stand for what it does not say."""
+
+    name: str
+    file: str
+    architecture: str
+    title: str = ""
+    summary: str = ""
+    input_size: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    interpolation: str | None = None
+    crop_pct: float | None = None
+    crop_mode: str | None = None
+    classes: tuple[str, ...] = ()
+    family: str = ""
+    residual: bool = False
+    objective: str = ""
+    augmentation: str = ""
+    data: str = ""
+    norm: str = ""
+    epsilon: float = 0.0
+    licence: str = ""
+    paper: str = ""
+
+    @property
+    def input(self) -> dict[str, object]:
+        """How it sees pictures, where that differs from its architecture's way."""
+        said = {name: getattr(self, name) for name in _INPUT}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+def place() -> Path:
+    """Where models.toml lies: IRI_MODELS_TOML, or beside app.py."""
+    return Path(os.environ.get("IRI_MODELS_TOML", ROOT / FILE))
+
+
+def networks() -> dict[str, Own]:
+    """The published networks by name; none where there is no models.toml.
+
+    Raises RequestError (field `models.toml`) that says what is wrong with the file.
+    """
+    path = place()
+    if not path.is_file():
+        return {}
+    return _read(path, path.stat().st_mtime_ns)
+
+
+def named(name: str) -> Own:
+    """The published network of this name; RequestError lists those that there are."""
+    there = networks()
+    if name in there:
+        return there[name]
+    near = difflib.get_close_matches(name, there, n=1, cutoff=0.4)
+    meant = f"did you mean 'own:{near[0]}'? " if near else ""
+    some = ", ".join(f"'own:{known}'" for known in there) or "none; the operator lists them"
+    raise RequestError("model", f"'own:{name}' is not published here; {meant}there are {some}")
+
+
+def fingerprint(name: str) -> str:
+    """SHA-256 of a published network's checkpoint and of what models.toml says of its input.
+
+    It stands in the request, so that a changed file or setting is a new request.
+    """
+    own = named(name)
+    path = Path(own.file)
+    if not path.is_file():
+        raise RequestError("model", f"the checkpoint of 'own:{name}' is not there any more")
+    stat = path.stat()
+    settings = [own.architecture, own.input_size, own.input, own.classes]
+    content = _digest(path, stat.st_size, stat.st_mtime_ns)
+    return hashlib.sha256(json.dumps([content, settings]).encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, _size: int, _changed: int) -> str:
+    return sha256_of(path)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed: int) -> dict[str, Own]:
+    try:
+        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("networks", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(FILE, f"it is no TOML: {error}") from error
+    if not isinstance(rows, dict):
+        raise RequestError(FILE, "networks are written as [networks.NAME]")
+    return {name: _own(name, row, path.parent) for name, row in rows.items()}
+
+
+def _own(name: str, row: object, folder: Path) -> Own:
+    said = f"[networks.{name}]"
+    if not _NAME.fullmatch(name) or not isinstance(row, dict):
+        raise RequestError(FILE, f"{said}: a name is of small letters, digits, '.', '_' and '-'")
+    hints = get_type_hints(Own)
+    allowed = {field.name for field in fields(Own)} - {"name"}
+    for key in row:
+        if key not in allowed:
+            raise RequestError(FILE, f"{said}: no such key {key!r}; {', '.join(sorted(allowed))}")
+    for key in ("file", "architecture"):
+        if not isinstance(row.get(key), str) or not row[key]:
+            raise RequestError(FILE, f"{said}: {key} is missing")
+    values = {key: _value(said, key, value, str(hints[key])) for key, value in row.items()}
+    values["file"] = str((folder / row["file"]).resolve())
+    return Own(name=name, **({"title": name} | values))
+
+
+def _value(said: str, key: str, value: object, hint: str) -> object:
+    """The value in the field's type; RequestError if it is of another."""
+    wanted, ok = "a text", isinstance(value, str)
+    if "tuple[float" in hint:
+        ok = isinstance(value, list) and len(value) == 3 and all(map(_is_number, value))
+        wanted, value = "three numbers", tuple(map(float, value)) if ok else value
+    elif "tuple[str" in hint:
+        ok = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        wanted, value = "a list of texts", tuple(value) if ok else value
+    elif "bool" in hint:
+        wanted, ok = "true or false", isinstance(value, bool)
+    elif "int" in hint:
+        wanted, ok = "a whole number", isinstance(value, int) and not isinstance(value, bool)
+    elif "float" in hint:
+        ok = _is_number(value)
+        wanted, value = "a number", float(value) if ok else value
+    if not ok:
+        raise RequestError(FILE, f"{said}: {key} is {wanted}, not {value!r}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
