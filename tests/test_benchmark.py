@@ -323,6 +323,7 @@ def part(curves: dict[str, list[float]], target: str = "cat", **more) -> dict:
         "case": {"network": CASE.network, "layer": CASE.layer, "size": CASE.size},
         "target": target,
         "passes": 100,
+        "auto": "adam",
         "threads": 2,
         "seconds": 60.0,
         "cpu_share": 1.8,
@@ -444,6 +445,8 @@ def test_the_report_says_what_was_reached_and_what_was_not():
     assert "Behind: resnet18-live, layer2, 224×224 at 0.1 (plenoptic)." in text
     assert "after 100 passes: 0.010 (goal 0.12: reached)" in text
     assert "| 10.0 | 6.0 | 4.0 | 0.40 | 8.0 | 6.0 | 4.0 | 0.50 |" in text
+    assert "More than a fifth of the paper's: resnet18-live" not in text
+    assert "`auto` is `adam`" in text
     assert "missing" not in text
     for one in PROCEDURES.values():
         assert one.title in text

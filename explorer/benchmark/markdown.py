@@ -87,7 +87,8 @@ def _opening(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[st
         f"{text}\n\nA pass is one forward and backward run to the layer, for whatever purpose. "
         "Targets are photographs of the gallery, seeds N(0, 1) noise clamped to [0, 1], the loss "
         "of our engine is regularizer-free; medians over targets, one image at a time. All "
-        f"procedures run on the same network code, no further than the layer. {random}"
+        f"procedures run on the same network code, no further than the layer; what our engine does "
+        f"to the network besides (folding, memory format) is part of it. {random}"
     )
 
 
@@ -109,6 +110,7 @@ def _verdict(tables: Sequence[CaseTable], every: Sequence[Sequence[Standing]]) -
             "median cell."
         )
     said += [f"Behind: {_cell_name(one)} ({_behind(one)})." for one in behind]
+    said += [f"More than a fifth of the paper's: {_cell_name(one)}." for one in far]
     for table in tables:
         case = (table.case.network, table.case.layer, table.case.size)
         reached = table.rows[ENGINE].after.get(100)
@@ -156,8 +158,8 @@ def _case(table: CaseTable) -> str:
     threads = "thread" if table.threads == 1 else "threads"
     rows = [_procedure_row(row, table) for row in table.rows.values()]
     return (
-        f"**{table.case.title}** ({len(table.targets)} targets: {targets}; {table.threads} "
-        f"{threads})\n\n{_grid(rows)}"
+        f"**{table.case.title}** (targets {targets}; {table.threads} {threads}; `auto` is "
+        f"`{table.auto}`)\n\n{_grid(rows)}"
     )
 
 

@@ -33,6 +33,7 @@ def to_json(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str
                     **asdict(table.case),
                     "targets": table.targets,
                     "passes_made": table.budget,
+                    "auto": table.auto,
                     "threads": table.threads,
                     "work_per_pass": asdict(table.work),
                     "peak": asdict(table.peak),

@@ -22,6 +22,7 @@ from explorer.benchmark.references import Task
 from explorer.benchmark.scaling import batch_costs
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
+from explorer.synthesis.optimisers import automatic
 
 Report = Callable[[str], None]
 WARM_UP_PASSES = 3
@@ -113,6 +114,7 @@ def _side_by_side(work: Work, network: Network, turn: int, until: float) -> dict
         "kind": "work",
         "target": work.target,
         "passes": work.passes,
+        "auto": automatic(network, work.case.layer).name,
         "peak": asdict(peak),
         "work": asdict(machine.work_of(network, work.case.layer)),
         "probes": probes,

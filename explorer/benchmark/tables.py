@@ -46,11 +46,12 @@ class Row:
 
 @dataclass(frozen=True)
 class CaseTable:
-    """All procedures in one case."""
+    """All procedures in one case; auto: which optimiser of ours that was."""
 
     case: Case
     targets: tuple[str, ...]
     budget: int
+    auto: str
     threads: int
     rows: dict[str, Row]
     work: PassWork
@@ -105,6 +106,7 @@ def _table(case: Case, group: list[Part]) -> CaseTable:
         case=case,
         targets=tuple(part["target"] for part in group),
         budget=group[0]["passes"],
+        auto=group[0]["auto"],
         threads=group[0]["threads"],
         rows={name: _row(name, [part["runs"][name] for part in group]) for name in PROCEDURES},
         work=PassWork(**group[0]["work"]),
