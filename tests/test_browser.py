@@ -130,7 +130,7 @@ def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, address):
 
 
 def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_path):
-    visit(page, address, "?target=cat&seed=uniform&effort=thorough&goal=0")
+    visit(page, address, "?target=cat&seed=uniform&effort=thorough&goal=0&optimiser=adam")
     page.get_by_text("Not made yet.").wait_for()
     press(page, "Generate")
     page.get_by_role("button", name="Cancel").wait_for()
@@ -202,7 +202,7 @@ def test_no_picture_moves_when_the_image_is_there(page, address):
 
 
 def test_cancel_is_answered_and_frees_the_worker(page, address):
-    visit(page, address, "?target=rocket&effort=long&goal=0")
+    visit(page, address, "?target=rocket&effort=long&goal=0&optimiser=adam")
     press(page, "Generate")
     page.get_by_text("Making the image: step").first.wait_for()
     press(page, "Cancel")
@@ -213,7 +213,7 @@ def test_cancel_is_answered_and_frees_the_worker(page, address):
 
 
 def test_a_killed_worker_is_said_and_replaced(page, address):
-    visit(page, address, "?target=raccoon&effort=long&goal=0")
+    visit(page, address, "?target=raccoon&effort=long&goal=0&optimiser=adam")
     press(page, "Generate")
     page.get_by_text("Making the image: step").first.wait_for()
     (worker,) = workers(address[1])

@@ -238,8 +238,9 @@ def _advanced(
             OPTIMISERS,
             "optimiser",
             DEFAULTS.optimiser,
-            lambda name: f"{name}: {OPTIMISER_HELP.get(name, 'unknown')}",
-            help="How the image is moved downhill.",
+            str,
+            help="How the image is moved downhill.\n\n"
+            + "\n\n".join(f"**{name}**: {text}" for name, text in OPTIMISER_HELP.items()),
         )
         st.session_state.setdefault("goal", DEFAULTS.goal)
         st.session_state.setdefault("rng", DEFAULTS.rng_seed)
