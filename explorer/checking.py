@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from explorer.images import gallery, seeds
 from explorer.images.fitting import fit
@@ -31,6 +32,7 @@ from explorer.synthesis.optimisers import OPTIMISERS
 
 STEPS = 20
 TARGET = "astronaut"
+CALIBRATION = 4
 TOLERANCE = 1e-6
 COMPARED_LAYERS = 5
 MOST_PARAMETERS = 100_000_000
@@ -72,9 +74,9 @@ def check(reference: str, most_parameters: float = MOST_PARAMETERS) -> Checked:
         reason = f"{parameters / 1e6:,.0f} M parameters, more than {most_parameters / 1e6:,.0f} M"
         return Checked(reference, SKIPPED, reason, parameters)
     network = untrained(reference)
-    _wake(network.module)
+    bring_to_life(network)
     listed = list_layers(network)
-    target = _target(network)
+    target = _picture(network, TARGET)
     difference = truncation_difference(network, listed, target)
     descents = tuple(_descent(network, layer, target) for layer in _three(network, listed, target))
     stuck = [layer for layer, before, after in descents if not after < before]
@@ -118,10 +120,10 @@ def truncation_difference(network: Network, listed: Sequence[Layer], images: Ten
     return largest
 
 
-def _target(network: Network) -> Tensor:
+def _picture(network: Network, name: str) -> Tensor:
     spec = network.input
     picture = fit(
-        gallery.load(TARGET),
+        gallery.load(name),
         spec.size,
         spec.crop_pct,
         spec.interpolation,
@@ -161,18 +163,29 @@ def _descent(network: Network, layer: str, target: Tensor) -> tuple[str, float, 
         _seed(network),
         [loss_called("regularizer-free")],
         [0.0],
-        OPTIMISERS["adam"],
+        OPTIMISERS["lbfgs"],
         STEPS,
     )
     return layer, trace.relative_l2[0], min(trace.relative_l2)
 
 
-def _wake(module: nn.Module) -> None:
-    """Switch on what begins at zero: a residual branch's last scale would silence the branch."""
+def bring_to_life(network: Network) -> None:
+    """Give random weights the working order of trained ones.
+
+    What begins at zero (the last scale of a residual branch) is switched on, for it would silence
+    the branch; and batch-norm gets the statistics of pictures, without which a deep network in
+    eval mode lets its activations grow until nothing more comes through.
+    """
+    norms = [one for one in network.module.modules() if isinstance(one, _BatchNorm)]
     with torch.no_grad():
-        for name, parameter in module.named_parameters():
+        for name, parameter in network.module.named_parameters():
             if parameter.ndim == 1 and name.endswith("weight") and not parameter.any():
                 parameter.fill_(1.0)
+        for one in norms:
+            one.momentum = 1.0
+            one.train()
+        network(torch.cat([_picture(network, name) for name in gallery.names()[:CALIBRATION]]))
+    network.module.eval()
 
 
 def check_apart(
