@@ -316,26 +316,26 @@ def one_run(curve: list[float], unclamped: bool = False) -> dict:
     }
 
 
-def part(curves: dict[str, list[float]], target: str = "cat", **more) -> dict:
-    """A part with the curves of these procedures; the others never arrive."""
-    return {
-        "kind": "work",
-        "case": {"network": CASE.network, "layer": CASE.layer, "size": CASE.size},
-        "target": target,
-        "passes": 100,
-        "auto": "adam",
-        "threads": 2,
-        "seconds": 60.0,
-        "cpu_share": 1.8,
-        "peak": {"flops": 2e9, "bytes": 1e9},
-        "work": {"flops": 1e9, "bytes": 1e8},
-        "probes": [1.0, 1.0, 2.0],
-        "runs": {
-            name: {"100": one_run(curves.get(name, [1.0] * 101), name == "plenoptic")}
-            for name in PROCEDURES
-        },
-        **more,
-    }
+def parts_of(curves: dict[str, list[float]], target: str = "cat") -> list[dict]:
+    """A target's parts with the curves of these procedures; the others never arrive."""
+    return [
+        {
+            "kind": "work",
+            "case": {"network": CASE.network, "layer": CASE.layer, "size": CASE.size},
+            "target": target,
+            "procedure": name,
+            "passes": 100,
+            "auto": "adam",
+            "threads": 2,
+            "seconds": 60.0,
+            "cpu_share": 1.8,
+            "peak": {"flops": 2e9, "bytes": 1e9},
+            "work": {"flops": 1e9, "bytes": 1e8},
+            "probes": [1.0, 1.0, 2.0],
+            "runs": {"100": one_run(curves.get(name, [1.0] * 101), name == "plenoptic")},
+        }
+        for name in PROCEDURES
+    ]
 
 
 def reaching(goal: float, at: int) -> list[float]:
@@ -345,11 +345,12 @@ def reaching(goal: float, at: int) -> list[float]:
 
 def test_passes_are_medians_over_targets_and_who_never_arrives_counts_as_late():
     parts = [
-        part({ENGINE: reaching(0.05, 4), PAPER: reaching(0.1, 60)}),
-        part({ENGINE: reaching(0.05, 8), PAPER: reaching(0.1, 40)}),
-        part({ENGINE: [1.0] * 101}),
+        *parts_of({ENGINE: reaching(0.05, 4), PAPER: reaching(0.1, 60)}, "astronaut"),
+        *parts_of({ENGINE: reaching(0.05, 8), PAPER: reaching(0.1, 40)}, "coffee"),
+        *parts_of({ENGINE: [1.0] * 101}, "cat"),
     ]
     (table,) = tables.case_tables(parts)
+    assert table.targets == ("astronaut", "coffee", "cat")
     ours, paper = table.rows[ENGINE], table.rows[PAPER]
     assert ours.passes[0.1] == ours.passes[0.05] == ours.seconds[0.1] == 8
     assert ours.passes[0.02] == math.inf
@@ -361,25 +362,38 @@ def test_passes_are_medians_over_targets_and_who_never_arrives_counts_as_late():
     assert ours.unclamped is None
 
 
+def test_a_target_counts_once_every_procedure_has_had_it():
+    parts = [*parts_of({}, "astronaut"), *parts_of({}, "coffee")[:-1]]
+    (table,) = tables.case_tables(parts)
+    assert table.targets == ("astronaut",)
+    assert tables.case_tables(parts_of({})[1:]) == []
+
+
+def test_every_target_begins_with_another_procedure():
+    works = plan.works_of((CASE,), cases.TARGETS, 100)
+    assert [work.procedure for work in works[:: len(PROCEDURES)]] == list(PROCEDURES)[:3]
+    assert len(set(works)) == len(works) == 3 * len(PROCEDURES)
+
+
 def test_a_schedule_counts_with_the_budget_that_gets_there_first():
     short, long = [1.0] * 20 + [0.1] * 31, [1.0] * 30 + [0.1] * 40 + [0.01] * 31
-    both = part({})
-    both["runs"][ENGINE] = {"50": one_run(short), "100": one_run(long)}
-    (table,) = tables.case_tables([both])
+    parts = parts_of({})
+    parts[list(PROCEDURES).index(ENGINE)]["runs"] = {"50": one_run(short), "100": one_run(long)}
+    (table,) = tables.case_tables(parts)
     ours = table.rows[ENGINE]
     assert (ours.passes[0.1], ours.budgets[0.1]) == (20, 50)
     assert (ours.passes[0.01], ours.budgets[0.01]) == (70, 100)
     assert ours.after == {50: 0.1, 100: 0.01}
-    assert Work(CASE, "cat", 300).budgets == (50, 100, 200, 300)
-    assert Work(CASE, "cat", 50).budgets == (50,)
+    assert Work(CASE, "cat", ENGINE, 300).budgets == (50, 100, 200, 300)
+    assert Work(CASE, "cat", ENGINE, 50).budgets == (50,)
 
 
 def test_a_reference_with_a_seed_of_its_own_is_also_met_from_that_seed():
     curves = {ENGINE: reaching(0.1, 50), "fourier-adam": reaching(0.1, 30)}
-    (table,) = tables.case_tables([part(curves)])
+    (table,) = tables.case_tables(parts_of(curves))
     (one,) = tables.standings(table)
     assert (one.fewest, one.fewest_alike) == (False, False)
-    (table,) = tables.case_tables([part(curves | {ENGINE_GREY: reaching(0.1, 20)})])
+    (table,) = tables.case_tables(parts_of(curves | {ENGINE_GREY: reaching(0.1, 20)}))
     (one,) = tables.standings(table)
     assert (one.fewest, one.fewest_alike) == (False, True)
 
@@ -400,7 +414,7 @@ def test_standings(ours, paper, other, fewest, fifth):
         for name, at in ((ENGINE, ours), (PAPER, paper), ("plenoptic", other))
         if at is not None
     }
-    (table,) = tables.case_tables([part(curves)])
+    (table,) = tables.case_tables(parts_of(curves))
     (one,) = tables.standings(table)
     assert one.distance == 0.1
     assert (one.fewest, one.fifth_of_paper) == (fewest, fifth)
@@ -409,7 +423,7 @@ def test_standings(ours, paper, other, fewest, fifth):
 
 
 def test_noise_is_the_spread_of_the_probe_and_the_share_of_a_core():
-    found = tables.noise([part({}), part({})])
+    found = tables.noise(parts_of({}))
     assert (found.low, found.high, found.cpu_share) == (1.0, 2.0, 0.9)
     assert tables.noise([]) is None
 
@@ -423,7 +437,7 @@ def facts() -> dict:
 
 def test_the_report_says_what_was_reached_and_what_was_not():
     curves = {ENGINE: reaching(0.01, 7), PAPER: reaching(0.1, 50), "plenoptic": reaching(0.1, 6)}
-    parts = [part(curves)]
+    parts = parts_of(curves)
     parts.append(
         {
             "kind": "batches",
@@ -438,7 +452,7 @@ def test_the_report_says_what_was_reached_and_what_was_not():
             },
         }
     )
-    chosen = Plan("full", (Work(CASE, "cat", 100),), (BatchCase(CASE),), 1, 1, 60)
+    chosen = Plan("full", plan.works_of((CASE,), ("cat",), 100), (BatchCase(CASE),), 1, 1, 60)
     text = markdown(chosen, parts, facts(), "cpu")
     assert "| 7 / 6 (plenoptic) / 50 |" in text
     assert "| **7** / – / – |" in text
@@ -502,9 +516,9 @@ def test_bench_writes_markdown_and_json_and_goes_on_where_it_stopped(
     monkeypatch.setitem(plan.PLANS, "quick", lambda: replace(small, limit_seconds=0))
     assert main(words) == 0
     said, progress = capsys.readouterr()
-    assert json.loads(said)["missing"] == 2
-    assert "2 of 2 parts are missing" in progress
-    assert "2 parts are missing" in into.read_text(encoding="utf-8")
+    assert json.loads(said)["missing"] == len(PROCEDURES) + 1
+    assert "9 of 9 parts are missing" in progress
+    assert "9 parts are missing" in into.read_text(encoding="utf-8")
 
     monkeypatch.setitem(plan.PLANS, "quick", lambda: small)
     assert main(words) == 0
@@ -521,7 +535,7 @@ def test_bench_writes_markdown_and_json_and_goes_on_where_it_stopped(
     def refuse(*arguments, **options):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(running, "_side_by_side", refuse)
+    monkeypatch.setattr(running, "_work", refuse)
     monkeypatch.setattr(running, "_batches", refuse)
     assert main([*words[:-1]]) == 0
     assert capsys.readouterr().out.strip() == text.strip()

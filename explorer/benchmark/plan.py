@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from explorer.benchmark.cases import DEFAULT, LIVE, TARGETS, Case, embedded_cases, random_cases
+from explorer.benchmark.procedures import PROCEDURES
 from explorer.models.catalogue import FIRST, embedded_names
 from explorer.models.names import PENULTIMATE
 
@@ -18,10 +19,11 @@ AFTER = (50, 100, 200, 500)
 
 @dataclass(frozen=True)
 class Work:
-    """One case from one target: every procedure, one after the other, for so many passes."""
+    """One procedure on one case and target, for so many passes."""
 
     case: Case
     target: str
+    procedure: str
     passes: int
 
     @property
@@ -65,8 +67,17 @@ class Plan:
 
 
 def works_of(cases: tuple[Case, ...], targets: tuple[str, ...], passes: int) -> tuple[Work, ...]:
-    """Every target of every case."""
-    return tuple(Work(case, target, passes) for case in cases for target in targets)
+    """All procedures on one target of a case in turn, then the next target.
+
+    Each target begins with another procedure, so that none is always the first.
+    """
+    names = list(PROCEDURES)
+    pairs = [(case, target) for case in cases for target in targets]
+    return tuple(
+        Work(case, target, name, passes)
+        for turn, (case, target) in enumerate(pairs)
+        for name in names[turn % len(names) :] + names[: turn % len(names)]
+    )
 
 
 def quick() -> Plan:

@@ -44,9 +44,9 @@ def run(plan: Plan, out: Path, device: str, report: Report = print) -> list[dict
         if path.is_file():
             parts.append(json.loads(path.read_text(encoding="utf-8")))
             continue
-        part = _measure(plan, piece, device, number, begun + plan.limit_seconds)
-        if part is None:
+        if time.monotonic() > begun + plan.limit_seconds:
             continue
+        part = _measure(plan, piece, device)
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(part), encoding="utf-8")
         partial.replace(path)
@@ -59,22 +59,15 @@ def run(plan: Plan, out: Path, device: str, report: Report = print) -> list[dict
     return parts
 
 
-def _measure(
-    plan: Plan, piece: Work | BatchCase, device: str, turn: int, until: float
-) -> dict[str, Any] | None:
-    """One part, or None if `until` (on time.monotonic) comes first."""
-    if time.monotonic() > until:
-        return None
+def _measure(plan: Plan, piece: Work | BatchCase, device: str) -> dict[str, Any]:
     begun, used = time.perf_counter(), time.process_time()
     network = network_of(piece.case.network, piece.case.size, device)
     with fitting_threads(network):
         if isinstance(piece, BatchCase):
             found = _batches(plan, piece, network)
         else:
-            found = _side_by_side(piece, network, turn, until)
+            found = _work(piece, network)
         threads = torch.get_num_threads()
-    if found is None:
-        return None
     seconds = time.perf_counter() - begun
     return {
         "case": asdict(piece.case),
@@ -92,33 +85,26 @@ def _batches(plan: Plan, piece: BatchCase, network: Network) -> dict[str, Any]:
     return {"kind": "batches", "costs": {str(k): asdict(cost) for k, cost in costs.items()}}
 
 
-def _side_by_side(work: Work, network: Network, turn: int, until: float) -> dict[str, Any] | None:
-    """All procedures on one target, each work beginning with another one of them."""
+def _work(work: Work, network: Network) -> dict[str, Any]:
+    """The procedure, warmed up, once per budget that it hangs on."""
     targets, seeds = images_of(network, (work.target,))
-    device = network.device
-    peak = machine.peak(device.type)
-    order = list(PROCEDURES.values())
-    shift = turn % len(order)
-    runs: dict[str, Any] = {}
-    probes = []
-    for procedure in order[shift:] + order[:shift]:
-        task = Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES)
-        procedure.run(task)
-        runs[procedure.name] = {}
-        for passes in work.budgets if procedure.scheduled(task) else (work.passes,):
-            if time.monotonic() > until:
-                return None
-            probes.append(machine.probe(device.type))
-            runs[procedure.name][str(passes)] = _one(procedure, replace(task, passes=passes))
+    kind, procedure = network.device.type, PROCEDURES[work.procedure]
+    task = Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES)
+    procedure.run(task)
+    probes, runs = [], {}
+    for passes in work.budgets if procedure.scheduled(task) else (work.passes,):
+        probes.append(machine.probe(kind))
+        runs[str(passes)] = _one(procedure, replace(task, passes=passes))
     return {
         "kind": "work",
         "target": work.target,
+        "procedure": work.procedure,
         "passes": work.passes,
         "auto": automatic(network, work.case.layer).name,
-        "peak": asdict(peak),
+        "peak": asdict(machine.peak(kind)),
         "work": asdict(machine.work_of(network, work.case.layer)),
         "probes": probes,
-        "runs": {name: runs[name] for name in PROCEDURES},
+        "runs": runs,
     }
 
 
@@ -143,10 +129,10 @@ def _short(values: list[float]) -> list[float]:
 
 def _file_name(piece: Work | BatchCase) -> str:
     words = [piece.case.network, piece.case.layer, str(piece.case.size)]
-    words.append("batches" if isinstance(piece, BatchCase) else piece.target)
+    words += ["batches"] if isinstance(piece, BatchCase) else [piece.target, piece.procedure]
     return re.sub(r"[^\w.+-]", "-", "+".join(words))
 
 
 def _said(piece: Work | BatchCase) -> str:
-    what = "batches" if isinstance(piece, BatchCase) else f"target {piece.target}"
+    what = "batches" if isinstance(piece, BatchCase) else f"{piece.target}, {piece.procedure}"
     return f"{piece.case.title}, {what}"

@@ -93,26 +93,35 @@ class Standing:
 
 
 def case_tables(parts: Sequence[Part]) -> list[CaseTable]:
-    """One table per case, in the order of the parts."""
-    groups: dict[Case, list[Part]] = {}
+    """One table per case, in the order of the parts, of the targets that every procedure had."""
+    cases: dict[Case, dict[str, dict[str, Part]]] = {}
     for part in parts:
         if part["kind"] == "work":
-            groups.setdefault(Case(**part["case"]), []).append(part)
-    return [_table(case, group) for case, group in groups.items()]
+            targets = cases.setdefault(Case(**part["case"]), {})
+            targets.setdefault(part["target"], {})[part["procedure"]] = part
+    complete = {
+        case: {target: done for target, done in targets.items() if set(done) == set(PROCEDURES)}
+        for case, targets in cases.items()
+    }
+    return [_table(case, targets) for case, targets in complete.items() if targets]
 
 
-def _table(case: Case, group: list[Part]) -> CaseTable:
+def _table(case: Case, targets: Mapping[str, Mapping[str, Part]]) -> CaseTable:
+    every = [part for done in targets.values() for part in done.values()]
     return CaseTable(
         case=case,
-        targets=tuple(part["target"] for part in group),
-        budget=group[0]["passes"],
-        auto=group[0]["auto"],
-        threads=group[0]["threads"],
-        rows={name: _row(name, [part["runs"][name] for part in group]) for name in PROCEDURES},
-        work=PassWork(**group[0]["work"]),
+        targets=tuple(targets),
+        budget=every[0]["passes"],
+        auto=every[0]["auto"],
+        threads=every[0]["threads"],
+        rows={
+            name: _row(name, [done[name]["runs"] for done in targets.values()])
+            for name in PROCEDURES
+        },
+        work=PassWork(**every[0]["work"]),
         peak=Peak(
-            max(part["peak"]["flops"] for part in group),
-            max(part["peak"]["bytes"] for part in group),
+            max(part["peak"]["flops"] for part in every),
+            max(part["peak"]["bytes"] for part in every),
         ),
     )
 
