@@ -181,6 +181,47 @@ def test_without_json_the_two_questions_are_answered_in_words(generated, no_work
     assert f"Written to {tmp_path}" in out
 
 
+def test_words_about_the_loss_become_the_request(no_worker, run, monkeypatch):
+    asked = []
+
+    def refuse(engine, requests, pictures):
+        asked.extend(requests)
+        raise cli.Failed("enough")
+
+    monkeypatch.setattr(cli, "made", refuse)
+    words = ["--loss", "freq+transforms+fourier", "--weight", "tv=1e-3", "--weight", "blur=0"]
+    words += ["--representation", "cosine", "--relu-gradient", "identity", "--rng", "3,1,3"]
+    assert run(*WORDS[:-4], *words)[0] == 1
+    assert [request.rng_seed for request in asked] == [3, 1]
+    assert asked[0].loss == "freq+transforms+fourier"
+    assert dict(asked[0].term_weights) == {"tv": 1e-3, "blur": 0}
+    assert (asked[0].representation, asked[0].relu_gradient) == ("cosine", "identity")
+    assert len({request.batch_key for request in asked}) == 1
+
+
+@pytest.mark.slow
+def test_several_random_numbers_are_several_results_and_one_answer(
+    run, tmp_path, shared_engine, monkeypatch
+):
+    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    words = ["generate", "--model", f"embedded:{NAME}", "--layer", "stage1.0", "--target", "noise"]
+    words += ["--seed", "noise", "--steps", "8", "--rng", "0,5"]
+    code, out, err = run(*words, "--json", "--out", tmp_path)
+    assert code == 0, err
+    said = json.loads(out)
+    assert [one["request"]["rng_seed"] for one in said["results"]] == [0, 5]
+    assert said["matched"] == sum(one["verdicts"]["network"]["same"] for one in said["results"])
+    for one in said["results"]:
+        folder = tmp_path / f"rng-{one['request']['rng_seed']}"
+        assert json.loads((folder / "result.json").read_text()) == one
+    targets, seeds = (
+        {(tmp_path / f"rng-{number}" / f"{name}.png").read_bytes() for number in (0, 5)}
+        for name in ("target", "seed")
+    )
+    assert (len(targets), len(seeds)) == (1, 2)
+    assert f"{said['matched']} of 2 are the same to the network" in run(*words)[1]
+
+
 def test_a_folder_that_cannot_be_written_is_a_failure(generated, no_worker, run, tmp_path):
     (tmp_path / "file").write_text("in the way")
     code, _, err = run(*WORDS, "--out", tmp_path / "file")
@@ -224,6 +265,16 @@ def test_interrupting_ends_the_command_and_its_worker():
         (["--model", "robust:resnet50_l2_eps4"], "model", "'robust:resnet50_l2_eps"),
         (["--optimiser", "adamw"], "optimiser", "momentum"),
         (["--adversary", "ssim"], "adversary", "leave it out"),
+        (["--loss", "adversarial", "--adversary", "ms-ssim"], "adversary", "161×161"),
+        (["--loss", "adversarial+fourier"], "loss", "all but the adversarial"),
+        (["--weight", "tv"], "term_weights", "like tv=1e-3"),
+        (["--weight", "tv=1", "--weight", "tv=2"], "term_weights", "once"),
+        (["--weight", "tv=-1"], "term_weights", "0 to 1e+06"),
+        (["--weight", "tvv=1"], "term_weights", "did you mean 'tv'"),
+        (["--weight", "representation=0"], "term_weights", "all weights are 0"),
+        (["--representation", "euclid"], "representation", "cosine, gram"),
+        (["--relu-gradient", "zero"], "relu_gradient", "identity"),
+        (["--loss", "freq+transforms", "--optimiser", "lbfgs"], "optimiser", "momentum"),
         (["--model", "embedded:nobody"], "model", f"'embedded:{NAME}'"),
         (["--model", "nobody:x"], "model", "'timm:NAME'"),
         (["--model", "file:/no/such/file"], "model", "no file"),
@@ -317,7 +368,13 @@ def test_layers_of_an_embedded_network_need_no_worker(no_worker, run):
 
 def test_losses_and_gallery_list_what_there_is(no_worker, run):
     code, out, _ = run("losses", "--json")
-    assert (code, [row["name"] for row in json.loads(out)]) == (0, list(LOSSES))
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert (code, list(rows)) == (0, list(LOSSES))
+    for base in ("regularizer-free", "freq", "freq-tv", "freq-blur", "freq-lp", "freq-tv-l6"):
+        for suffix in ("", "+transforms", "+fourier", "+transforms+fourier"):
+            formula = rows[base + suffix]["formula"]
+            assert ("g(T(x))" in formula) == ("transforms" in suffix)
+            assert ("image(z)" in formula) == ("fourier" in suffix)
     assert "TV(x)" in run("losses")[1]
     code, out, _ = run("gallery", "--json")
     rows = json.loads(out)

@@ -271,6 +271,57 @@ def test_a_link_that_cannot_be_right_is_answered_in_a_sentence(engine, name, val
     assert said in app.error[0].value
 
 
+def test_the_loss_goes_family_variant_weights_and_all_of_it_is_in_the_address(engine):
+    app = opened(target="coffee", seed="white")
+    assert app.selectbox(key="loss").value == "regularizer-free"
+    family(app).set_value("human-leaning").run()
+    assert app.selectbox(key="loss").value == "regularizer-free+transforms"
+    app.toggle(key="_spectrum").set_value(True).run()
+    app.selectbox(key="loss").select("freq-tv+transforms+fourier").run()
+    app.number_input(key="w-tv").set_value(0.25).run()
+    app.number_input(key="w-l6").set_value(2.0).run()
+    assert "0.25 · TV(x) + 2 · ‖x‖₆, x = image(z)" in text(app)
+    assert app.query_params["loss"] == "freq-tv+transforms+fourier"
+    assert (app.query_params["w-tv"], app.query_params["w-l6"]) == ("0.25", "2")
+    app.button(key="generate").click().run()
+    (request,) = engine.submitted
+    assert request.loss == "freq-tv+transforms+fourier"
+    assert dict(request.term_weights) == {"tv": 0.25, "l6": 2.0}
+
+    again = opened(**app.query_params)
+    again.button(key="generate").click().run()
+    assert engine.submitted[1] == request
+    again.selectbox(key="loss").select("freq-blur+transforms+fourier").run()
+    assert "w-tv" not in again.query_params, "weights belong to the variant that they changed"
+
+
+def test_a_weight_of_0_removes_a_term_and_all_0_is_refused(engine):
+    app = opened(loss="freq-tv", target="coffee")
+    app.number_input(key="w-tv").set_value(0.0).run()
+    assert "TV(x)" not in "".join(one.value for one in app.sidebar.markdown)
+    assert not app.error
+    app.number_input(key="w-representation").set_value(0.0).run()
+    assert "all weights are 0" in app.error[0].value
+
+
+def test_an_adversary_can_be_chosen_among_those_that_see_pictures_so_small(engine):
+    app = opened(loss="adversarial", target="coffee")
+    assert app.selectbox(key="adversary").value == "structure"
+    assert "ms-ssim" not in app.selectbox(key="adversary").options
+    app.number_input(key="w-to-target").set_value(0.5).run()
+    app.toggle(key="relu").set_value(True).run()
+    app.selectbox(key="adversary").select("psnr").run()
+    app.button(key="generate").click().run()
+    (request,) = engine.submitted
+    assert (request.adversary, dict(request.term_weights)) == ("psnr", {"to-target": 0.5})
+    assert request.relu_gradient == "identity"
+    assert app.query_params["relu"] == "identity"
+
+
+def family(app: AppTest):
+    return next(one for one in app.button_group if one.key == "_family")
+
+
 def test_numbers_out_of_range_in_a_link_are_brought_into_range(engine):
     app = opened(goal="7", rng="-3", effort="endless")
     assert not app.exception
