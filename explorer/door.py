@@ -113,12 +113,14 @@ def check(request: Request) -> Request:
         )
     request = _in_normal_form(request)
     loss = loss_of(request)
-    if request.optimiser == "lbfgs" and not (loss.steady and request.relu_gradient is None):
+    if request.optimiser.startswith("lbfgs") and not (
+        loss.steady and request.relu_gradient is None
+    ):
         raise RequestError(
             "optimiser",
-            "'lbfgs' needs a loss that stays the same from step to step and a gradient of its own; "
-            "with random transforms, the capped push of 'adversarial' or a replaced ReLU gradient "
-            "choose auto, adam or momentum",
+            f"{request.optimiser!r} needs a loss that stays the same from step to step and a "
+            "gradient of its own; with random transforms, the capped push of 'adversarial' or a "
+            "replaced ReLU gradient choose auto, adam or momentum",
         )
     return replace(
         request,

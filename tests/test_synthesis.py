@@ -21,7 +21,7 @@ from explorer.synthesis.loop import (
     NotFinite,
     synthesise,
 )
-from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.optimisers import OPTIMISERS, STALLED, TRIAL
 
 FREE = loss_called("regularizer-free")
 SIDE = 4
@@ -297,6 +297,25 @@ def test_a_plateau_ends_the_run_of_a_steady_optimiser(linear, matrix):
     before = min(trace.relative_l2[: trace.steps - PLATEAU_STEPS + 1])
     assert before - min(trace.relative_l2) < PLATEAU_GAIN * before
     assert run(network, targets, seeds, optimiser="momentum", steps=80)[0].stopped == "budget"
+
+
+def test_adam_takes_over_only_the_samples_on_which_lbfgs_stalls(curved):
+    """The first target is near what L-BFGS reaches in TRIAL passes, the other one beyond reach."""
+    targets, seeds = grey(2, 0.4, 1), grey(2, 0.4, 2)
+    targets[1] *= 40  # no image in the box comes near
+    both = run(curved, targets, seeds, optimiser="lbfgs-or-adam", steps=60)
+    alone = run(curved, targets, seeds, optimiser="lbfgs", steps=60)
+    shared = TRIAL + 1
+    for trace, plain in zip(both, alone, strict=True):
+        np.testing.assert_allclose(
+            trace.relative_l2[:shared], plain.relative_l2[:shared], rtol=1e-3, atol=1e-5
+        )
+    assert min(both[0].relative_l2) < STALLED < min(both[1].relative_l2)
+    assert both[0].relative_l2[: len(alone[0].relative_l2)] == pytest.approx(
+        alone[0].relative_l2, rel=1e-2, abs=1e-5
+    )
+    assert alone[1].stopped == "plateau"
+    assert both[1].stopped == "budget"
 
 
 # Batches

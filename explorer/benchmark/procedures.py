@@ -32,7 +32,7 @@ class Procedure:
 
 
 def _auto_is_scheduled(task: Task) -> bool:
-    return not automatic(task.network, task.layer).steady
+    return automatic(task.network, task.layer).name != "lbfgs"
 
 
 def _engine_from_grey(task: Task) -> Run:

@@ -31,6 +31,7 @@ DEFAULTS = EXAMPLES[0][1]
 OPTIMISER_HELP = {
     "auto": "what works best for this network",
     "lbfgs": "L-BFGS in the box",
+    "lbfgs-or-adam": "L-BFGS, Adam if it stalls",
     "adam": "Adam",
     "momentum": "unit gradient with momentum",
     "paper": "as published (Nanda et al. 2023)",

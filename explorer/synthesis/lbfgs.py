@@ -27,6 +27,8 @@ class LBFGS:
     same minimum. Each call of `next` costs no pass of its own and never waits for the device.
     """
 
+    steady = True
+
     def __init__(
         self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor, memory: int = MEMORY
     ) -> None:
@@ -78,7 +80,9 @@ class LBFGS:
         fresh = taken | stuck
         self._direction = torch.where(fresh[:, None], self._aim(), self._direction)
         started_over = fresh & ~self._valid.any(1)
-        careful = 0.1 * self._first / _norm(self._direction).clamp_min(_TINY)
+        # Without curvature to go by, longer and longer; after a dead end, short.
+        careful = torch.where(taken, 2 * _norm(move), 0.1 * self._first)
+        careful = careful / _norm(self._direction).clamp_min(_TINY)
         self._step = torch.where(
             started_over, careful, torch.where(taken, torch.ones_like(shorter), shorter)
         )

@@ -163,9 +163,9 @@ def synthesise(
             lowest[step] = best_score
             arrived = may_end & (judged.relative_l2 <= goal) & (step < end)
             end = torch.where(arrived, step, end)
-            if optimiser.steady and step >= PLATEAU_STEPS:
+            if step >= PLATEAU_STEPS:
                 gain = lowest[step - PLATEAU_STEPS] - best_score
-                stays = (gain < PLATEAU_GAIN * best_score.abs()) & (step < end)
+                stays = (gain < PLATEAU_GAIN * best_score.abs()) & (step < end) & descent.steady
                 settled |= stays
                 end = torch.where(stays, step, end)
         taken = step

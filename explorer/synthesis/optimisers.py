@@ -20,11 +20,19 @@ from explorer.objectives.variants import Loss
 from explorer.synthesis.lbfgs import LBFGS
 
 FEATHER_STAGES = 8
+TRIAL = 25
+STALLED = 0.2
 Bounds = tuple[float, float]
 
 
 class Descent(Protocol):
-    """One run of an optimiser."""
+    """One run of an optimiser.
+
+    steady: whether a sample's steps don't hang on the budget, so that a plateau, once reached,
+    stays one; (N,) or one answer for all.
+    """
+
+    steady: bool | Tensor
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
         """The next parameters to look at, N×… within the bounds.
@@ -39,14 +47,12 @@ class Optimiser:
 
     start: (parameters N×…, steps, bounds, squares (N,)) → its run; `squares` says whose loss is a
     norm that ends at 0, see `LBFGS`.
-    steady: its steps don't hang on the budget, so that a plateau, once reached, stays one.
     keeps_last: the last iterate is the outcome, as published, not the best one.
     """
 
     name: str
     help: str
     start: Callable[[Tensor, int, Bounds, Tensor], Descent]
-    steady: bool = False
     keeps_last: bool = False
 
 
@@ -57,6 +63,8 @@ class FirstOrder:
     image where `scales` is set (it grows with the square root of the pixel count).
     decay: (share of the budget spent, in [0, 1)) → factor of the step.
     """
+
+    steady = False
 
     def __init__(
         self,
@@ -88,6 +96,34 @@ class FirstOrder:
         return self._at.clamp_(*self._bounds)
 
 
+class LBFGSOrAdam:
+    """L-BFGS, and after TRIAL passes Adam for the samples that it has not brought near by then.
+
+    Where the loss has many kinks L-BFGS crawls along them; Adam with a decaying step gets across.
+    parameters, steps, bounds, squares: as `Optimiser.start`; the losses are relative distances.
+    """
+
+    def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
+        self._lbfgs = LBFGS(parameters, bounds, squares)
+        self._start_adam = partial(_adam, steps=max(1, steps - TRIAL), bounds=bounds)
+        self._adam: FirstOrder | None = None
+        self.steady: bool | Tensor = False
+        self._squares, self._calls = squares, 0
+        self._lowest = torch.full_like(squares, torch.inf, dtype=parameters.dtype)
+
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        self._lowest = torch.minimum(self._lowest, loss)
+        self._calls += 1
+        after = self._lbfgs.next(parameters, loss, gradient)
+        if self._calls <= TRIAL:
+            return after
+        if self._adam is None:
+            self._adam = self._start_adam(parameters, squares=self._squares)
+            self.steady = self._lowest <= STALLED
+        crossing = self._adam.next(parameters, loss, gradient)
+        return torch.where(self.steady.view(-1, *[1] * (parameters.ndim - 1)), after, crossing)
+
+
 def cosine(spent: float) -> float:
     """Half a cosine from 1 to 0."""
     return 0.5 * (1 + math.cos(math.pi * spent))
@@ -103,6 +139,11 @@ def _unit(gradient: Tensor) -> Tensor:
     return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
 
 
+def _adam(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> FirstOrder:
+    make = partial(torch.optim.Adam, betas=(0.9, 0.99))
+    return FirstOrder(parameters, steps, bounds, squares, make=make, step=0.1, decay=cosine)
+
+
 def _lbfgs(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> Descent:
     return LBFGS(parameters, bounds, squares)
 
@@ -114,17 +155,17 @@ OPTIMISERS = {
             "lbfgs",
             "L-BFGS in the box [0, 1], each step only where it brings the image nearer",
             _lbfgs,
-            steady=True,
         ),
         Optimiser(
             "adam",
             "Adam, step 0.1, cosine decay",
-            partial(
-                FirstOrder,
-                make=partial(torch.optim.Adam, betas=(0.9, 0.99)),
-                step=0.1,
-                decay=cosine,
-            ),
+            _adam,
+        ),
+        Optimiser(
+            "lbfgs-or-adam",
+            f"L-BFGS; after {TRIAL} passes Adam where the relative distance is still above "
+            f"{STALLED:g}",
+            LBFGSOrAdam,
         ),
         Optimiser(
             "momentum",
@@ -162,13 +203,17 @@ def automatic(
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
     L-BFGS for the embedded networks, and at the end of every other one, where the representation
-    is a vector. On the maps in the midst of deep networks the loss has too many kinks for it to
-    cross: there it is Adam. So it is for spectra, and where the loss is another one at each step
-    or its gradient is not its own. Against an adversary it is momentum.
+    is a vector. On the maps in the midst of deep networks the loss may have too many kinks for it
+    to cross: there Adam takes over if it stalls, or begins if there is more to the loss than the
+    match. Adam it is for spectra, too, and where the loss is another one at each step or its
+    gradient is not its own. Against an adversary it is momentum.
     """
     if any(loss.uses_distance for loss in losses):
         return OPTIMISERS["momentum"]
     own = all(loss.steady and loss.parametrisation == "pixel" for loss in losses)
     vector = layer in (PENULTIMATE, LOGITS)
-    suits = own and not relu_passes and (vector or network.family == "embedded")
-    return OPTIMISERS["lbfgs" if suits else "adam"]
+    if not own or relu_passes:
+        return OPTIMISERS["adam"]
+    if vector or network.family == "embedded":
+        return OPTIMISERS["lbfgs"]
+    return OPTIMISERS["lbfgs-or-adam" if all(loss.only_match for loss in losses) else "adam"]
