@@ -7,8 +7,7 @@ ARG DEVICE=cpu
 ENV PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
     IRI_CACHE_DIR=/data/cache \
-    HF_HOME=/data/models/huggingface \
-    TORCH_HOME=/data/models/torch
+    IRI_MODELS_DIR=/data/models
 
 RUN useradd --uid 1000 --create-home app \
     && mkdir -p /data/cache /data/models \

@@ -26,7 +26,7 @@ def add_check_command(command: Callable) -> None:
     one.add_argument(
         "--out",
         type=Path,
-        default=Path("check-networks.jsonl"),
+        default=Path("docs/networks.jsonl"),
         help="what was found; a later run goes on from there (default: %(default)s)",
     )
     one.add_argument("--memory", type=float, default=8.0, help="GB a network may use")

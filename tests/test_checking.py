@@ -13,12 +13,12 @@ from explorer.checking import FAILED, OK, SKIPPED, Checked
 from explorer.models.network import InputSpec, Network
 
 SAMPLE = (
-    "timm:resnet10t",
-    "timm:convnext_atto",
-    "timm:crossvit_tiny_240",
-    "timm:levit_128s",
-    "timm:mobilenetv3_small_050",
+    "timm:test_resnet",
+    "timm:test_convnext",
+    "timm:test_nfnet",
     "timm:test_vit",
+    "timm:mobilenetv3_small_050",
+    "timm:levit_128s",
 )
 
 
