@@ -6,7 +6,9 @@ import streamlit as st
 
 ICON = Path(__file__).parent / "explorer/pages/front/icon.png"
 
-st.set_page_config(page_title="IRI Explorer", page_icon=ICON, layout="wide")
+st.set_page_config(
+    page_title="IRI Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=380
+)
 
 st.navigation(
     [

@@ -99,7 +99,7 @@ def loss_panel(default: str) -> LossChoice:
 
 def _family(known: Loss | None) -> None:
     st.session_state["_family"] = known.family if known else None
-    st.segmented_control(
+    st.pills(  # these wrap where they must
         "Loss",
         list(FAMILIES),
         key="_family",

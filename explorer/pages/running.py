@@ -30,7 +30,6 @@ def _watch(request: Request) -> None:
             st.rerun()
         address.rerun()
     show_pictures(before(request, job.preview), reserve=True, key="pictures")
-    st.markdown(said(request))
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
         st.progress(min(1.0, job.step / max(1, job.steps)), text=_words(job))
@@ -43,6 +42,7 @@ def _watch(request: Request) -> None:
             on_click=session.engine().cancel,
             args=(request.key, session.watcher()),
         )
+    st.markdown(said(request))
     if job.curve:
         steps, distances = zip(*job.curve, strict=True)
         st.plotly_chart(
