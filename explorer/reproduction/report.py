@@ -147,7 +147,10 @@ def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[st
     for name in by_alignment(table, facts):
         row = {"network": f"`{name}`"}
         for family, loss in FAMILIES.items():
-            one = table[name, loss]
+            one = table.get((name, loss))
+            if one is None:
+                row |= dict.fromkeys([family, f"{family}: wrong", f"{family}: matched"], "not made")
+                continue
             row[family] = one.share().said() if one.counts else "– (no match)"
             row[f"{family}: wrong"] = one.control().said() if one.counts else "–"
             row[f"{family}: matched"] = (
