@@ -125,7 +125,7 @@ def check(request: Request) -> Request:
     return replace(
         request,
         model=known.full(request.model),
-        adversary=_adversary(request.adversary, loss, entry),
+        adversary=_adversary(request.adversary, loss, sees(request, entry)),
     )
 
 
@@ -159,7 +159,14 @@ def _in_normal_form(request: Request) -> Request:
     )
 
 
-def _adversary(name: str | None, loss: Loss, entry: catalogue.Entry | None) -> str | None:
+def sees(request: Request, entry: catalogue.Entry | None) -> tuple[int, int] | None:
+    """The size of the pictures that the network will look at; None where it says so itself."""
+    if request.size is not None:
+        return request.size, request.size
+    return None if entry is None else entry.input_size
+
+
+def _adversary(name: str | None, loss: Loss, size: tuple[int, int] | None) -> str | None:
     if not loss.uses_distance:
         if name is not None:
             raise RequestError("adversary", "only losses with d(x, …) have one; leave it out")
@@ -171,8 +178,8 @@ def _adversary(name: str | None, loss: Loss, entry: catalogue.Entry | None) -> s
             "adversary", f"{name!r} cannot be one; {meant}there are {', '.join(adversaries())}"
         )
     name = name or DEFAULT_ADVERSARY
-    if entry is not None:
-        check_adversary_size(name, entry.input_size)
+    if size is not None:
+        check_adversary_size(name, size)
     return name
 
 

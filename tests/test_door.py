@@ -342,6 +342,12 @@ def test_weights_left_to_the_library_are_named_in_the_request():
     assert request.model == "torchvision:resnet50/IMAGENET1K_V2"
 
 
+def test_an_adversary_must_see_pictures_as_small_as_the_size_of_ones_own():
+    words = {"loss": "adversarial", "adversary": "lpips-squeeze"}
+    assert door.from_words(**WORDS, **words)[0].adversary == "lpips-squeeze"
+    assert refusal(**words, size=16).field == "adversary"
+
+
 def test_a_published_network_is_asked_for_with_its_fingerprint(tmp_path, monkeypatch):
     (tmp_path / "net.pt").write_bytes(b"weights")
     path = tmp_path / "models.toml"

@@ -283,7 +283,7 @@ def _advanced(
         if adversarial:
             adversary = _pick(
                 "Adversary",
-                sorted(_adversaries(model), key=lambda name: name != DEFAULT_ADVERSARY),
+                sorted(_adversaries(model, size), key=lambda name: name != DEFAULT_ADVERSARY),
                 "adversary",
                 DEFAULT_ADVERSARY,
                 lambda name: MEASURES[name].title if name in MEASURES else name,
@@ -300,11 +300,11 @@ def _advanced(
     )
 
 
-def _adversaries(model: str) -> list[str]:
+def _adversaries(model: str, size: int | None) -> list[str]:
     """Those that can see pictures as small as this network's, where that is known."""
     try:
         entry = catalogue.entry(model)
     except RequestError:
         entry = None
-    side = None if entry is None else min(entry.input_size)
+    side = size or (None if entry is None else min(entry.input_size))
     return [name for name in door.adversaries() if side is None or MEASURES[name].smallest <= side]
