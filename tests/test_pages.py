@@ -367,6 +367,24 @@ def test_again_asks_for_the_next_random_number(engine):
     assert app.query_params["rng"] == "1"
 
 
+def test_what_several_random_numbers_gave_is_counted_until_another_thing_is_asked(engine):
+    def from_other_noise(key: str):
+        first = engine.stored(DEFAULTS.key)
+        others = [
+            replace(first, request=replace(first.request, rng_seed=number)) for number in (1, 2)
+        ]
+        return next((one for one in others if one.request.key == key), engine.stored(key))
+
+    engine.stored, engine.result = engine.result, from_other_noise
+    app = opened()
+    assert "random numbers:" not in text(app)
+    for number, count in ((1, 2), (2, 3), (1, 3)):
+        app.number_input(key="rng").set_value(number).run()
+        assert f"From {count} random numbers:** {count} are the same" in text(app)
+    app.selectbox(key="seed").select("noise").run()
+    assert "random numbers:" not in text(app)
+
+
 def test_a_running_job_shows_how_far_it_is_and_can_be_cancelled(engine):
     key = submitted_key(engine)
     engine.jobs[key] = Job(key, RUNNING, "making the image", 40, 500, ((40, 0.25),), eta_seconds=9)

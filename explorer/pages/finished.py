@@ -12,6 +12,7 @@ from explorer.pages.later import is_painted
 from explorer.pages.measured import show_classes, show_layers, show_null, show_other
 from explorer.pages.naming import command, network_title, picture_title, said
 from explorer.pages.pictures import Shown, show_pictures
+from explorer.pages.tried import show_tried
 from explorer.pages.unmade import ask_to_make
 from explorer.pages.verdicts import how_it_ended, matched, show_verdicts
 from explorer.plots.match import falling_curve
@@ -28,6 +29,8 @@ def show(result: Result) -> None:
     show_pictures(_pictures(result), compare=True, key="pictures")
     show_verdicts(result)
     _again(result)
+    if _is_random(result.request.seed):
+        show_tried(result)
     _details(result)
 
 
