@@ -136,6 +136,7 @@ def _started(browser, folder: Path, scratch: Path, words: str, pictures: int):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.add_init_script(f"{_SHOWN} watch({json.dumps(words)}, {pictures})")
     begun = time.time()
     command = ["streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
@@ -154,7 +155,7 @@ def _started(browser, folder: Path, scratch: Path, words: str, pictures: int):
             except OSError:
                 time.sleep(0.02)
         page.goto(f"http://127.0.0.1:{port}", wait_until="commit")
-        page.wait_for_function("window.shownAt > 0", timeout=120_000)
+        page.wait_for_function("window.shownAt > 0")
         yield page, page.evaluate("window.shownAt") / 1000 - begun
     finally:
         context.close()
