@@ -123,11 +123,15 @@ class Objective:
         self._to_balance = {}
 
     def _cap(self, scene: Scene, values: dict[str, Tensor], relative: Tensor) -> None:
-        pull = _length(self._compared(scene, values), scene.images)
+        lengths = {}
+        for name, value in values.items():
+            values[name], lengths[name] = _differentiated(value, scene.images)
+        for name in self._comparisons.keys() - values.keys():
+            _, lengths[name] = _differentiated(TERMS[name](scene), scene.images)
+        pull = self._compared(scene, lengths)
         self._in_force = dict(self._weights)
         for name, where in self._capped.items():
-            push = _length(values[name], scene.images)
-            cap = EVEN / relative.clamp_min(1e-6) * pull / push.clamp_min(1e-12)
+            cap = EVEN / relative.clamp_min(1e-6) * pull / lengths[name].clamp_min(1e-12)
             weight = self._weights[name]
             held = torch.copysign(torch.minimum(weight.abs(), cap), weight)
             self._in_force[name] = torch.where(where, held, weight)
@@ -146,7 +150,10 @@ def _function_of(loss: Loss, term: Term) -> str:
     return loss.comparison if term.name == REPRESENTATION else term.name
 
 
-def _length(values: Tensor, images: Tensor) -> Tensor:
-    """The ℓ₂ length of each sample's gradient, (N,)."""
+def _differentiated(values: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The same N values with the same gradient, which is computed here and not once more when the
+    loss is differentiated; and the ℓ₂ length of each sample's gradient.
+    """
     (gradient,) = torch.autograd.grad(values.sum(), images, retain_graph=True)
-    return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    along = ((images - images.detach()) * gradient).flatten(1).sum(1)
+    return values.detach() + along, torch.linalg.vector_norm(gradient.flatten(1), dim=1)

@@ -35,7 +35,7 @@ class LBFGS:
         count, size = len(parameters), parameters[0].numel()
         self._shape, self._bounds, self._squares = parameters.shape, bounds, squares
         new = parameters.new_zeros
-        self._moves, self._turns = new(count, memory, size), new(count, memory, size)
+        self._pairs = new(count, 2 * memory, size)  # the moves, then the turns of the slope
         self._move_turn, self._turn_turn = new(count, memory, memory), new(count, memory, memory)
         self._valid = torch.zeros(count, memory, dtype=torch.bool, device=parameters.device)
         self._memory, self._calls = memory, 0
@@ -89,26 +89,28 @@ class LBFGS:
 
     def _remember(self, move: Tensor, turn: Tensor, which: Tensor) -> None:
         slot = (self._calls - 1) % self._memory
-        self._moves[:, slot] = torch.where(which[:, None], move, 0.0)
-        self._turns[:, slot] = torch.where(which[:, None], turn, 0.0)
+        self._pairs[:, slot] = torch.where(which[:, None], move, 0.0)
+        self._pairs[:, self._memory + slot] = torch.where(which[:, None], turn, 0.0)
         self._valid[:, slot] = which
-        newest = self._turns[:, slot, :, None]
-        self._move_turn[:, :, slot] = (self._moves @ newest)[:, :, 0]
-        products = (self._turns @ newest)[:, :, 0]
-        self._turn_turn[:, :, slot] = products
-        self._turn_turn[:, slot, :] = products
 
     def _aim(self) -> Tensor:
         """−H·slope on the free parameters; the plain slope downhill where memory misleads."""
+        memory, pairs = self._memory, self._pairs
         slope = self._free(self._point, self._slope)
-        slot = (self._calls - 1) % self._memory
-        order = [(slot + 1 + age) % self._memory for age in range(self._memory)]  # oldest first
+        slot = (self._calls - 1) % memory
+        # One reading of the memory for all products: with the newest turn, and with the slope.
+        both = torch.stack([pairs[:, memory + slot], slope], 1)
+        of_turn, of_slope = (both @ pairs.mT).unbind(1)
+        self._move_turn[:, :, slot] = of_turn[:, :memory]
+        self._turn_turn[:, :, slot] = self._turn_turn[:, slot] = of_turn[:, memory:]
+
+        order = [(slot + 1 + age) % memory for age in range(memory)]  # oldest first
         valid = self._valid[:, order]
         both = valid[:, :, None] & valid[:, None, :]
         move_turn = self._move_turn[:, order][:, :, order].where(both, 0.0)
         turn_turn = self._turn_turn[:, order][:, :, order].where(both, 0.0)
-        by_move = (self._moves @ slope[:, :, None])[:, order, 0].where(valid, 0.0)
-        by_turn = (self._turns @ slope[:, :, None])[:, order, 0].where(valid, 0.0)
+        by_move = of_slope[:, :memory][:, order].where(valid, 0.0)
+        by_turn = of_slope[:, memory:][:, order].where(valid, 0.0)
 
         curvature = move_turn.diagonal(dim1=1, dim2=2)
         triangle = move_turn.triu() + torch.diag_embed((~valid).to(move_turn.dtype))
@@ -119,16 +121,13 @@ class LBFGS:
         back = _solve(triangle, by_move, upper=True)
         inner = curvature * back + scale * ((turn_turn @ back[:, :, None])[:, :, 0] - by_turn)
         forth = _solve(triangle.mT, inner, upper=False)
-        weights = torch.zeros_like(forth).index_copy(1, self._index(order), forth)
-        turn_weights = torch.zeros_like(back).index_copy(1, self._index(order), back)
-        step = scale * slope + (weights[:, None] @ self._moves)[:, 0]
-        step = step - scale * (turn_weights[:, None] @ self._turns)[:, 0]
+        weights = torch.cat([forth, -scale * back], 1)
+        places = torch.tensor([*order, *(memory + one for one in order)], device=pairs.device)
+        weights = torch.zeros_like(weights).index_copy(1, places, weights)
+        step = scale * slope + (weights[:, None] @ pairs)[:, 0]
         direction = -self._free(self._point, self._slope, step)
         downhill = _dot(direction, self._slope) < 0
         return torch.where(downhill[:, None], direction, -slope)
-
-    def _index(self, order: list[int]) -> Tensor:
-        return torch.tensor(order, device=self._moves.device)
 
     def _free(self, point: Tensor, slope: Tensor, value: Tensor | None = None) -> Tensor:
         """`value` (or the slope) without the parameters that the slope presses against the box."""
