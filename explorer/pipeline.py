@@ -34,8 +34,9 @@ from explorer.objectives.terms import Distance
 from explorer.objectives.variants import Loss, loss_of
 from explorer.request import Request, RequestError
 from explorer.result import Result
-from explorer.synthesis.loop import Cancelled, Trace, synthesise
+from explorer.synthesis.loop import Cancelled, synthesise
 from explorer.synthesis.optimisers import OPTIMISERS, automatic
+from explorer.synthesis.samples import Trace
 from explorer.watching import Nobody, StagedWatcher
 
 VERSIONS = ("torch", "torchvision", "timm", "torchmetrics", "piq", "numpy", "pillow")

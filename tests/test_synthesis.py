@@ -1,5 +1,7 @@
 """The loop that makes IRIs, on networks whose answer is known."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -14,14 +16,9 @@ from explorer.models.network import InputSpec, Network
 from explorer.objectives.objective import BEARABLE
 from explorer.objectives.terms import TERMS
 from explorer.objectives.variants import loss_called
-from explorer.synthesis.loop import (
-    PLATEAU_GAIN,
-    PLATEAU_STEPS,
-    Cancelled,
-    NotFinite,
-    synthesise,
-)
+from explorer.synthesis.loop import Cancelled, NotFinite, synthesise
 from explorer.synthesis.optimisers import OPTIMISERS, STALLED, TRIAL
+from explorer.synthesis.samples import PLATEAU_GAIN, PLATEAU_STEPS
 
 FREE = loss_called("regularizer-free")
 SIDE = 4
@@ -311,9 +308,10 @@ def test_adam_takes_over_only_the_samples_on_which_lbfgs_stalls(curved):
             trace.relative_l2[:shared], plain.relative_l2[:shared], rtol=1e-3, atol=1e-5
         )
     assert min(both[0].relative_l2) < STALLED < min(both[1].relative_l2)
-    assert both[0].relative_l2[: len(alone[0].relative_l2)] == pytest.approx(
-        alone[0].relative_l2, rel=1e-2, abs=1e-5
-    )
+    # At 1e-8 a look may overshoot by rounding: what counts is the nearest so far.
+    nearest = [np.minimum.accumulate(trace.relative_l2[:61]) for trace in (both[0], alone[0])]
+    shorter = min(map(len, nearest))
+    np.testing.assert_allclose(nearest[0][:shorter], nearest[1][:shorter], rtol=1e-2, atol=1e-5)
     assert alone[1].stopped == "plateau"
     assert both[1].stopped == "budget"
 
@@ -322,12 +320,31 @@ def test_adam_takes_over_only_the_samples_on_which_lbfgs_stalls(curved):
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_a_sample_makes_the_same_way_alone_as_in_a_batch(curved, optimiser):
-    targets, seeds = grey(3, 0.4, 1), grey(3, 0.4, 2)
-    losses = [FREE, loss_called("freq-tv"), FREE]
-    goals = [0.3, 0.0, 0.0]
-    options = {"optimiser": optimiser, "steps": 15}
-    together = run(curved, targets, seeds, losses=losses, goals=goals, **options)
+def test_a_sample_makes_the_same_way_alone_as_in_a_batch_that_others_leave(curved, optimiser):
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.widths = curved.module, []
+
+        def forward(self, x):
+            self.widths.append(len(x))
+            return self.inner(x)
+
+    module = Counting()
+    network = Network("file:counting", module, PLAIN)
+    targets, seeds = grey(5, 0.4, 1), grey(5, 0.4, 2)
+    # L-BFGS, whose steps are differences of gradients, makes much of rounding beside an adversary.
+    other = "freq-lp" if "lbfgs" in optimiser else "adversarial"
+    losses = [FREE, loss_called("freq-tv"), FREE, loss_called(other), FREE]
+    goals = [0.3, 0.0, 0.0, 0.0, 0.2]
+    options = {
+        "optimiser": optimiser,
+        "steps": 15,
+        "distance": lambda a, b: (a - b).square().mean((1, 2, 3)),
+    }
+    together = run(network, targets, seeds, losses=losses, goals=goals, **options)
+    assert module.widths[:2] == [5, 5]  # the targets, the seeds
+    assert module.widths[-1] == 3
     for index, trace in enumerate(together):
         one = slice(index, index + 1)
         alone = run(
@@ -338,11 +355,37 @@ def test_a_sample_makes_the_same_way_alone_as_in_a_batch(curved, optimiser):
             alone.best_step,
             alone.stopped,
         )
+        assert trace.weights == pytest.approx(alone.weights, rel=1e-4)
         np.testing.assert_allclose(trace.relative_l2, alone.relative_l2, rtol=1e-3, atol=1e-5)
         torch.testing.assert_close(trace.iri, alone.iri, rtol=0, atol=1e-4)
         assert [step for step, _ in trace.frames] == [step for step, _ in alone.frames]
-    assert together[0].stopped == "goal"
+        assert torch.equal(trace.frames[0][1], alone.frames[0][1])
+    assert together[0].stopped == together[4].stopped == "goal"
     assert together[0].steps < together[2].steps == 15
+
+
+def test_an_onlooker_sees_every_sample_those_that_are_done_at_their_best(curved):
+    class Onlooker:
+        seen: ClassVar[list] = []
+
+        def cancelled(self):
+            return False
+
+        def wants(self):
+            return True
+
+        def report(self, step, relative_l2, images):
+            self.seen.append((relative_l2.clone(), images.clone()))
+
+    targets, seeds = grey(2, 0.4, 1), grey(2, 0.4, 2)
+    traces = run(curved, targets, seeds, goals=[0.3, 0.0], steps=15, watcher=Onlooker())
+    done, last = traces[0].steps, Onlooker.seen[-1]
+    assert done < 15
+    for step, (relative_l2, images) in enumerate(Onlooker.seen):
+        assert images.shape == seeds.shape
+        assert float(relative_l2[0]) == traces[0].relative_l2[min(step, done)]
+        assert float(relative_l2[1]) == traces[1].relative_l2[step]
+    assert torch.equal(last[1][0], traces[0].iri)
 
 
 # Adversaries

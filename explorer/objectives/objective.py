@@ -78,6 +78,21 @@ class Objective:
             for index, one in enumerate(self._terms)
         ]
 
+    def keep(self, places: Tensor) -> None:
+        """Go on with the samples at these places only, (M,) integers."""
+        chosen = places.tolist()
+        self._losses = tuple(self._losses[place] for place in chosen)
+        self._terms = [self._terms[place] for place in chosen]
+        self._names = tuple(dict.fromkeys(name for one in self._terms for name in one))
+        used = {*self._names, *(loss.comparison for loss in self._losses)}
+
+        def kept(columns: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {name: column[places] for name, column in columns.items() if name in used}
+
+        self._weights, self._to_balance = kept(self._weights), kept(self._to_balance)
+        self._capped, self._comparisons = kept(self._capped), kept(self._comparisons)
+        self._in_force = self._weights
+
     def __call__(self, scene: Scene) -> Value:
         """Loss, match and score, each (N,)."""
         values = {name: TERMS[name](scene) for name in self._names}

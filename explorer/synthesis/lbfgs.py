@@ -33,7 +33,7 @@ class LBFGS:
         self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor, memory: int = MEMORY
     ) -> None:
         count, size = len(parameters), parameters[0].numel()
-        self._shape, self._bounds, self._squares = parameters.shape, bounds, squares
+        self._shape, self._bounds, self._squares = parameters.shape[1:], bounds, squares
         new = parameters.new_zeros
         self._pairs = new(count, 2 * memory, size)  # the moves, then the turns of the slope
         self._move_turn, self._turn_turn = new(count, memory, memory), new(count, memory, memory)
@@ -57,7 +57,13 @@ class LBFGS:
             self._judge(point, value, slope)
         self._calls += 1
         step = self._point + self._step[:, None] * self._direction
-        return step.clamp(*self._bounds).view(self._shape)
+        return step.clamp(*self._bounds).view(-1, *self._shape)
+
+    def keep(self, places: Tensor) -> None:
+        """Go on with the samples at these places only, (M,) integers."""
+        for name, value in vars(self).items():
+            if torch.is_tensor(value):
+                setattr(self, name, value[places])
 
     def _judge(self, point: Tensor, value: Tensor, slope: Tensor) -> None:
         """Take the point over where it is good enough, else plan a shorter step."""

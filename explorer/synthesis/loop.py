@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -11,19 +10,19 @@ from torch import Tensor
 
 from explorer.models.layers import representation
 from explorer.models.network import Network
-from explorer.objectives.objective import Objective
+from explorer.objectives.objective import Objective, Value
 from explorer.objectives.terms import Distance, Scene
 from explorer.objectives.variants import Loss
 from explorer.synthesis.folding import folded
 from explorer.synthesis.optimisers import Optimiser
 from explorer.synthesis.parametrisation import parametrisation_called
 from explorer.synthesis.relu import passing_every_gradient
+from explorer.synthesis.samples import Samples, Trace
 from explorer.synthesis.transforms import RandomTransforms
 
 FRAME_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 CUDA_LOOK_EVERY = 10
-PLATEAU_STEPS = 50
-PLATEAU_GAIN = 0.01
+CROWDED = 0.75  # at this share of samples still on their way, the others no longer take part
 
 
 class Cancelled(Exception):
@@ -45,32 +44,6 @@ class Watcher(Protocol):
 
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None:
         """Numbers (N,) and images (N×3×H×W) as they are after `step` steps."""
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What one sample's run left behind.
-
-    iri: the best iterate (or the last one, if the optimiser keeps that), float32 3×H×W in [0, 1].
-    loss, relative_l2: of every image looked at, one value a pass from 0; not all are steps down,
-    for L-BFGS takes back a step that brings too little.
-    frames: (step, uint8 H×W×3), key frames at steps 0, 1, 2, 4, 8, …
-    stopped: `goal`, `budget`, or `plateau`: the last PLATEAU_STEPS steps of an optimiser that is
-    not slowed down by its schedule brought less than PLATEAU_GAIN of the loss.
-    """
-
-    iri: Tensor
-    loss: list[float]
-    relative_l2: list[float]
-    frames: list[tuple[int, Tensor]]
-    best_step: int
-    stopped: str
-    weights: dict[str, float]
-
-    @property
-    def steps(self) -> int:
-        """Steps taken until this sample was done."""
-        return len(self.loss) - 1
 
 
 def synthesise(
@@ -95,9 +68,10 @@ def synthesise(
     judged as it is: its loss, match and score are those without transforms.
 
     A sample whose loss is nothing but the match ends when its goal (relative distance at the
-    layer) is reached, every sample when it gets no further; the loop ends when all have, or the
-    budget of `steps` is spent. The box [0, 1] is enforced outside autograd: torch.clamp inside
-    would pass no gradient at its bounds and freeze every pixel that starts there.
+    layer) is reached, every sample when it gets no further; the others go on without those that
+    have, and the loop ends when all have, or the budget of `steps` is spent. The box [0, 1] is
+    enforced outside autograd: torch.clamp inside would pass no gradient at its bounds and freeze
+    every pixel that starts there.
 
     Raises Cancelled, RequestError where a ReLU's gradient is to be replaced and there is none, or
     NotFinite with the step at which the loss stopped being a number, and the term that made it so.
@@ -112,16 +86,23 @@ def synthesise(
         made = representation(network, layer, shown)
         if relu_passes and torch.is_grad_enabled():
             made = passing_every_gradient(made, layer)
-        return Scene(images, made, target_representation, targets, seeds, distance)
+        of_target = samples.target_representation
+        return Scene(images, made, of_target, samples.targets, samples.seeds, distance)
 
     def blame(images: Tensor) -> str:
         images = images.detach().requires_grad_(True)
         terms = objective.not_finite(seen(images, images))
         return f", because of the term {' and '.join(map(repr, terms))}" if terms else ""
 
+    samples = Samples.at_start(
+        targets,
+        target_representation,
+        seeds,
+        goals,
+        [loss.only_match for loss in losses],
+        steps,
+    )
     objective = Objective(losses, device)
-    may_end = torch.tensor([loss.only_match for loss in losses], device=device)
-    goal = torch.tensor(list(goals), device=device)
     form = parametrisation_called(losses[0].parametrisation, tuple(seeds.shape[-2:]))
     moved = RandomTransforms(rng_seeds or range(count)) if losses[0].transforms else None
 
@@ -130,23 +111,17 @@ def synthesise(
     descent = optimiser.start(parameters, steps, form.bounds, is_norm)
     look_every = CUDA_LOOK_EVERY if device.type == "cuda" else 1
 
-    best = torch.empty_like(seeds)
-    best_score = torch.full((count,), torch.inf, device=device)
-    best_step = torch.zeros(count, dtype=torch.long, device=device)
-    end = torch.full((count,), steps, dtype=torch.long, device=device)
-    settled = torch.zeros(count, dtype=torch.bool, device=device)
-    curves = torch.empty((2, steps + 1, count), device=device)
-    lowest = torch.empty((steps + 1, count), device=device)
-    frames: list[tuple[int, Tensor]] = []
-
-    taken = 0
+    frames: dict[int, list[tuple[int, Tensor]]] = {number: [] for number in range(count)}
+    traces: dict[int, Trace] = {}
+    shown = _Shown(seeds)
     for step in range(steps + 1):
         if watcher is not None and watcher.cancelled():
             raise Cancelled(f"cancelled at step {step}")
         parameters = parameters.detach().requires_grad_(True)
         images = form.images(parameters)
         if step in FRAME_STEPS:
-            frames.append((step, _to_8bit(images)))
+            for number, image in zip(samples.number.tolist(), _to_8bit(images), strict=True):
+                frames[number].append((step, image))
         if moved is None:
             descended = judged = objective(seen(images, images))
         else:
@@ -154,21 +129,7 @@ def synthesise(
                 judged = objective(seen(images, images))
             descended = objective(seen(images, moved(images)))
         with torch.no_grad():
-            curves[0, step], curves[1, step] = judged.loss, judged.relative_l2
-            better = (judged.score < best_score) & (step <= end)
-            best_score = torch.where(better, judged.score, best_score)
-            best_step = torch.where(better, step, best_step)
-            keep = (step <= end) if optimiser.keeps_last else better
-            best = torch.where(keep.view(-1, 1, 1, 1), images, best)
-            lowest[step] = best_score
-            arrived = may_end & (judged.relative_l2 <= goal) & (step < end)
-            end = torch.where(arrived, step, end)
-            if step >= PLATEAU_STEPS:
-                gain = lowest[step - PLATEAU_STEPS] - best_score
-                stays = (gain < PLATEAU_GAIN * best_score.abs()) & (step < end) & descent.steady
-                settled |= stays
-                end = torch.where(stays, step, end)
-        taken = step
+            samples.note(step, images, judged, descent.steady, optimiser.keeps_last)
         looks = step % look_every == 0 or step == steps
         if looks:
             for loss in (judged.loss, descended.loss):
@@ -176,40 +137,42 @@ def synthesise(
                     total = float(loss.detach().sum())
                     raise NotFinite(f"the loss is {total} at step {step}{blame(images)}")
             if watcher is not None and watcher.wants():
-                watcher.report(step, judged.relative_l2, images.detach())
-            if bool((end <= step).all()):
+                watcher.report(step, *shown.with_these(samples.number, judged, images))
+            going = (samples.end > step).nonzero()[:, 0]
+            if not len(going):
                 break
         (gradient,) = torch.autograd.grad(descended.loss.sum(), parameters)
         if looks and not _finite(gradient):
             raise NotFinite(f"the gradient is not finite at step {step}{blame(images)}")
         with torch.no_grad():
             parameters = descent.next(parameters.detach(), descended.loss.detach(), gradient)
+            if looks and len(going) <= CROWDED * len(samples.number):
+                over = (samples.end <= step).nonzero()[:, 0]
+                shown.with_these(samples.number, judged, samples.best)
+                weights = objective.weights()
+                traces |= samples.only(over).traces(
+                    [weights[place] for place in over.tolist()], frames
+                )
+                samples, parameters = samples.only(going), parameters[going]
+                for part in (objective, descent, moved):
+                    if part is not None:
+                        part.keep(going)
+    traces |= samples.traces(objective.weights(), frames)
+    return [traces[number] for number in range(count)]
 
-    end = end.clamp_max(taken)
-    if optimiser.keeps_last:
-        best_step = end
-    reached = may_end & (curves[1][end, torch.arange(count, device=device)] <= goal)
-    stopped = [
-        "goal" if arrived else "plateau" if stays else "budget"
-        for arrived, stays in zip(reached.tolist(), settled.tolist(), strict=True)
-    ]
-    return _traces(best, best_step, end, stopped, curves, frames, objective)
 
+class _Shown:
+    """What an onlooker sees of all samples, those that are done included: the last of each."""
 
-def _traces(best, best_step, end, stopped, curves, frames, objective) -> list[Trace]:
-    curves, weights = curves.cpu(), objective.weights()
-    return [
-        Trace(
-            iri=best[index].cpu(),
-            loss=curves[0, : stop + 1, index].tolist(),
-            relative_l2=curves[1, : stop + 1, index].tolist(),
-            frames=[(step, images[index].cpu()) for step, images in frames if step <= stop],
-            best_step=int(best_step[index]),
-            stopped=stopped[index],
-            weights=weights[index],
-        )
-        for index, stop in enumerate(end.tolist())
-    ]
+    def __init__(self, seeds: Tensor) -> None:
+        self._relative_l2 = seeds.new_zeros(len(seeds))
+        self._images = seeds.clone()
+
+    def with_these(self, numbers: Tensor, judged: Value, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative distances (N,) and images N×3×H×W of all, these ones brought up to date."""
+        self._relative_l2[numbers] = judged.relative_l2
+        self._images[numbers] = images.detach()
+        return self._relative_l2, self._images
 
 
 def _finite(values: Tensor) -> bool:

@@ -40,6 +40,9 @@ class Descent(Protocol):
         loss (N,) and gradient N×… are those of `parameters`, which the last call returned.
         """
 
+    def keep(self, places: Tensor) -> None:
+        """Go on with the samples at these places only, (M,) integers."""
+
 
 @dataclass(frozen=True)
 class Optimiser:
@@ -95,6 +98,16 @@ class FirstOrder:
         # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.15).
         return self._at.clamp_(*self._bounds)
 
+    def keep(self, places: Tensor) -> None:
+        before, self._at = self._at, self._at[places]
+        (group,) = self._inner.param_groups
+        group["params"] = [self._at]
+        state = self._inner.state.pop(before, {})
+        self._inner.state[self._at] = {
+            name: value[places] if torch.is_tensor(value) and value.ndim else value
+            for name, value in state.items()
+        }
+
 
 class LBFGSOrAdam:
     """L-BFGS, and after TRIAL passes Adam for the samples that it has not brought near by then.
@@ -122,6 +135,13 @@ class LBFGSOrAdam:
             self.steady = self._lowest <= STALLED
         crossing = self._adam.next(parameters, loss, gradient)
         return torch.where(self.steady.view(-1, *[1] * (parameters.ndim - 1)), after, crossing)
+
+    def keep(self, places: Tensor) -> None:
+        self._lbfgs.keep(places)
+        self._squares, self._lowest = self._squares[places], self._lowest[places]
+        if self._adam is not None:
+            self._adam.keep(places)
+            self.steady = self.steady[places]
 
 
 def cosine(spent: float) -> float:
