@@ -14,14 +14,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)
 SIZE_RANGE = (16, 1024)
 GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
-OPTIMISERS = ("auto", "lbfgs", "lbfgs-or-adam", "adam", "momentum", "paper", "feather")
+OPTIMISERS = (
+    "auto",
+    "paced",
+    "lbfgs-momentum",
+    "lbfgs-or-momentum",
+    "lbfgs",
+    "momentum",
+    "adam",
+    "paper",
+    "feather",
+)
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)

@@ -152,7 +152,7 @@ def lit(rows: np.ndarray) -> torch.Tensor:
 def test_units_held_at_zero_are_reached_only_by_the_replaced_gradient(held):
     network, rows = held
     target, seed = lit(rows), torch.full((1, 3, SIDE, SIDE), 0.5)
-    options = {"optimiser": "momentum", "steps": 200}
+    options = {"optimiser": "adam", "steps": 200}
     stuck = run(network, target, seed, "regularizer-free", **options)[0]
     assert stuck.relative_l2[0] == min(stuck.relative_l2) == pytest.approx(1)
     freed = run(network, target, seed, "regularizer-free", relu_passes=True, **options)[0]

@@ -30,10 +30,12 @@ DEFAULT_EFFORT = "normal"
 DEFAULTS = EXAMPLES[0][1]
 OPTIMISER_HELP = {
     "auto": "what works best for this network",
+    "paced": "momentum, as fast as the distance allows",
+    "lbfgs-momentum": "L-BFGS, momentum if it slows down",
+    "lbfgs-or-momentum": "L-BFGS, or momentum if it is slow",
     "lbfgs": "L-BFGS in the box",
-    "lbfgs-or-adam": "L-BFGS, Adam if it stalls",
-    "adam": "Adam",
     "momentum": "unit gradient with momentum",
+    "adam": "Adam",
     "paper": "as published (Nanda et al. 2023)",
     "feather": "as published (Feather et al. 2023)",
 }

@@ -28,6 +28,7 @@ class LBFGS:
     """
 
     steady = True
+    corners = None
 
     def __init__(
         self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor, memory: int = MEMORY

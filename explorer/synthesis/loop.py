@@ -13,6 +13,7 @@ from explorer.models.network import Network
 from explorer.objectives.objective import Objective, Value
 from explorer.objectives.terms import Distance, Scene
 from explorer.objectives.variants import Loss
+from explorer.synthesis.corners import with_soft_corners
 from explorer.synthesis.folding import folded
 from explorer.synthesis.optimisers import Optimiser
 from explorer.synthesis.parametrisation import parametrisation_called
@@ -78,6 +79,9 @@ def synthesise(
     """
     device, count = targets.device, targets.shape[0]
     network = folded(network, layer)
+    corners = None
+    if optimiser.soft and not relu_passes:
+        network, corners = with_soft_corners(network)
     with torch.no_grad():
         target_representation = representation(network, layer, targets)
 
@@ -117,6 +121,8 @@ def synthesise(
     for step in range(steps + 1):
         if watcher is not None and watcher.cancelled():
             raise Cancelled(f"cancelled at step {step}")
+        if corners is not None:
+            corners.width = descent.corners
         parameters = parameters.detach().requires_grad_(True)
         images = form.images(parameters)
         if step in FRAME_STEPS:
@@ -154,7 +160,7 @@ def synthesise(
                     [weights[place] for place in over.tolist()], frames
                 )
                 samples, parameters = samples.only(going), parameters[going]
-                for part in (objective, descent, moved):
+                for part in (objective, descent, moved, corners):
                     if part is not None:
                         part.keep(going)
     traces |= samples.traces(objective.weights(), frames)

@@ -20,8 +20,15 @@ from explorer.objectives.variants import Loss
 from explorer.synthesis.lbfgs import LBFGS
 
 FEATHER_STAGES = 8
-TRIAL = 25
-STALLED = 0.2
+CORNERS = 2.5  # how soft corners are per relative distance; see `Corners`
+WIDEST = 0.8  # at most
+SOFTEST = 1.5  # at the start, where they follow the budget
+PACE, LONGEST = 0.4, 0.04  # a step per relative distance, and at most; RMS of its pixels
+PATIENCE, WORTH = 10, 0.05
+MEAN_OVER, SIZE_OVER = 0.8, 0.95  # how much of the means a pass keeps
+SPRINT, BRISK = 5, 0.15
+TRIAL, HOPEFUL = 12, 0.4
+MOMENTUM = 0.9
 Bounds = tuple[float, float]
 
 
@@ -29,10 +36,12 @@ class Descent(Protocol):
     """One run of an optimiser.
 
     steady: whether a sample's steps don't hang on the budget, so that a plateau, once reached,
-    stays one; (N,) or one answer for all.
+    stays one; (N,) or one answer for all. corners: the width (N,) of the soft corners that the
+    next gradient is to be looked for through, if the optimiser wants any.
     """
 
     steady: bool | Tensor
+    corners: Tensor | None
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
         """The next parameters to look at, N×… within the bounds.
@@ -51,12 +60,14 @@ class Optimiser:
     start: (parameters N×…, steps, bounds, squares (N,)) → its run; `squares` says whose loss is a
     norm that ends at 0, see `LBFGS`.
     keeps_last: the last iterate is the outcome, as published, not the best one.
+    soft: whether it looks through soft corners, see `explorer.synthesis.corners`.
     """
 
     name: str
     help: str
     start: Callable[[Tensor, int, Bounds, Tensor], Descent]
     keeps_last: bool = False
+    soft: bool = False
 
 
 class FirstOrder:
@@ -65,6 +76,7 @@ class FirstOrder:
     step: learning rate; of a unit gradient it is the way in pixel space of one step, for a 64×64
     image where `scales` is set (it grows with the square root of the pixel count).
     decay: (share of the budget spent, in [0, 1)) → factor of the step.
+    soft: whether it looks through soft corners, which are sharp by the end of the budget.
     """
 
     steady = False
@@ -81,6 +93,7 @@ class FirstOrder:
         unit_gradient: bool = False,
         scales: bool = False,
         decay: Callable[[float], float] = lambda spent: 1.0,
+        soft: bool = False,
     ) -> None:
         pixels = parameters.shape[-1] * parameters.shape[-2]
         step *= math.sqrt(pixels / 64**2) if scales else 1.0
@@ -90,58 +103,194 @@ class FirstOrder:
             self._inner, lambda taken: decay(taken / steps)
         )
         self._bounds, self._unit = bounds, unit_gradient
+        self._steps, self._taken = steps, 0
+        self.corners = parameters.new_full((len(parameters),), SOFTEST) if soft else None
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        self._at.copy_(parameters)
         self._at.grad = _unit(gradient) if self._unit else gradient
         self._inner.step()
         self._schedule.step()
+        self._taken += 1
+        if self.corners is not None:
+            self.corners.fill_(SOFTEST * (1 - self._taken / self._steps) ** 2)
         # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.15).
-        return self._at.clamp_(*self._bounds)
+        return self._at.clamp(*self._bounds)
 
     def keep(self, places: Tensor) -> None:
-        before, self._at = self._at, self._at[places]
-        (group,) = self._inner.param_groups
-        group["params"] = [self._at]
-        state = self._inner.state.pop(before, {})
-        self._inner.state[self._at] = {
-            name: value[places] if torch.is_tensor(value) and value.ndim else value
-            for name, value in state.items()
-        }
+        self._at = _only(self._inner, places)
+        self.corners = None if self.corners is None else self.corners[places]
 
 
-class LBFGSOrAdam:
-    """L-BFGS, and after TRIAL passes Adam for the samples that it has not brought near by then.
+class Paced:
+    """Momentum whose steps, and the soft corners it looks through, shrink with the distance left.
 
-    Where the loss has many kinks L-BFGS crawls along them; Adam with a decaying step gets across.
-    parameters, steps, bounds, squares: as `Optimiser.start`; the losses are relative distances.
+    So nothing hangs on the budget, and it ends as soon as the goal is met. Where the best of the
+    last PATIENCE passes is not WORTH nearer than the one before, both shrink beyond that. As in
+    Adam a step is the mean gradient by its usual size, but the size is one number for an image, so
+    that steps are made of gradients, and what the network ignores stays as it was in the seed.
+    parameters, steps, bounds, squares: as `Optimiser.start`. A loss that is no norm counts in
+    units of what it was at the start.
+    """
+
+    steady = True
+
+    def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
+        self._bounds, self._squares = bounds, squares
+        new = partial(torch.full_like, squares, dtype=parameters.dtype)
+        self._unit: Tensor | None = None
+        self._lowest, self._mark = new(torch.inf), new(torch.inf)
+        self._share, self._waited = new(1.0), new(0.0)
+        self._mean, self._size, self._calls = torch.zeros_like(parameters), new(0.0), 0
+        self.corners = new(WIDEST)
+
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        if self._unit is None:
+            self._unit = torch.where(self._squares, 1.0, loss.abs().clamp_min(1e-12))
+        self._lowest = torch.minimum(self._lowest, loss / self._unit)
+        nearer = self._lowest < (1 - WORTH) * self._mark
+        self._mark = torch.where(nearer, self._lowest, self._mark)
+        self._waited = torch.where(nearer, 0.0, self._waited + 1)
+        tired = self._waited >= PATIENCE
+        self._waited = torch.where(tired, 0.0, self._waited)
+        self._share = torch.where(tired, 0.8 * self._share, self._share)
+
+        self._calls += 1
+        square = gradient.flatten(1).square().mean(1)
+        self._mean = torch.lerp(gradient, self._mean, MEAN_OVER)
+        self._size = torch.lerp(square, self._size, SIZE_OVER)
+        size = (self._size / (1 - SIZE_OVER**self._calls)).sqrt().clamp_min(1e-20)
+        left = self._lowest * self._share
+        self.corners = (CORNERS * left).clamp(0.0, WIDEST)
+        step = (PACE * left).clamp(0.0, LONGEST) / size / (1 - MEAN_OVER**self._calls)
+        return (parameters - _like(step, parameters) * self._mean).clamp(*self._bounds)
+
+    def keep(self, places: Tensor) -> None:
+        for name, value in vars(self).items():
+            if torch.is_tensor(value):
+                setattr(self, name, value[places])
+
+
+class LBFGSThenMomentum:
+    """L-BFGS, and `momentum` for good for a sample whose last SPRINT passes brought little.
+
+    Little is less than BRISK. parameters, steps, bounds, squares: as `Optimiser.start`.
     """
 
     def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
         self._lbfgs = LBFGS(parameters, bounds, squares)
-        self._start_adam = partial(_adam, steps=max(1, steps - TRIAL), bounds=bounds)
-        self._adam: FirstOrder | None = None
-        self.steady: bool | Tensor = False
-        self._squares, self._calls = squares, 0
-        self._lowest = torch.full_like(squares, torch.inf, dtype=parameters.dtype)
+        self._momentum = _momentum(parameters, steps, bounds, squares)
+        self._speed = _Speed(BRISK)
+        self._over = torch.zeros_like(squares)
+        self._all_over, self._calls = False, 0
+
+    @property
+    def steady(self) -> Tensor:
+        return ~self._over
+
+    @property
+    def corners(self) -> Tensor:
+        return torch.where(self._over, self._momentum.corners, 0.0)
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
-        self._lowest = torch.minimum(self._lowest, loss)
-        self._calls += 1
+        onwards = self._momentum.next(parameters, loss, gradient)
+        if self._all_over:
+            return onwards
         after = self._lbfgs.next(parameters, loss, gradient)
-        if self._calls <= TRIAL:
-            return after
-        if self._adam is None:
-            self._adam = self._start_adam(parameters, squares=self._squares)
-            self.steady = self._lowest <= STALLED
-        crossing = self._adam.next(parameters, loss, gradient)
-        return torch.where(self.steady.view(-1, *[1] * (parameters.ndim - 1)), after, crossing)
+        self._over = self._over | self._speed.slow(loss)
+        self._calls += 1
+        if self._calls % SPRINT == 0:  # asking the device takes a while
+            self._all_over = bool(self._over.all())
+        return torch.where(_like(self._over, parameters), onwards, after)
 
     def keep(self, places: Tensor) -> None:
-        self._lbfgs.keep(places)
-        self._squares, self._lowest = self._squares[places], self._lowest[places]
-        if self._adam is not None:
-            self._adam.keep(places)
-            self.steady = self.steady[places]
+        self._over = self._over[places]
+        for part in (self._lbfgs, self._momentum, self._speed):
+            part.keep(places)
+
+
+class LBFGSOrMomentum:
+    """L-BFGS; `momentum`, from the seed anew, for the samples that it is slow with at first.
+
+    Where the loss has many kinks L-BFGS crawls along them, and gets into places that others, too,
+    are slow to leave. Slow: SPRINT passes up to the TRIALth brought less than HOPEFUL. parameters,
+    steps, bounds, squares: as `Optimiser.start`.
+    """
+
+    def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
+        self._lbfgs = LBFGS(parameters, bounds, squares)
+        self._speed = _Speed(HOPEFUL)
+        self._start, self._squares = parameters.clone(), squares
+        self._start_momentum = partial(_momentum, steps=max(1, steps - TRIAL), bounds=bounds)
+        self._momentum: FirstOrder | None = None
+        self._over = torch.zeros_like(squares)
+        self._calls = 0
+
+    @property
+    def steady(self) -> Tensor:
+        return ~self._over & (self._momentum is not None)
+
+    @property
+    def corners(self) -> Tensor | None:
+        if self._momentum is None:
+            return None
+        return torch.where(self._over, self._momentum.corners, 0.0)
+
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        self._calls += 1
+        after = self._lbfgs.next(parameters, loss, gradient)
+        slow = self._speed.slow(loss)
+        if self._calls < TRIAL:
+            return after
+        if self._momentum is None:
+            self._over = slow
+            self._momentum = self._start_momentum(self._start, squares=self._squares)
+            onwards = self._start
+        else:
+            onwards = self._momentum.next(parameters, loss, gradient)
+        return torch.where(_like(self._over, parameters), onwards, after)
+
+    def keep(self, places: Tensor) -> None:
+        self._start, self._squares = self._start[places], self._squares[places]
+        self._over = self._over[places]
+        for part in (self._lbfgs, self._speed, self._momentum):
+            if part is not None:
+                part.keep(places)
+
+
+class _Speed:
+    """Whether the last SPRINT passes brought less than this share of the loss."""
+
+    def __init__(self, least: float) -> None:
+        self._least, self._lowest = least, list[Tensor]()
+
+    def slow(self, loss: Tensor) -> Tensor:
+        before = self._lowest[-1] if self._lowest else loss
+        self._lowest = [*self._lowest[-SPRINT:], torch.minimum(before, loss)]
+        if len(self._lowest) <= SPRINT:
+            return torch.zeros_like(loss, dtype=torch.bool)
+        return self._lowest[-1] > (1 - self._least) * self._lowest[0]
+
+    def keep(self, places: Tensor) -> None:
+        self._lowest = [one[places] for one in self._lowest]
+
+
+def _like(of_samples: Tensor, parameters: Tensor) -> Tensor:
+    """(N,) as N×1×…, to go with the parameters."""
+    return of_samples.view(-1, *[1] * (parameters.ndim - 1))
+
+
+def _only(inner: torch.optim.Optimizer, places: Tensor) -> Tensor:
+    """Make an optimiser of one tensor go on with some of its rows; the tensor of these."""
+    (group,) = inner.param_groups
+    (before,) = group["params"]
+    after = before[places]
+    group["params"] = [after]
+    inner.state[after] = {
+        name: value[places] if torch.is_tensor(value) and value.ndim else value
+        for name, value in inner.state.pop(before, {}).items()
+    }
+    return after
 
 
 def cosine(spent: float) -> float:
@@ -159,43 +308,56 @@ def _unit(gradient: Tensor) -> Tensor:
     return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
 
 
-def _adam(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> FirstOrder:
-    make = partial(torch.optim.Adam, betas=(0.9, 0.99))
-    return FirstOrder(parameters, steps, bounds, squares, make=make, step=0.1, decay=cosine)
-
-
-def _lbfgs(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> Descent:
-    return LBFGS(parameters, bounds, squares)
-
+_momentum = partial(
+    FirstOrder,
+    make=partial(torch.optim.SGD, momentum=MOMENTUM),
+    step=1.0,
+    unit_gradient=True,
+    scales=True,
+    decay=cosine,
+    soft=True,
+)
 
 OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
         Optimiser(
+            "paced",
+            "momentum through soft corners, steps and softness in proportion to the distance left",
+            Paced,
+            soft=True,
+        ),
+        Optimiser(
+            "lbfgs-momentum",
+            f"L-BFGS while {SPRINT} passes bring {BRISK:.0%} or more, then momentum",
+            LBFGSThenMomentum,
+            soft=True,
+        ),
+        Optimiser(
+            "lbfgs-or-momentum",
+            f"L-BFGS, or momentum if {SPRINT} passes up to the {TRIAL}th bring less than "
+            f"{HOPEFUL:.0%}",
+            LBFGSOrMomentum,
+            soft=True,
+        ),
+        Optimiser(
             "lbfgs",
             "L-BFGS in the box [0, 1], each step only where it brings the image nearer",
-            _lbfgs,
+            lambda parameters, steps, bounds, squares: LBFGS(parameters, bounds, squares),
+        ),
+        Optimiser(
+            "momentum",
+            f"unit gradients through soft corners, momentum {MOMENTUM}, step 1, cosine decay",
+            _momentum,
+            soft=True,
         ),
         Optimiser(
             "adam",
             "Adam, step 0.1, cosine decay",
-            _adam,
-        ),
-        Optimiser(
-            "lbfgs-or-adam",
-            f"L-BFGS; after {TRIAL} passes Adam where the relative distance is still above "
-            f"{STALLED:g}",
-            LBFGSOrAdam,
-        ),
-        Optimiser(
-            "momentum",
-            "gradient of unit norm, momentum 0.8, step 1, cosine decay",
             partial(
                 FirstOrder,
-                make=partial(torch.optim.SGD, momentum=0.8),
-                step=1.0,
-                unit_gradient=True,
-                scales=True,
+                make=partial(torch.optim.Adam, betas=(0.9, 0.99)),
+                step=0.1,
                 decay=cosine,
             ),
         ),
@@ -222,18 +384,20 @@ def automatic(
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
-    L-BFGS for the embedded networks, and at the end of every other one, where the representation
-    is a vector. On the maps in the midst of deep networks the loss may have too many kinks for it
-    to cross: there Adam takes over if it stalls, or begins if there is more to the loss than the
-    match. Adam it is for spectra, too, and where the loss is another one at each step or its
-    gradient is not its own. Against an adversary it is momentum.
+    Where the match is all that the loss asks for: `paced` for the embedded networks; at the end of
+    every other one, where the representation is a vector, L-BFGS, then momentum; on the maps in
+    the midst L-BFGS, or momentum if it is slow. Against an adversary it is momentum. All of these
+    move along gradients, so that inside the box what the network ignores stays as it was in the
+    seed, or nearly. With priors it is L-BFGS for embedded networks and vectors; else, and where the
+    loss is another one at each step, or its gradient is not its own, Adam.
     """
     if any(loss.uses_distance for loss in losses):
         return OPTIMISERS["momentum"]
     own = all(loss.steady and loss.parametrisation == "pixel" for loss in losses)
-    vector = layer in (PENULTIMATE, LOGITS)
     if not own or relu_passes:
         return OPTIMISERS["adam"]
-    if vector or network.family == "embedded":
-        return OPTIMISERS["lbfgs"]
-    return OPTIMISERS["lbfgs-or-adam" if all(loss.only_match for loss in losses) else "adam"]
+    embedded, vector = network.family == "embedded", layer in (PENULTIMATE, LOGITS)
+    if all(loss.only_match for loss in losses):
+        name = "lbfgs-momentum" if vector else "lbfgs-or-momentum"
+        return OPTIMISERS["paced" if embedded else name]
+    return OPTIMISERS["lbfgs" if embedded or vector else "adam"]
