@@ -81,7 +81,8 @@ def _wanted(options: argparse.Namespace, there: dict) -> Iterator[tuple[str, str
 
 
 def markdown(found: list) -> str:
-    """The table that docs/networks.md holds."""
+    """The table that docs/networks.md holds: what failed, what works, what was too large."""
+    found = sorted(found, key=lambda one: ("failed", "ok", "skipped").index(one.state))
     lines = [
         "| network | parameters | input | layers | early | middle | penultimate | cut − whole |",
         "|---|---|---|---|---|---|---|---|",
@@ -91,10 +92,10 @@ def markdown(found: list) -> str:
         cells = [
             one.reference,
             f"{one.parameters / 1e6:.1f} M",
-            "×".join(map(str, one.input_size)),
-            str(one.layers),
+            "×".join(map(str, one.input_size)) if one.layers else "",
+            str(one.layers or ""),
             *(falls or ["", "", ""]),
-            f"{one.difference:.0e}" if one.descents else one.reason,
+            f"**{one.reason}**" if one.state == "failed" else one.reason or f"{one.difference:.0e}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
