@@ -32,7 +32,7 @@ class Procedure:
 
 
 def _auto_is_scheduled(task: Task) -> bool:
-    return automatic(task.network, task.layer).name != "lbfgs"
+    return automatic(task.network, task.layer).name not in ("lbfgs", "paced")
 
 
 def _engine_from_grey(task: Task) -> Run:
