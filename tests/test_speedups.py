@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from torch import nn
 
 from explorer.benchmark.cases import LIVE, TARGETS, images_of, network_of
 from explorer.benchmark.drive import run_engine
 from explorer.benchmark.references import Task
+from explorer.measures.match import match_images
 from explorer.models.layers import representation
-from explorer.models.network import Network
+from explorer.models.network import InputSpec, Network
 from explorer.models.threads import fitting_threads
+from explorer.nulls import null_of
 
 EMBEDDED = "embedded:residual-multi-adv2"
 PLACES = [(EMBEDDED, "penultimate"), (EMBEDDED, "stage1.0"), (LIVE, "layer2")]
@@ -93,3 +96,32 @@ def test_an_iri_made_in_a_batch_is_the_one_made_alone():
         one = slice(index, index + 1)
         alone = run_engine(Task(network, "penultimate", targets[one], seeds[one], 12))
         assert alone.relative_l2[0] == pytest.approx(curve, rel=1e-3)
+
+
+def test_the_final_check_is_in_full_precision_and_leaves_the_setting_as_it_was():
+    seen = []
+
+    class Recording(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(768, 4)
+
+        def forward(self, x):
+            seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+            return self.head(x.flatten(1))
+
+    network = Network(
+        "file:recording", Recording(), InputSpec((16, 16)), classifier="head", class_count=4
+    )
+    images = torch.rand(2, 3, 16, 16)
+    null = null_of(network, "logits")
+    seen.clear()
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        match_images(network, "logits", images, images.flip(0), null)
+        assert torch.backends.cudnn.allow_tf32 is True
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+    assert seen
+    assert set(seen) == {(False, False)}

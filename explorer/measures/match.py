@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -120,10 +121,11 @@ def match_images(
 ) -> tuple[Match, ...]:
     """One Match per image; images and targets N×3×H×W in [0, 1] at the network's input size.
 
-    null: of this network and layer. Raises RequestError (field `layer`) for an unknown layer.
+    null: of this network and layer. In full float32 precision, also where a GPU would round the
+    inputs of its products to TF32. Raises RequestError (field `layer`) for an unknown layer.
     """
     wanted = dict.fromkeys((layer, LOGITS))
-    with torch.no_grad():
+    with torch.no_grad(), _full_precision():
         of_images, of_targets = (representations(network, wanted, x) for x in (images, targets))
     has_classes = network.class_count > 0
     return judge_matches(
@@ -152,6 +154,19 @@ def judge_match(
     return judge_matches(
         representation, target_representation, null, logits, target_logits, classes, class_count
     )[0]
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for backend in backends:
+            backend.allow_tf32 = False
+        yield
+    finally:
+        for backend, allowed in zip(backends, before, strict=True):
+            backend.allow_tf32 = allowed
 
 
 def _tops(
