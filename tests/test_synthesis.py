@@ -398,6 +398,49 @@ def test_an_onlooker_sees_every_sample_those_that_are_done_at_their_best(curved)
     assert torch.equal(last[1][0], traces[0].iri)
 
 
+def test_a_batch_too_large_for_the_device_is_made_in_parts(curved):
+    class Small(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = curved.module
+
+        def forward(self, x):
+            if len(x) > 2:
+                raise torch.OutOfMemoryError("no room for more than two")
+            return self.inner(x)
+
+    class Onlooker:
+        last = None
+
+        def cancelled(self):
+            return False
+
+        def wants(self):
+            return True
+
+        def report(self, step, relative_l2, images):
+            self.last = relative_l2.clone(), images.clone()
+
+    small = Network("file:small", Small(), PLAIN)
+    targets, seeds, onlooker = grey(5, 0.4, 1), grey(5, 0.4, 2), Onlooker()
+    options = {"losses": [loss_called("regularizer-free+transforms")] * 5, "optimiser": "adam"}
+    parts = run(small, targets, seeds, watcher=onlooker, **options)
+    whole = run(curved, targets, seeds, **options)
+    for one, other in zip(parts, whole, strict=True):
+        torch.testing.assert_close(one.iri, other.iri, rtol=0, atol=1e-3)
+    relative_l2, images = onlooker.last
+    assert images.shape == seeds.shape
+    for index, trace in enumerate(parts):
+        assert float(relative_l2[index]) == pytest.approx(trace.relative_l2[-1], rel=1e-3)
+
+    class Smaller(Small):
+        def forward(self, x):
+            raise torch.OutOfMemoryError("no room at all")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        run(Network("file:smaller", Smaller(), PLAIN), targets, seeds)
+
+
 # Adversaries
 
 

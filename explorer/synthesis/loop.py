@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -65,8 +66,9 @@ def synthesise(
 
     rng_seeds: of the generators that draw the random transforms, where the losses have them.
     relu_passes: whether the ReLU that ends the layer passes every gradient on.
-    All losses share one parametrisation, and either all have transforms or none. An image is always
-    judged as it is: its loss, match and score are those without transforms.
+    All losses share one parametrisation, and either all have transforms or none. Where the device
+    has too little memory for all samples at once, one half is made after the other. An image is
+    always judged as it is: its loss, match and score are those without transforms.
 
     A sample whose loss is nothing but the match ends when its goal (relative distance at the
     layer) is reached, every sample when it gets no further; the others go on without those that
@@ -77,6 +79,51 @@ def synthesise(
     Raises Cancelled, RequestError where a ReLU's gradient is to be replaced and there is none, or
     NotFinite with the step at which the loss stopped being a number, and the term that made it so.
     """
+    shown = _Shown(seeds)
+    numbers = list(rng_seeds or range(len(targets)))
+
+    def made(first: int, last: int) -> list[Trace]:
+        part = slice(first, last)
+        try:
+            return _descend(
+                network,
+                layer,
+                targets[part],
+                seeds[part],
+                losses[part],
+                goals[part],
+                optimiser,
+                steps,
+                distance,
+                watcher,
+                numbers[part],
+                relu_passes,
+                shown.of(first),
+            )
+        except torch.OutOfMemoryError:
+            if last - first == 1:
+                raise
+        middle = (first + last) // 2
+        return made(first, middle) + made(middle, last)
+
+    return made(0, len(targets))
+
+
+def _descend(
+    network: Network,
+    layer: str,
+    targets: Tensor,
+    seeds: Tensor,
+    losses: Sequence[Loss],
+    goals: Sequence[float],
+    optimiser: Optimiser,
+    steps: int,
+    distance: Distance | None,
+    watcher: Watcher | None,
+    rng_seeds: Sequence[int],
+    relu_passes: bool,
+    shown: _Shown,
+) -> list[Trace]:
     device, count = targets.device, targets.shape[0]
     network = folded(network, layer)
     corners = None
@@ -108,7 +155,7 @@ def synthesise(
     )
     objective = Objective(losses, device)
     form = parametrisation_called(losses[0].parametrisation, tuple(seeds.shape[-2:]))
-    moved = RandomTransforms(rng_seeds or range(count)) if losses[0].transforms else None
+    moved = RandomTransforms(rng_seeds) if losses[0].transforms else None
 
     parameters = form.start(seeds)
     is_norm = torch.tensor([loss.is_norm for loss in losses], device=device)
@@ -117,7 +164,6 @@ def synthesise(
 
     frames: dict[int, list[tuple[int, Tensor]]] = {number: [] for number in range(count)}
     traces: dict[int, Trace] = {}
-    shown = _Shown(seeds)
     for step in range(steps + 1):
         if watcher is not None and watcher.cancelled():
             raise Cancelled(f"cancelled at step {step}")
@@ -168,16 +214,25 @@ def synthesise(
 
 
 class _Shown:
-    """What an onlooker sees of all samples, those that are done included: the last of each."""
+    """What an onlooker sees of all samples, those that are done included: the last of each.
+
+    first: the place among them of the sample that goes by number 0.
+    """
 
     def __init__(self, seeds: Tensor) -> None:
-        self._relative_l2 = seeds.new_zeros(len(seeds))
-        self._images = seeds.clone()
+        self._relative_l2, self._images = seeds.new_zeros(len(seeds)), seeds.clone()
+        self._first = 0
+
+    def of(self, first: int) -> _Shown:
+        """The same, for samples that are numbered from `first` on."""
+        other = copy.copy(self)
+        other._first = first
+        return other
 
     def with_these(self, numbers: Tensor, judged: Value, images: Tensor) -> tuple[Tensor, Tensor]:
         """Relative distances (N,) and images N×3×H×W of all, these ones brought up to date."""
-        self._relative_l2[numbers] = judged.relative_l2
-        self._images[numbers] = images.detach()
+        self._relative_l2[self._first + numbers] = judged.relative_l2
+        self._images[self._first + numbers] = images.detach()
         return self._relative_l2, self._images
 
 
