@@ -27,6 +27,7 @@ OPTIMISERS = (
     "lbfgs-momentum",
     "lbfgs-or-momentum",
     "lbfgs",
+    "soft-momentum",
     "momentum",
     "adam",
     "paper",

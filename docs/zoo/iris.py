@@ -19,6 +19,7 @@ def main() -> None:
     """Make sixteen IRIs of two networks from two kinds of seed, print medians, save the sheet."""
     from explorer.images import seeds
     from explorer.models.loading import load
+    from explorer.models.threads import fitting_threads
     from explorer.objectives.variants import loss_called
     from explorer.synthesis.loop import synthesise
     from explorer.synthesis.optimisers import automatic
@@ -34,16 +35,17 @@ def main() -> None:
         network = load(f"embedded:{name}")
         for kind in ("grey-noise", "noise"):
             starts = [seeds.make_seed(kind, network.input.size, k) for k in range(TARGETS)]
-            traces = synthesise(
-                network,
-                "penultimate",
-                targets,
-                torch.from_numpy(np.stack(starts)),
-                [loss] * TARGETS,
-                [GOAL] * TARGETS,
-                automatic(network, "penultimate", [loss]),
-                STEPS,
-            )
+            with fitting_threads(network):
+                traces = synthesise(
+                    network,
+                    "penultimate",
+                    targets,
+                    torch.from_numpy(np.stack(starts)),
+                    [loss] * TARGETS,
+                    [GOAL] * TARGETS,
+                    automatic(network, "penultimate", [loss]),
+                    STEPS,
+                )
             distances = [min(trace.relative_l2) for trace in traces]
             passes = statistics.median(trace.steps for trace in traces)
             near = sum(distance <= GOAL for distance in distances)

@@ -34,6 +34,7 @@ OPTIMISER_HELP = {
     "lbfgs-momentum": "L-BFGS, momentum if it slows down",
     "lbfgs-or-momentum": "L-BFGS, or momentum if it is slow",
     "lbfgs": "L-BFGS in the box",
+    "soft-momentum": "unit gradient with momentum, soft corners",
     "momentum": "unit gradient with momentum",
     "adam": "Adam",
     "paper": "as published (Nanda et al. 2023)",

@@ -172,14 +172,14 @@ class Paced:
 
 
 class LBFGSThenMomentum:
-    """L-BFGS, and `momentum` for good for a sample whose last SPRINT passes brought little.
+    """L-BFGS, and `soft-momentum` for good for a sample whose last SPRINT passes brought little.
 
     Little is less than BRISK. parameters, steps, bounds, squares: as `Optimiser.start`.
     """
 
     def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
         self._lbfgs = LBFGS(parameters, bounds, squares)
-        self._momentum = _momentum(parameters, steps, bounds, squares)
+        self._momentum = _soft_momentum(parameters, steps, bounds, squares)
         self._speed = _Speed(BRISK)
         self._over = torch.zeros_like(squares)
         self._all_over, self._calls = False, 0
@@ -210,7 +210,7 @@ class LBFGSThenMomentum:
 
 
 class LBFGSOrMomentum:
-    """L-BFGS; `momentum`, from the seed anew, for the samples that it is slow with at first.
+    """L-BFGS; `soft-momentum`, from the seed anew, for the samples that it is slow with at first.
 
     Where the loss has many kinks L-BFGS crawls along them, and gets into places that others, too,
     are slow to leave. Slow: SPRINT passes up to the TRIALth brought less than HOPEFUL. parameters,
@@ -221,7 +221,7 @@ class LBFGSOrMomentum:
         self._lbfgs = LBFGS(parameters, bounds, squares)
         self._speed = _Speed(HOPEFUL)
         self._start, self._squares = parameters.clone(), squares
-        self._start_momentum = partial(_momentum, steps=max(1, steps - TRIAL), bounds=bounds)
+        self._start_momentum = partial(_soft_momentum, steps=max(1, steps - TRIAL), bounds=bounds)
         self._momentum: FirstOrder | None = None
         self._over = torch.zeros_like(squares)
         self._calls = 0
@@ -308,7 +308,7 @@ def _unit(gradient: Tensor) -> Tensor:
     return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
 
 
-_momentum = partial(
+_soft_momentum = partial(
     FirstOrder,
     make=partial(torch.optim.SGD, momentum=MOMENTUM),
     step=1.0,
@@ -329,13 +329,13 @@ OPTIMISERS = {
         ),
         Optimiser(
             "lbfgs-momentum",
-            f"L-BFGS while {SPRINT} passes bring {BRISK:.0%} or more, then momentum",
+            f"L-BFGS while {SPRINT} passes bring {BRISK:.0%} or more, then soft-momentum",
             LBFGSThenMomentum,
             soft=True,
         ),
         Optimiser(
             "lbfgs-or-momentum",
-            f"L-BFGS, or momentum if {SPRINT} passes up to the {TRIAL}th bring less than "
+            f"L-BFGS, or soft-momentum if {SPRINT} passes up to the {TRIAL}th bring less than "
             f"{HOPEFUL:.0%}",
             LBFGSOrMomentum,
             soft=True,
@@ -346,10 +346,22 @@ OPTIMISERS = {
             lambda parameters, steps, bounds, squares: LBFGS(parameters, bounds, squares),
         ),
         Optimiser(
-            "momentum",
+            "soft-momentum",
             f"unit gradients through soft corners, momentum {MOMENTUM}, step 1, cosine decay",
-            _momentum,
+            _soft_momentum,
             soft=True,
+        ),
+        Optimiser(
+            "momentum",
+            "gradient of unit norm, momentum 0.8, step 1, cosine decay",
+            partial(
+                FirstOrder,
+                make=partial(torch.optim.SGD, momentum=0.8),
+                step=1.0,
+                unit_gradient=True,
+                scales=True,
+                decay=cosine,
+            ),
         ),
         Optimiser(
             "adam",
@@ -386,8 +398,9 @@ def automatic(
 
     Where the match is all that the loss asks for: `paced` for the embedded networks; at the end of
     every other one, where the representation is a vector, L-BFGS, then momentum; on the maps in
-    the midst L-BFGS, or momentum if it is slow. Against an adversary it is momentum. All of these
-    move along gradients, so that inside the box what the network ignores stays as it was in the
+    the midst L-BFGS, or momentum if it is slow. Against an adversary it is momentum, whose corners
+    are sharp: soft ones find the match so easily that little is left to the push. All of these move
+    along gradients, so that inside the box what the network ignores stays as it was in the
     seed, or nearly. With priors it is L-BFGS for embedded networks and vectors; else, and where the
     loss is another one at each step, or its gradient is not its own, Adam.
     """
