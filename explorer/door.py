@@ -19,7 +19,7 @@ from explorer.measures.registry import MEASURES, measure
 from explorer.models import catalogue, hub, known, own
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.objectives.variants import Loss, loss_called, loss_of
-from explorer.request import NULL_PREFIX, Request, RequestError
+from explorer.request import MATCH_OPTIMISERS, NULL_PREFIX, Request, RequestError
 
 DEFAULT_ADVERSARY = "structure"
 
@@ -121,6 +121,14 @@ def check(request: Request) -> Request:
             f"{request.optimiser!r} needs a loss that stays the same from step to step and a "
             "gradient of its own; with random transforms, the capped push of 'adversarial' or a "
             "replaced ReLU gradient choose auto, adam or momentum",
+        )
+    if request.optimiser in MATCH_OPTIMISERS and not (
+        loss.only_match and loss.parametrisation == "pixel"
+    ):
+        raise RequestError(
+            "optimiser",
+            f"{request.optimiser!r} goes by the representation alone, so it needs a loss that asks "
+            "for nothing but the match, and no +fourier; choose auto, lbfgs, momentum or adam",
         )
     return replace(
         request,

@@ -12,7 +12,7 @@ from PIL import Image
 from explorer import door
 from explorer.models import hub
 from explorer.models.hub import HubUnreachable
-from explorer.request import Request, RequestError
+from explorer.request import MATCH_OPTIMISERS, Request, RequestError
 
 ADV, STANDARD = "embedded:residual-multi-adv2", "embedded:residual-multi-standard"
 WORDS = {"model": ADV, "target": "astronaut", "seed": "noise"}
@@ -116,13 +116,21 @@ def test_unknown_names_are_answered_with_the_nearest_ones():
         (
             {"optimiser": "adamw"},
             "optimiser",
-            "auto, paced, lbfgs-momentum, lbfgs-or-momentum",
+            "auto, secant, lbfgs-or-secant, lbfgs-or-momentum",
         ),
     ):
         error = refusal(**changes)
         assert error.field == field
         for name in said:
             assert name in error.message, (changes, error.message)
+
+
+@pytest.mark.parametrize("optimiser", MATCH_OPTIMISERS)
+@pytest.mark.parametrize("loss", ["freq", "freq+fourier", "freq+transforms"])
+def test_an_optimiser_that_goes_by_the_match_alone_is_refused_with_any_other_loss(optimiser, loss):
+    error = refusal(optimiser=optimiser, loss=loss)
+    assert error.field == "optimiser"
+    assert "lbfgs, momentum or adam" in error.message or "auto, adam" in error.message
 
 
 @pytest.mark.parametrize("kind", ["white", "uniform", "light-noise", "noise-0", "noise-1000001"])

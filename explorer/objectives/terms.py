@@ -30,12 +30,17 @@ class Scene:
     seeds: Tensor
     distance: Distance | None = None
 
+    @property
+    def offset(self) -> Tensor:
+        """(g(x) − g(x_t)) / ‖g(x_t)‖₂, N×D, in the network's precision."""
+        wanted = self.target_representation.flatten(1)
+        size = torch.linalg.vector_norm(wanted, dim=1, keepdim=True).clamp_min(1e-12)
+        return (self.representation.flatten(1) - wanted) / size
+
 
 def relative_l2(scene: Scene) -> Tensor:
     """‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂ on the flattened representation, in the network's precision."""
-    difference = (scene.representation - scene.target_representation).flatten(1)
-    size = torch.linalg.vector_norm(scene.target_representation.flatten(1), dim=1)
-    return torch.linalg.vector_norm(difference, dim=1) / size.clamp_min(1e-12)
+    return torch.linalg.vector_norm(scene.offset, dim=1)
 
 
 def cosine(scene: Scene) -> Tensor:

@@ -42,7 +42,9 @@ class LBFGS:
         self._memory, self._calls = memory, 0
         self._first = FIRST_STEP * math.sqrt(size / (3 * 64**2))
 
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+    def next(
+        self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor | None = None
+    ) -> Tensor:
         """The next point to look at, N×…; a look that brings too little is taken back and halved.
 
         loss (N,) and gradient N×… belong to `parameters`, the last point returned (or the start).

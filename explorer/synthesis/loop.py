@@ -175,11 +175,13 @@ def _descend(
             for number, image in zip(samples.number.tolist(), _to_8bit(images), strict=True):
                 frames[number].append((step, image))
         if moved is None:
-            descended = judged = objective(seen(images, images))
+            scene = seen(images, images)
+            descended = judged = objective(scene)
         else:
             with torch.no_grad():
                 judged = objective(seen(images, images))
-            descended = objective(seen(images, moved(images)))
+            scene = seen(images, moved(images))
+            descended = objective(scene)
         with torch.no_grad():
             samples.note(step, images, judged, descent.steady, optimiser.keeps_last)
         looks = step % look_every == 0 or step == steps
@@ -197,7 +199,9 @@ def _descend(
         if looks and not _finite(gradient):
             raise NotFinite(f"the gradient is not finite at step {step}{blame(images)}")
         with torch.no_grad():
-            parameters = descent.next(parameters.detach(), descended.loss.detach(), gradient)
+            parameters = descent.next(
+                parameters.detach(), descended.loss.detach(), gradient, scene.offset
+            )
             if looks and len(going) <= CROWDED * len(samples.number):
                 over = (samples.end <= step).nonzero()[:, 0]
                 shown.with_these(samples.number, judged, samples.best)

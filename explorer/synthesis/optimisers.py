@@ -18,16 +18,12 @@ from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.network import Network
 from explorer.objectives.variants import Loss
 from explorer.synthesis.lbfgs import LBFGS
+from explorer.synthesis.secant import Secant
 
 FEATHER_STAGES = 8
-CORNERS = 2.5  # how soft corners are per relative distance; see `Corners`
-WIDEST = 0.8  # at most
-SOFTEST = 1.5  # at the start, where they follow the budget
-PACE, LONGEST = 0.4, 0.04  # a step per relative distance, and at most; RMS of its pixels
-PATIENCE, WORTH = 10, 0.05
-MEAN_OVER, SIZE_OVER = 0.8, 0.95  # how much of the means a pass keeps
-SPRINT, BRISK = 5, 0.15
-TRIAL, HOPEFUL = 12, 0.4
+SOFTEST = 1.5  # how soft corners are at the start, where they follow the budget; see `Corners`
+TRIAL, SPRINT = 12, 5
+HOPEFUL, BRISK = 0.4, 0.15
 MOMENTUM = 0.9
 Bounds = tuple[float, float]
 
@@ -43,10 +39,11 @@ class Descent(Protocol):
     steady: bool | Tensor
     corners: Tensor | None
 
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         """The next parameters to look at, N×… within the bounds.
 
-        loss (N,) and gradient N×… are those of `parameters`, which the last call returned.
+        loss (N,), gradient N×… and offset N×D, see `Scene`, are those of `parameters`, which the
+        last call returned.
         """
 
     def keep(self, places: Tensor) -> None:
@@ -61,6 +58,8 @@ class Optimiser:
     norm that ends at 0, see `LBFGS`.
     keeps_last: the last iterate is the outcome, as published, not the best one.
     soft: whether it looks through soft corners, see `explorer.synthesis.corners`.
+    only_match: whether it goes by the representation itself, and so needs a loss that asks for
+    nothing but the match (`Loss.only_match`) of an image in pixels.
     """
 
     name: str
@@ -68,6 +67,7 @@ class Optimiser:
     start: Callable[[Tensor, int, Bounds, Tensor], Descent]
     keeps_last: bool = False
     soft: bool = False
+    only_match: bool = False
 
 
 class FirstOrder:
@@ -106,7 +106,7 @@ class FirstOrder:
         self._steps, self._taken = steps, 0
         self.corners = parameters.new_full((len(parameters),), SOFTEST) if soft else None
 
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         self._at.copy_(parameters)
         self._at.grad = _unit(gradient) if self._unit else gradient
         self._inner.step()
@@ -122,90 +122,44 @@ class FirstOrder:
         self.corners = None if self.corners is None else self.corners[places]
 
 
-class Paced:
-    """Momentum whose steps, and the soft corners it looks through, shrink with the distance left.
+class LBFGSOrSecant:
+    """L-BFGS; `secant` for good where it is slow: from the seed anew at the TRIALth pass (SPRINT
+    passes up to it brought less than HOPEFUL), from where it is later on (less than BRISK).
 
-    So nothing hangs on the budget, and it ends as soon as the goal is met. Where the best of the
-    last PATIENCE passes is not WORTH nearer than the one before, both shrink beyond that. As in
-    Adam a step is the mean gradient by its usual size, but the size is one number for an image, so
-    that steps are made of gradients, and what the network ignores stays as it was in the seed.
-    parameters, steps, bounds, squares: as `Optimiser.start`. A loss that is no norm counts in
-    units of what it was at the start.
+    parameters, bounds, squares: as `Optimiser.start`.
     """
 
-    steady = True
-
-    def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
-        self._bounds, self._squares = bounds, squares
-        new = partial(torch.full_like, squares, dtype=parameters.dtype)
-        self._unit: Tensor | None = None
-        self._lowest, self._mark = new(torch.inf), new(torch.inf)
-        self._share, self._waited = new(1.0), new(0.0)
-        self._mean, self._size, self._calls = torch.zeros_like(parameters), new(0.0), 0
-        self.corners = new(WIDEST)
-
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
-        if self._unit is None:
-            self._unit = torch.where(self._squares, 1.0, loss.abs().clamp_min(1e-12))
-        self._lowest = torch.minimum(self._lowest, loss / self._unit)
-        nearer = self._lowest < (1 - WORTH) * self._mark
-        self._mark = torch.where(nearer, self._lowest, self._mark)
-        self._waited = torch.where(nearer, 0.0, self._waited + 1)
-        tired = self._waited >= PATIENCE
-        self._waited = torch.where(tired, 0.0, self._waited)
-        self._share = torch.where(tired, 0.8 * self._share, self._share)
-
-        self._calls += 1
-        square = gradient.flatten(1).square().mean(1)
-        self._mean = torch.lerp(gradient, self._mean, MEAN_OVER)
-        self._size = torch.lerp(square, self._size, SIZE_OVER)
-        size = (self._size / (1 - SIZE_OVER**self._calls)).sqrt().clamp_min(1e-20)
-        left = self._lowest * self._share
-        self.corners = (CORNERS * left).clamp(0.0, WIDEST)
-        step = (PACE * left).clamp(0.0, LONGEST) / size / (1 - MEAN_OVER**self._calls)
-        return (parameters - _like(step, parameters) * self._mean).clamp(*self._bounds)
-
-    def keep(self, places: Tensor) -> None:
-        for name, value in vars(self).items():
-            if torch.is_tensor(value):
-                setattr(self, name, value[places])
-
-
-class LBFGSThenMomentum:
-    """L-BFGS, and `soft-momentum` for good for a sample whose last SPRINT passes brought little.
-
-    Little is less than BRISK. parameters, steps, bounds, squares: as `Optimiser.start`.
-    """
-
-    def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
-        self._lbfgs = LBFGS(parameters, bounds, squares)
-        self._momentum = _soft_momentum(parameters, steps, bounds, squares)
-        self._speed = _Speed(BRISK)
+    def __init__(self, parameters: Tensor, bounds: Bounds, squares: Tensor) -> None:
+        self._lbfgs, self._secant = LBFGS(parameters, bounds, squares), Secant(parameters, bounds)
+        self._hope, self._speed = _Speed(HOPEFUL), _Speed(BRISK)
+        self._start = parameters.clone()
         self._over = torch.zeros_like(squares)
-        self._all_over, self._calls = False, 0
+        self._calls = 0
 
     @property
-    def steady(self) -> Tensor:
-        return ~self._over
+    def steady(self) -> bool:
+        return self._calls >= TRIAL
 
     @property
     def corners(self) -> Tensor:
-        return torch.where(self._over, self._momentum.corners, 0.0)
+        return torch.where(self._over, self._secant.corners, 0.0)
 
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
-        onwards = self._momentum.next(parameters, loss, gradient)
-        if self._all_over:
-            return onwards
-        after = self._lbfgs.next(parameters, loss, gradient)
-        self._over = self._over | self._speed.slow(loss)
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         self._calls += 1
-        if self._calls % SPRINT == 0:  # asking the device takes a while
-            self._all_over = bool(self._over.all())
-        return torch.where(_like(self._over, parameters), onwards, after)
+        after = self._lbfgs.next(parameters, loss, gradient, offset)
+        hopeless, slow = self._hope.slow(loss), self._speed.slow(loss)
+        if self._calls < TRIAL:
+            return after
+        if self._calls == TRIAL:
+            self._over = hopeless
+            return torch.where(_like(self._over, parameters), self._start, after)
+        onwards = self._secant.next(parameters, loss, gradient, offset)
+        was_over, self._over = self._over, self._over | slow
+        return torch.where(_like(was_over, parameters), onwards, after)
 
     def keep(self, places: Tensor) -> None:
-        self._over = self._over[places]
-        for part in (self._lbfgs, self._momentum, self._speed):
+        self._over, self._start = self._over[places], self._start[places]
+        for part in (self._lbfgs, self._secant, self._hope, self._speed):
             part.keep(places)
 
 
@@ -236,9 +190,9 @@ class LBFGSOrMomentum:
             return None
         return torch.where(self._over, self._momentum.corners, 0.0)
 
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         self._calls += 1
-        after = self._lbfgs.next(parameters, loss, gradient)
+        after = self._lbfgs.next(parameters, loss, gradient, offset)
         slow = self._speed.slow(loss)
         if self._calls < TRIAL:
             return after
@@ -247,7 +201,7 @@ class LBFGSOrMomentum:
             self._momentum = self._start_momentum(self._start, squares=self._squares)
             onwards = self._start
         else:
-            onwards = self._momentum.next(parameters, loss, gradient)
+            onwards = self._momentum.next(parameters, loss, gradient, offset)
         return torch.where(_like(self._over, parameters), onwards, after)
 
     def keep(self, places: Tensor) -> None:
@@ -322,16 +276,20 @@ OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
         Optimiser(
-            "paced",
-            "momentum through soft corners, steps and softness in proportion to the distance left",
-            Paced,
+            "secant",
+            "the mix of the last images whose representation is nearest, and onwards from it by "
+            "gradients through soft corners",
+            lambda parameters, steps, bounds, squares: Secant(parameters, bounds),
             soft=True,
+            only_match=True,
         ),
         Optimiser(
-            "lbfgs-momentum",
-            f"L-BFGS while {SPRINT} passes bring {BRISK:.0%} or more, then soft-momentum",
-            LBFGSThenMomentum,
+            "lbfgs-or-secant",
+            f"L-BFGS, or secant once {SPRINT} passes bring less than {BRISK:.0%}; from the seed "
+            f"anew if those up to the {TRIAL}th bring less than {HOPEFUL:.0%}",
+            lambda parameters, steps, bounds, squares: LBFGSOrSecant(parameters, bounds, squares),
             soft=True,
+            only_match=True,
         ),
         Optimiser(
             "lbfgs-or-momentum",
@@ -396,9 +354,9 @@ def automatic(
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
-    Where the match is all that the loss asks for: `paced` for the embedded networks; at the end of
-    every other one, where the representation is a vector, L-BFGS, then momentum; on the maps in
-    the midst L-BFGS, or momentum if it is slow. Against an adversary it is momentum, whose corners
+    Where the match is all that the loss asks for: `secant` for the embedded networks; for others
+    L-BFGS, and where that is slow `secant` for the vectors at their end, momentum for the maps in
+    their midst. Against an adversary it is momentum, whose corners
     are sharp: soft ones find the match so easily that little is left to the push. All of these move
     along gradients, so that inside the box what the network ignores stays as it was in the
     seed, or nearly. With priors it is L-BFGS for embedded networks and vectors; else, and where the
@@ -411,6 +369,6 @@ def automatic(
         return OPTIMISERS["adam"]
     embedded, vector = network.family == "embedded", layer in (PENULTIMATE, LOGITS)
     if all(loss.only_match for loss in losses):
-        name = "lbfgs-momentum" if vector else "lbfgs-or-momentum"
-        return OPTIMISERS["paced" if embedded else name]
+        other = "lbfgs-or-secant" if vector else "lbfgs-or-momentum"
+        return OPTIMISERS["secant" if embedded else other]
     return OPTIMISERS["lbfgs" if embedded or vector else "adam"]

@@ -1,0 +1,88 @@
+"""Multisecant descent, its mix redone with NumPy."""
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.request import MATCH_OPTIMISERS
+from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.secant import (
+    AVERAGE,
+    CORNERS,
+    DAMPING,
+    FIRST,
+    LONGER,
+    MEMORY,
+    SHORTER,
+    WIDEST,
+    Secant,
+)
+
+BOX = (-100.0, 100.0)
+
+
+def test_the_optimisers_for_the_match_alone_are_those_that_the_door_knows():
+    assert tuple(n for n, one in OPTIMISERS.items() if one.only_match) == MATCH_OPTIMISERS
+
+
+def looks(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, count: int) -> list[dict]:
+    """The points that a search on g(x) = W x + ½ (W x)² looks at, and what it finds there."""
+    found = []
+    x = torch.from_numpy(start)[None].float()
+    search = Secant(x, BOX)
+    for _ in range(count):
+        inner = matrix @ x[0].double().numpy()
+        offset = (inner + 0.5 * inner**2 - wanted) / np.linalg.norm(wanted)
+        loss = np.linalg.norm(offset)
+        gradient = matrix.T @ ((1 + inner) * offset) / np.linalg.norm(wanted) / loss
+        found.append({"x": x[0].double().numpy(), "offset": offset, "slope": gradient * loss})
+        tensors = (torch.from_numpy(np.atleast_1d(one)).float() for one in (loss, gradient, offset))
+        loss, gradient, offset = tensors
+        x = search.next(x, loss, gradient[None], offset[None])
+        found[-1]["corners"] = float(search.corners)
+    return [*found, {"x": x[0].double().numpy()}]
+
+
+def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_slope():
+    rng = np.random.default_rng(3)
+    matrix, wanted = rng.standard_normal((4, 9)) / 3, rng.standard_normal(4)
+    seen = looks(matrix, wanted, 0.3 * rng.standard_normal(9), MEMORY + 4)
+    mean, length, lowest = None, FIRST, np.inf
+    for now, here in enumerate(seen[:-1]):
+        known = seen[max(0, now - MEMORY) : now]
+        point, slope, left = here["x"], here["slope"], np.linalg.norm(here["offset"])
+        if now:
+            length *= LONGER if left < np.linalg.norm(seen[now - 1]["offset"]) else SHORTER
+        lowest = min(lowest, left)
+        assert here["corners"] == pytest.approx(min(WIDEST, CORNERS * lowest), rel=1e-5)
+        if known:
+            moves = np.stack([one["offset"] - here["offset"] for one in known], 1)
+            sizes = np.linalg.norm(moves, axis=0)
+            # The damping as more rows of an ordinary least-squares problem.
+            rows = np.concatenate([moves, np.sqrt(DAMPING) * np.diag(sizes)])
+            right = -np.concatenate([here["offset"], np.zeros(len(known))])
+            shares = np.linalg.lstsq(rows, right, rcond=None)[0]
+            point = point + shares @ np.stack([one["x"] - here["x"] for one in known])
+            slope = slope + shares @ np.stack([one["slope"] - here["slope"] for one in known])
+        mean = slope if mean is None else AVERAGE * mean + (1 - AVERAGE) * slope
+        expected = point - length * mean / np.sqrt(np.mean(mean**2))
+        np.testing.assert_allclose(seen[now + 1]["x"], expected, rtol=2e-3, atol=2e-4)
+
+
+def test_mixes_stay_in_the_box_and_pressed_pixels_are_left_alone():
+    start = torch.tensor([[0.0, 1.0, 0.5]])
+    search = Secant(start, (0.0, 1.0))
+    x = start
+    for _ in range(MEMORY + 2):
+        x = search.next(x, torch.ones(1), torch.tensor([[1.0, -1.0, 1.0]]), torch.rand(1, 4) + 0.5)
+        assert x[0, 0] == pytest.approx(0.0, abs=1e-6)
+        assert x[0, 1] == pytest.approx(1.0, abs=1e-6)
+        assert 0.0 <= float(x[0, 2]) <= 1.0
+
+
+def test_a_search_that_stands_still_stays_finite():
+    x = torch.full((2, 3), 0.5)
+    search = Secant(x, (0.0, 1.0))
+    for _ in range(4):
+        x = search.next(x, torch.zeros(2), torch.zeros(2, 3), torch.zeros(2, 5))
+    assert torch.equal(x, torch.full((2, 3), 0.5))
