@@ -23,7 +23,7 @@ GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 OPTIMISERS = (
     "auto",
-    "secant",
+    "paced-secant",
     "lbfgs-or-secant",
     "lbfgs-or-momentum",
     "lbfgs",
@@ -33,7 +33,7 @@ OPTIMISERS = (
     "paper",
     "feather",
 )
-MATCH_OPTIMISERS = ("secant", "lbfgs-or-secant")  # for losses that ask for the match alone
+MATCH_OPTIMISERS = ("paced-secant", "lbfgs-or-secant")  # for losses that ask for the match alone
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)

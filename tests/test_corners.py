@@ -109,4 +109,4 @@ def test_soft_corners_get_further_where_there_are_many(network):
         traces = synthesise(deep, "logits", targets, seeds, [loss] * 4, [0.0] * 4, optimiser, 100)
         return float(np.median([min(trace.relative_l2) for trace in traces]))
 
-    assert reached("secant", soft=True) < 0.8 * reached("secant", soft=False)
+    assert reached("paced-secant", soft=True) < 0.8 * reached("paced-secant", soft=False)

@@ -34,10 +34,10 @@ OWN = Request(model="file:/a/checkpoint.pt", architecture="timm:resnet18", weigh
 def test_a_key_written_down_once_is_the_key_for_ever():
     assert PLAIN.canonical == (
         '{"goal":0.05,"layer":"stage2.0","loss":"freq","model":"embedded:residual-multi-adv2",'
-        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":3,"seed":"white",'
+        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":4,"seed":"white",'
         '"steps":123,"target":"cat"}'
     )
-    assert PLAIN.key == "80f04ba89e3030402efdf5e1731bca70bf52b417959926598d8d937ede890cb3"
+    assert PLAIN.key == "8ff0b3c29b7a3002b883c59a14528f68830d9609e6bda73f8bbf0303e01713aa"
     assert PLAIN.key == hashlib.sha256(PLAIN.canonical.encode()).hexdigest()
 
 
@@ -206,7 +206,7 @@ BAD = [
     ("term_weights", (("tv", 1.0), ("tv", 2.0)), "more than once"),
     ("representation", "", "1 to 500"),
     ("relu_gradient", "none", "identity"),
-    ("optimiser", "sgd", "auto, secant, lbfgs-or-secant, lbfgs-or-momentum, lbfgs"),
+    ("optimiser", "sgd", "auto, paced-secant, lbfgs-or-secant, lbfgs-or-momentum, lbfgs"),
     ("steps", 0, "1 to 50,000"),
     ("steps", 50_001, "1 to 50,000"),
     ("steps", 10.0, "1 to 50,000"),

@@ -25,12 +25,17 @@ def test_the_optimisers_for_the_match_alone_are_those_that_the_door_knows():
     assert tuple(n for n, one in OPTIMISERS.items() if one.only_match) == MATCH_OPTIMISERS
 
 
-def looks(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, count: int) -> list[dict]:
-    """The points that a search on g(x) = W x + ½ (W x)² looks at, and what it finds there."""
+def looks(
+    matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, count: int, others: int
+) -> list[dict]:
+    """The points that a search on g(x) = W x + ½ (W x)² looks at, and what it finds there.
+
+    The first `others` steps are somebody else's: a tenth of the gradient.
+    """
     found = []
     x = torch.from_numpy(start)[None].float()
     search = Secant(x, BOX)
-    for _ in range(count):
+    for now in range(count):
         inner = matrix @ x[0].double().numpy()
         offset = (inner + 0.5 * inner**2 - wanted) / np.linalg.norm(wanted)
         loss = np.linalg.norm(offset)
@@ -38,20 +43,25 @@ def looks(matrix: np.ndarray, wanted: np.ndarray, start: np.ndarray, count: int)
         found.append({"x": x[0].double().numpy(), "offset": offset, "slope": gradient * loss})
         tensors = (torch.from_numpy(np.atleast_1d(one)).float() for one in (loss, gradient, offset))
         loss, gradient, offset = tensors
-        x = search.next(x, loss, gradient[None], offset[None])
+        led = torch.tensor([now > others])
+        after = search.next(x, loss, gradient[None], offset[None], led)
+        x = x - 0.1 * gradient[None] if now < others else after
         found[-1]["corners"] = float(search.corners)
     return [*found, {"x": x[0].double().numpy()}]
 
 
-def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_slope():
+@pytest.mark.parametrize("others", [0, 3])
+def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_slope(others):
     rng = np.random.default_rng(3)
     matrix, wanted = rng.standard_normal((4, 9)) / 3, rng.standard_normal(4)
-    seen = looks(matrix, wanted, 0.3 * rng.standard_normal(9), MEMORY + 4)
-    mean, length, lowest = None, FIRST, np.inf
+    seen = looks(matrix, wanted, 0.3 * rng.standard_normal(9), MEMORY + 4, others)
+    mean, length, lowest = None, None, np.inf
     for now, here in enumerate(seen[:-1]):
         known = seen[max(0, now - MEMORY) : now]
         point, slope, left = here["x"], here["slope"], np.linalg.norm(here["offset"])
-        if now:
+        if now <= others:
+            length, mean = FIRST * left, None
+        else:
             length *= LONGER if left < np.linalg.norm(seen[now - 1]["offset"]) else SHORTER
         lowest = min(lowest, left)
         assert here["corners"] == pytest.approx(min(WIDEST, CORNERS * lowest), rel=1e-5)
@@ -65,6 +75,8 @@ def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_sl
             point = point + shares @ np.stack([one["x"] - here["x"] for one in known])
             slope = slope + shares @ np.stack([one["slope"] - here["slope"] for one in known])
         mean = slope if mean is None else AVERAGE * mean + (1 - AVERAGE) * slope
+        if now < others:
+            continue
         expected = point - length * mean / np.sqrt(np.mean(mean**2))
         np.testing.assert_allclose(seen[now + 1]["x"], expected, rtol=2e-3, atol=2e-4)
 
@@ -74,7 +86,13 @@ def test_mixes_stay_in_the_box_and_pressed_pixels_are_left_alone():
     search = Secant(start, (0.0, 1.0))
     x = start
     for _ in range(MEMORY + 2):
-        x = search.next(x, torch.ones(1), torch.tensor([[1.0, -1.0, 1.0]]), torch.rand(1, 4) + 0.5)
+        x = search.next(
+            x,
+            torch.ones(1),
+            torch.tensor([[1.0, -1.0, 1.0]]),
+            torch.rand(1, 4) + 0.5,
+            torch.tensor([True]),
+        )
         assert x[0, 0] == pytest.approx(0.0, abs=1e-6)
         assert x[0, 1] == pytest.approx(1.0, abs=1e-6)
         assert 0.0 <= float(x[0, 2]) <= 1.0
@@ -84,5 +102,7 @@ def test_a_search_that_stands_still_stays_finite():
     x = torch.full((2, 3), 0.5)
     search = Secant(x, (0.0, 1.0))
     for _ in range(4):
-        x = search.next(x, torch.zeros(2), torch.zeros(2, 3), torch.zeros(2, 5))
+        x = search.next(
+            x, torch.zeros(2), torch.zeros(2, 3), torch.zeros(2, 5), torch.tensor([True, False])
+        )
     assert torch.equal(x, torch.full((2, 3), 0.5))

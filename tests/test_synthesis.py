@@ -16,6 +16,7 @@ from explorer.models.network import InputSpec, Network
 from explorer.objectives.objective import BEARABLE
 from explorer.objectives.terms import TERMS
 from explorer.objectives.variants import loss_called
+from explorer.request import MATCH_OPTIMISERS
 from explorer.synthesis.loop import Cancelled, NotFinite, synthesise
 from explorer.synthesis.optimisers import OPTIMISERS, TRIAL
 from explorer.synthesis.samples import PLATEAU_GAIN, PLATEAU_STEPS
@@ -314,7 +315,7 @@ def test_another_takes_over_only_the_samples_with_which_lbfgs_is_slow(curved, op
 def test_a_secant_search_ends_at_its_goal_and_makes_the_same_way_whatever_its_budget(curved):
     targets, seeds = grey(3, 0.4, 1), grey(3, 0.4, 2)
     short, long = (
-        run(curved, targets, seeds, optimiser="secant", goals=[0.02] * 3, steps=steps)
+        run(curved, targets, seeds, optimiser="paced-secant", goals=[0.02] * 3, steps=steps)
         for steps in (200, 2000)
     )
     for one, other in zip(short, long, strict=True):
@@ -328,6 +329,8 @@ def test_a_secant_search_ends_at_its_goal_and_makes_the_same_way_whatever_its_bu
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_a_sample_makes_the_same_way_alone_as_in_a_batch_that_others_leave(curved, optimiser):
     widths = []
+    # Differences of representations that hardly differ magnify the rounding of a batch's sums.
+    rtol = 1e-2 if optimiser in MATCH_OPTIMISERS else 1e-3
 
     class Counting(nn.Module):
         def __init__(self):
@@ -364,7 +367,7 @@ def test_a_sample_makes_the_same_way_alone_as_in_a_batch_that_others_leave(curve
             alone.stopped,
         )
         assert trace.weights == pytest.approx(alone.weights, rel=1e-4)
-        np.testing.assert_allclose(trace.relative_l2, alone.relative_l2, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(trace.relative_l2, alone.relative_l2, rtol=rtol, atol=1e-5)
         torch.testing.assert_close(trace.iri, alone.iri, rtol=0, atol=1e-4)
         assert [step for step, _ in trace.frames] == [step for step, _ in alone.frames]
         assert torch.equal(trace.frames[0][1], alone.frames[0][1])

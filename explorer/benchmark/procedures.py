@@ -32,7 +32,7 @@ class Procedure:
 
 
 def _auto_is_scheduled(task: Task) -> bool:
-    return automatic(task.network, task.layer).name not in ("lbfgs", "secant", "lbfgs-or-secant")
+    return automatic(task.network, task.layer).scheduled
 
 
 def _engine_from_grey(task: Task) -> Run:

@@ -18,6 +18,7 @@ from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.network import Network
 from explorer.objectives.variants import Loss
 from explorer.synthesis.lbfgs import LBFGS
+from explorer.synthesis.paced import NEAR, PacedSecant
 from explorer.synthesis.secant import Secant
 
 FEATHER_STAGES = 8
@@ -60,6 +61,7 @@ class Optimiser:
     soft: whether it looks through soft corners, see `explorer.synthesis.corners`.
     only_match: whether it goes by the representation itself, and so needs a loss that asks for
     nothing but the match (`Loss.only_match`) of an image in pixels.
+    scheduled: whether its steps hang on the budget, so that another budget makes another way.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Optimiser:
     keeps_last: bool = False
     soft: bool = False
     only_match: bool = False
+    scheduled: bool = False
 
 
 class FirstOrder:
@@ -123,14 +126,15 @@ class FirstOrder:
 
 
 class LBFGSOrSecant:
-    """L-BFGS; `secant` for good where it is slow: from the seed anew at the TRIALth pass (SPRINT
-    passes up to it brought less than HOPEFUL), from where it is later on (less than BRISK).
+    """L-BFGS; `Secant` for good where it is slow: from the seed anew at the TRIALth pass (if
+    SPRINT passes up to it brought less than HOPEFUL), from where it is later on (less than BRISK).
 
     parameters, bounds, squares: as `Optimiser.start`.
     """
 
     def __init__(self, parameters: Tensor, bounds: Bounds, squares: Tensor) -> None:
-        self._lbfgs, self._secant = LBFGS(parameters, bounds, squares), Secant(parameters, bounds)
+        self._lbfgs = LBFGS(parameters, bounds, squares)
+        self._other = Secant(parameters, bounds)
         self._hope, self._speed = _Speed(HOPEFUL), _Speed(BRISK)
         self._start = parameters.clone()
         self._over = torch.zeros_like(squares)
@@ -142,7 +146,7 @@ class LBFGSOrSecant:
 
     @property
     def corners(self) -> Tensor:
-        return torch.where(self._over, self._secant.corners, 0.0)
+        return torch.where(self._over, self._other.corners, 0.0)
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         self._calls += 1
@@ -153,13 +157,13 @@ class LBFGSOrSecant:
         if self._calls == TRIAL:
             self._over = hopeless
             return torch.where(_like(self._over, parameters), self._start, after)
-        onwards = self._secant.next(parameters, loss, gradient, offset)
-        was_over, self._over = self._over, self._over | slow
-        return torch.where(_like(was_over, parameters), onwards, after)
+        onwards = self._other.next(parameters, loss, gradient, offset, self._over)
+        self._over = self._over | slow
+        return torch.where(_like(self._over, parameters), onwards, after)
 
     def keep(self, places: Tensor) -> None:
         self._over, self._start = self._over[places], self._start[places]
-        for part in (self._lbfgs, self._secant, self._hope, self._speed):
+        for part in (self._lbfgs, self._other, self._hope, self._speed):
             part.keep(places)
 
 
@@ -276,17 +280,18 @@ OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
         Optimiser(
-            "secant",
-            "the mix of the last images whose representation is nearest, and onwards from it by "
-            "gradients through soft corners",
-            lambda parameters, steps, bounds, squares: Secant(parameters, bounds),
+            "paced-secant",
+            "momentum through soft corners, steps and softness in proportion to the distance left; "
+            f"from a distance of {NEAR} on along the mix of the last images that is nearest",
+            lambda parameters, steps, bounds, squares: PacedSecant(parameters, bounds),
             soft=True,
             only_match=True,
         ),
         Optimiser(
             "lbfgs-or-secant",
-            f"L-BFGS, or secant once {SPRINT} passes bring less than {BRISK:.0%}; from the seed "
-            f"anew if those up to the {TRIAL}th bring less than {HOPEFUL:.0%}",
+            f"L-BFGS; once {SPRINT} passes bring less than {BRISK:.0%}, along the mix of the last "
+            f"images that is nearest, from the seed anew if those up to the {TRIAL}th bring less "
+            f"than {HOPEFUL:.0%}",
             lambda parameters, steps, bounds, squares: LBFGSOrSecant(parameters, bounds, squares),
             soft=True,
             only_match=True,
@@ -297,6 +302,7 @@ OPTIMISERS = {
             f"{HOPEFUL:.0%}",
             LBFGSOrMomentum,
             soft=True,
+            scheduled=True,
         ),
         Optimiser(
             "lbfgs",
@@ -308,6 +314,7 @@ OPTIMISERS = {
             f"unit gradients through soft corners, momentum {MOMENTUM}, step 1, cosine decay",
             _soft_momentum,
             soft=True,
+            scheduled=True,
         ),
         Optimiser(
             "momentum",
@@ -320,6 +327,7 @@ OPTIMISERS = {
                 scales=True,
                 decay=cosine,
             ),
+            scheduled=True,
         ),
         Optimiser(
             "adam",
@@ -330,6 +338,7 @@ OPTIMISERS = {
                 step=0.1,
                 decay=cosine,
             ),
+            scheduled=True,
         ),
         Optimiser(
             "paper",
@@ -342,6 +351,7 @@ OPTIMISERS = {
             "(Feather et al. 2023: 24,000 steps)",
             partial(FirstOrder, make=torch.optim.SGD, step=1.0, unit_gradient=True, decay=halving),
             keeps_last=True,
+            scheduled=True,
         ),
     )
 }
@@ -354,9 +364,9 @@ def automatic(
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
-    Where the match is all that the loss asks for: `secant` for the embedded networks; for others
-    L-BFGS, and where that is slow `secant` for the vectors at their end, momentum for the maps in
-    their midst. Against an adversary it is momentum, whose corners
+    Where the match is all that the loss asks for: `paced-secant` for the embedded networks; for
+    others L-BFGS, and where that is slow secant steps for the vectors at their end, momentum for
+    the maps in their midst. Against an adversary it is momentum, whose corners
     are sharp: soft ones find the match so easily that little is left to the push. All of these move
     along gradients, so that inside the box what the network ignores stays as it was in the
     seed, or nearly. With priors it is L-BFGS for embedded networks and vectors; else, and where the
@@ -370,5 +380,5 @@ def automatic(
     embedded, vector = network.family == "embedded", layer in (PENULTIMATE, LOGITS)
     if all(loss.only_match for loss in losses):
         other = "lbfgs-or-secant" if vector else "lbfgs-or-momentum"
-        return OPTIMISERS["secant" if embedded else other]
+        return OPTIMISERS["paced-secant" if embedded else other]
     return OPTIMISERS["lbfgs" if embedded or vector else "adam"]

@@ -8,7 +8,7 @@ The damping, and gradients through soft corners, are ours.
 
 Images are mixed of images that gradients led to, so that (inside the box) what the network ignores
 stays as it was in the seed, or nearly. A longer memory, or less damping, is no faster to speak of,
-but moves more of what the network ignores (docs/method.md).
+but moves more of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 MEMORY = 5
 DAMPING = 0.3  # of each remembered move, in units of its own squared length (Marquardt)
-FIRST, LONGEST = 0.01, 0.04  # a step along the gradient, and the longest; RMS of its pixels
+FIRST, LONGEST = 0.01, 0.04  # the first step per relative distance, and at most; RMS of its pixels
 LONGER, SHORTER = 1.1, 0.6  # after a pass that brought the image nearer, and one that didn't
 AVERAGE = 0.5  # how much of the average direction a pass keeps
 CORNERS, WIDEST = 2.0, 0.8  # how soft corners are per relative distance, and at most
@@ -32,39 +32,41 @@ class Secant:
     of its own and never waits for the device. Nothing hangs on the budget.
     """
 
-    steady = True
-
     def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
         count, size = len(parameters), parameters[0].numel()
         self._shape, self._bounds = parameters.shape[1:], bounds
         self._points = parameters.new_zeros(count, MEMORY, size)
         self._slopes = torch.zeros_like(self._points)
         self._offsets: Tensor | None = None  # N×MEMORY×D, made when D is known
-        self._mean: Tensor | None = None  # N×size, of the directions so far
-        self._length = parameters.new_full((count,), FIRST)
+        self._mean = parameters.new_zeros(count, size)
+        self._length = parameters.new_zeros(count)
         self._before = parameters.new_full((count,), torch.inf)
         self._lowest = self._before.clone()
         self.corners = parameters.new_full((count,), WIDEST)
         self._calls = 0
 
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
+    def next(
+        self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor, led: Tensor
+    ) -> Tensor:
         """The next images to look at, N×…
 
-        loss (N,), gradient N×… and offset N×D, (g(x) − g(x_t)) / ‖g(x_t)‖, belong to `parameters`,
-        the last ones returned (or the start). The loss is the offset's length, or a multiple.
+        loss (N,), gradient N×… and offset N×D, (g(x) − g(x_t)) / ‖g(x_t)‖, belong to `parameters`.
+        The loss is the offset's length, or a multiple. led: (N,) whose `parameters` are those that
+        the last call returned; a sample's first steps may be another's, and are remembered.
         """
         point = parameters.flatten(1)
         slope = self._free(point, gradient.flatten(1) * loss[:, None])  # that of half its square
         left = torch.linalg.vector_norm(offset, dim=1)
-        if self._mean is not None:
-            factor = torch.where(left < self._before, LONGER, SHORTER)
-            self._length = (self._length * factor).clamp_max(LONGEST)
+        after = self._length * torch.where(left < self._before, LONGER, SHORTER)
+        led = led & (self._calls > 0)
+        self._length = torch.where(led, after, FIRST * left).clamp_max(LONGEST)
         self._before, self._lowest = left, torch.minimum(self._lowest, left)
         self.corners = (CORNERS * self._lowest).clamp_max(WIDEST)
 
         nearest, onwards = self._mixed(point, slope, offset)
         self._remember(point, slope, offset)
-        self._mean = onwards if self._mean is None else torch.lerp(onwards, self._mean, AVERAGE)
+        averaged = torch.lerp(onwards, self._mean, AVERAGE)
+        self._mean = torch.where(led[:, None], averaged, onwards)
         size = self._mean.square().mean(1).sqrt().clamp_min(_TINY)
         step = nearest - (self._length / size)[:, None] * self._mean
         return step.clamp(*self._bounds).view(-1, *self._shape)
@@ -88,11 +90,9 @@ class Secant:
         damped = unit @ unit.mT + DAMPING * torch.eye(known, device=point.device)
         by_move, _ = torch.linalg.solve_ex(damped, -(unit @ offset[:, :, None]))
         shares = (by_move / lengths.clamp_min(_TINY)).masked_fill(lengths < _TINY, 0.0).mT
-        here = 1 - shares.sum(2)
-        return (
-            here * point + (shares @ self._points[:, :known])[:, 0],
-            here * slope + (shares @ self._slopes[:, :known])[:, 0],
-        )
+        ways = self._points[:, :known] - point[:, None]
+        turns = self._slopes[:, :known] - slope[:, None]
+        return point + (shares @ ways)[:, 0], slope + (shares @ turns)[:, 0]
 
     def _remember(self, point: Tensor, slope: Tensor, offset: Tensor) -> None:
         if self._offsets is None:

@@ -24,7 +24,7 @@ drawn targets within 0.05 (penultimate layer, regularizer-free; `python -m explo
 _FAR = (
     "From N(0, 1) noise 400 steps bring its IRIs to a median relative distance of {median:.3f} "
     "only (64 drawn targets, penultimate layer): where there are no ReLUs there are no corners to "
-    "soften, and the usual search (`secant`) goes on slowly."
+    "soften, and the usual search (`paced-secant`) goes on slowly."
 )
 
 

@@ -1,0 +1,104 @@
+"""Momentum in step with the distance left, and multisecant descent at the end of the way."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from explorer.synthesis.secant import Secant
+
+PACE, LONGEST = 0.4, 0.04  # a step per relative distance, and at most; RMS of its pixels
+CORNERS, WIDEST = 2.5, 0.8  # how soft corners are per relative distance, and at most
+PATIENCE, WORTH = 10, 0.05
+MEAN_OVER, SIZE_OVER = 0.8, 0.95  # how much of the means a pass keeps
+NEAR = 0.1  # the relative distance from which on the secant leads
+
+
+class Paced:
+    """Momentum whose steps, and the soft corners it looks through, shrink with the distance left.
+
+    So nothing hangs on the budget, and it ends as soon as the goal is met. Where the best of the
+    last PATIENCE passes is not WORTH nearer than the one before, both shrink beyond that. As in
+    Adam a step is the mean gradient by its usual size, but the size is one number for an image, so
+    that steps are made of gradients, and what the network ignores stays as it was in the seed.
+    parameters: images N×…, kept within `bounds`.
+    """
+
+    def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
+        self._bounds = bounds
+        new = parameters.new_full
+        count = len(parameters)
+        self._lowest, self._mark = new((count,), torch.inf), new((count,), torch.inf)
+        self._share, self._waited = new((count,), 1.0), new((count,), 0.0)
+        self._mean, self._size, self._calls = torch.zeros_like(parameters), new((count,), 0.0), 0
+        self.corners = new((count,), WIDEST)
+
+    def next(self, parameters: Tensor, gradient: Tensor, left: Tensor) -> Tensor:
+        """The next images to look at, N×…; gradient N×… and distance left (N,) are of the last."""
+        self._lowest = torch.minimum(self._lowest, left)
+        nearer = self._lowest < (1 - WORTH) * self._mark
+        self._mark = torch.where(nearer, self._lowest, self._mark)
+        self._waited = torch.where(nearer, 0.0, self._waited + 1)
+        tired = self._waited >= PATIENCE
+        self._waited = torch.where(tired, 0.0, self._waited)
+        self._share = torch.where(tired, 0.8 * self._share, self._share)
+
+        self._calls += 1
+        square = gradient.flatten(1).square().mean(1)
+        self._mean = torch.lerp(gradient, self._mean, MEAN_OVER)
+        self._size = torch.lerp(square, self._size, SIZE_OVER)
+        size = (self._size / (1 - SIZE_OVER**self._calls)).sqrt().clamp_min(1e-20)
+        held = self._lowest * self._share
+        self.corners = (CORNERS * held).clamp_max(WIDEST)
+        step = (PACE * held).clamp_max(LONGEST) / size / (1 - MEAN_OVER**self._calls)
+        step = step.view(-1, *[1] * (parameters.ndim - 1))
+        return (parameters - step * self._mean).clamp(*self._bounds)
+
+    def keep(self, places: Tensor) -> None:
+        """Go on with the samples at these places only, (M,) integers."""
+        for name, value in vars(self).items():
+            if torch.is_tensor(value):
+                setattr(self, name, value[places])
+
+
+class PacedSecant:
+    """`Paced` as far as NEAR, then `Secant` for good, which remembers the last of the way there.
+
+    A mix of images from far away goes by what is anything but straight, and moves more of what the
+    network ignores than a careful way to the same distance does (docs/method.md).
+    parameters: images N×…, kept within `bounds`.
+    """
+
+    steady = True
+
+    def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
+        self._paced, self._secant = Paced(parameters, bounds), Secant(parameters, bounds)
+        self._near = torch.zeros(len(parameters), dtype=torch.bool, device=parameters.device)
+
+    @property
+    def corners(self) -> Tensor:
+        """As `Descent`."""
+        return torch.where(self._near, self._secant.corners, self._paced.corners)
+
+    def next(
+        self,
+        parameters: Tensor,
+        loss: Tensor,
+        gradient: Tensor,
+        offset: Tensor,
+        led: Tensor | None = None,
+    ) -> Tensor:
+        """As `Descent.next`. led: (N,) whose last step was this one's; None for all."""
+        left = torch.linalg.vector_norm(offset, dim=1)
+        led = self._near if led is None else self._near & led
+        onwards = self._paced.next(parameters, gradient, left)
+        mixed = self._secant.next(parameters, loss, gradient, offset, led)
+        self._near = self._near | (left < NEAR)
+        near = self._near.view(-1, *[1] * (parameters.ndim - 1))
+        return torch.where(near, mixed, onwards)
+
+    def keep(self, places: Tensor) -> None:
+        """Go on with the samples at these places only, (M,) integers."""
+        self._near = self._near[places]
+        self._paced.keep(places)
+        self._secant.keep(places)
