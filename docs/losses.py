@@ -71,10 +71,10 @@ def main() -> None:
         f"{STEPS} steps at most, goal {GOAL}. A cell is the share of the counted IRIs that the "
         "measure finds nearer to their target than to their seed; in brackets the same of a "
         "*wrong* target, the control: a measure whose control is high tells little. The number "
-        "after it: of how many of all targets the measure finds the IRI nearer to the target than the "
-        "regularizer-free IRI from the same seed is. A measure in italics is kin to what the loss "
-        "used, or to the network, and does not judge. `structure` is the adversary where none is "
-        "named.\n"
+        "after it: of how many of all targets the measure finds the IRI nearer to the target than "
+        "the regularizer-free IRI from the same seed is. A measure in italics is kin to what the "
+        "loss used, or to the network, and does not judge. `structure` is the adversary where none "
+        "is named.\n"
     )
     for table in TABLES:
         print(f"## {table.model}\n")
