@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ CORNERS, WIDEST = 2.5, 0.8  # how soft corners are per relative distance, and at
 PATIENCE, WORTH = 10, 0.05
 MEAN_OVER, SIZE_OVER = 0.8, 0.95  # how much of the means a pass keeps
 NEAR = 0.1  # the relative distance from which on the secant leads
+AGAIN = 0.5  # where it comes to a stand: how much nearer it has another try
 
 
 class Paced:
@@ -62,10 +65,11 @@ class Paced:
 
 
 class PacedSecant:
-    """`Paced` as far as NEAR, then `Secant` for good, which remembers the last of the way there.
+    """`Paced` as far as NEAR, then `Secant`, which remembers the last of the way there.
 
     A mix of images from far away goes by what is anything but straight, and moves more of what the
-    network ignores than a careful way to the same distance does (docs/method.md).
+    network ignores than a careful way to the same distance does (docs/method.md). Where PATIENCE
+    mixes bring less than WORTH, the paced steps go on, down to AGAIN of the distance left.
     parameters: images N×…, kept within `bounds`.
     """
 
@@ -73,32 +77,38 @@ class PacedSecant:
 
     def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
         self._paced, self._secant = Paced(parameters, bounds), Secant(parameters, bounds)
-        self._near = torch.zeros(len(parameters), dtype=torch.bool, device=parameters.device)
+        new = partial(parameters.new_full, (len(parameters),))
+        self._near = new(0.0).bool()
+        self._begins, self._waited = new(NEAR), new(0.0)
+        self._lowest, self._mark = new(torch.inf), new(torch.inf)
 
     @property
     def corners(self) -> Tensor:
         """As `Descent`."""
         return torch.where(self._near, self._secant.corners, self._paced.corners)
 
-    def next(
-        self,
-        parameters: Tensor,
-        loss: Tensor,
-        gradient: Tensor,
-        offset: Tensor,
-        led: Tensor | None = None,
-    ) -> Tensor:
-        """As `Descent.next`. led: (N,) whose last step was this one's; None for all."""
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
+        """As `Descent.next`."""
         left = torch.linalg.vector_norm(offset, dim=1)
-        led = self._near if led is None else self._near & led
         onwards = self._paced.next(parameters, gradient, left)
-        mixed = self._secant.next(parameters, loss, gradient, offset, led)
-        self._near = self._near | (left < NEAR)
+        mixed = self._secant.next(parameters, loss, gradient, offset, self._near)
+        self._take_turns(left)
         near = self._near.view(-1, *[1] * (parameters.ndim - 1))
         return torch.where(near, mixed, onwards)
 
     def keep(self, places: Tensor) -> None:
         """Go on with the samples at these places only, (M,) integers."""
-        self._near = self._near[places]
+        for name, value in vars(self).items():
+            if torch.is_tensor(value):
+                setattr(self, name, value[places])
         self._paced.keep(places)
         self._secant.keep(places)
+
+    def _take_turns(self, left: Tensor) -> None:
+        self._lowest = torch.minimum(self._lowest, left)
+        gets_on = ~self._near | (self._lowest < (1 - WORTH) * self._mark)
+        self._mark = torch.where(gets_on, self._lowest, self._mark)
+        self._waited = torch.where(gets_on, 0.0, self._waited + 1)
+        stands = self._waited >= PATIENCE
+        self._begins = torch.where(stands, AGAIN * self._lowest, self._begins)
+        self._near = (self._near & ~stands) | (left < self._begins)
