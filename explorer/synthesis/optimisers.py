@@ -25,7 +25,7 @@ FEATHER_STAGES = 8
 SOFTEST = 1.5  # how soft corners are at the start, where they follow the budget; see `Corners`
 TRIAL, SPRINT = 12, 5
 HOPEFUL, BRISK = 0.4, 0.15
-MOMENTUM = 0.9
+MOMENTUM, STRIDE = 0.85, 2.0  # of soft-momentum
 Bounds = tuple[float, float]
 
 
@@ -269,7 +269,7 @@ def _unit(gradient: Tensor) -> Tensor:
 _soft_momentum = partial(
     FirstOrder,
     make=partial(torch.optim.SGD, momentum=MOMENTUM),
-    step=1.0,
+    step=STRIDE,
     unit_gradient=True,
     scales=True,
     decay=cosine,
@@ -311,7 +311,8 @@ OPTIMISERS = {
         ),
         Optimiser(
             "soft-momentum",
-            f"unit gradients through soft corners, momentum {MOMENTUM}, step 1, cosine decay",
+            f"unit gradients through soft corners, momentum {MOMENTUM}, step {STRIDE:g}, "
+            "cosine decay",
             _soft_momentum,
             soft=True,
             scheduled=True,
