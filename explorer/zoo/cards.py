@@ -126,9 +126,9 @@ def is_current(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
 
 
 def update_words(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
-    """Give the card the recipe's title, summary and note; whether that changed anything."""
+    """Give the card the recipe's title and summary; whether that changed anything."""
     card = read(recipe.name, folder)
-    words = {"title": recipe.title, "summary": recipe.summary, "note": recipe.note}
+    words = {"title": recipe.title, "summary": recipe.summary}
     if words.items() <= card.items():
         return False
     _write({**card, **words}, folder)
@@ -143,7 +143,6 @@ def compose(recipe: Recipe, stored: GridNetwork, accuracy: dict, seconds: float)
         "name": recipe.name,
         "title": recipe.title,
         "summary": recipe.summary,
-        "note": recipe.note,
         "family": "residual CNN" if kind == "grid-cnn" and residual else FAMILIES[kind],
         "residual": residual,
         "architecture": recipe.architecture,

@@ -17,17 +17,6 @@ MULTI = {
 OBJECT = {"object": 1.0}
 
 
-FAR = {"vit-multi-adv2": 0.075}
-"""The median relative distance, where 400 steps from noise do not bring half of the IRIs of 64
-drawn targets within 0.05 (penultimate layer, regularizer-free; `python -m explorer reproduce`)."""
-
-_FAR = (
-    "From N(0, 1) noise 400 steps bring its IRIs to a median relative distance of {median:.3f} "
-    "only (64 drawn targets, penultimate layer): where there are no ReLUs there are no corners to "
-    "soften, and the usual search (`paced-secant`) goes on slowly."
-)
-
-
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a network's weights, up to numeric noise.
@@ -63,12 +52,6 @@ class Recipe:
     label_smoothing: float = 0.0
     averaging: float = 0.999
     rng_seed: int = 0
-
-    @property
-    def note(self) -> str:
-        """What a person should know of its IRIs, for the card; empty for most."""
-        median = FAR.get(self.name)
-        return "" if median is None else _FAR.format(median=median)
 
     @property
     def labels(self) -> str:
