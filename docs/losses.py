@@ -38,7 +38,7 @@ TABLES = (
     Table(
         "plain-multi-adv2",
         True,
-        (("noise", FREE), ("noise", ROBUST), ("grey-noise", FREE), ("grey-noise", ROBUST)),
+        (("noise", FREE), ("noise", ROBUST)),
     ),
     Table(
         "residual-multi-adv2",
@@ -46,7 +46,6 @@ TABLES = (
         (
             ("grey-noise", FREE),
             ("grey-noise", "adversarial"),
-            ("grey-noise", ROBUST),
             ("grey-noise", "adversarial-published"),
             ("noise", FREE),
             ("noise", "adversarial"),
