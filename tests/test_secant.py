@@ -6,6 +6,7 @@ import torch
 
 from explorer.request import MATCH_OPTIMISERS
 from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.paced import AGAIN, NEAR, PATIENCE, Paced, PacedSecant
 from explorer.synthesis.secant import (
     AVERAGE,
     CORNERS,
@@ -106,3 +107,25 @@ def test_a_search_that_stands_still_stays_finite():
             x, torch.zeros(2), torch.zeros(2, 3), torch.zeros(2, 5), torch.tensor([True, False])
         )
     assert torch.equal(x, torch.full((2, 3), 0.5))
+
+
+def test_mixes_begin_near_and_paced_steps_go_on_where_they_come_to_a_stand():
+    rng = np.random.default_rng(5)
+    x = torch.full((1, 3, 4, 4), 0.5)
+    search, paced = PacedSecant(x, (0.0, 1.0)), Paced(x, (0.0, 1.0))
+
+    def is_paced(left: float) -> bool:
+        """Whether the step after a look that found this distance is that of paced momentum."""
+        offset = rng.standard_normal(6)
+        offset = torch.from_numpy(left * offset / np.linalg.norm(offset)).float()[None]
+        gradient = torch.from_numpy(rng.standard_normal((1, 3, 4, 4))).float()
+        left = torch.tensor([left])
+        step = search.next(x, left, gradient, offset)
+        return torch.equal(step, paced.next(x, gradient, left))
+
+    assert all(is_paced(left) for left in (0.8, 0.4, 0.2, 1.01 * NEAR))
+    assert not any(is_paced(left) for left in (0.99 * NEAR, 0.9 * NEAR, 0.85 * NEAR))
+    stands = [is_paced(0.85 * NEAR) for _ in range(PATIENCE + 2)]
+    assert stands == [False] * (PATIENCE - 1) + [True] * 3
+    assert is_paced(1.01 * AGAIN * 0.85 * NEAR)
+    assert not is_paced(0.99 * AGAIN * 0.85 * NEAR)
