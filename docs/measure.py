@@ -1,4 +1,5 @@
-"""The figures of docs/benchmarks.md: `python docs/measure.py [pages] [worker]`; five runs each.
+"""The figures of docs/benchmarks.md: `python docs/measure.py [pages] [making] [worker]`; five runs
+each.
 
 The pages need Chromium.
 """
@@ -126,6 +127,34 @@ def pages(scratch: Path) -> None:
     print(f"from choosing to a cached result on the page: {_said(cached)}")
 
 
+def making(scratch: Path) -> None:
+    """Seconds from pressing Generate to the finished result, painted, once the worker is warm."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        with _started(browser, ROOT, scratch, "To a person: the same?", 3) as (page, _):
+            base = page.url.partition("?")[0]
+            for model in ("residual-multi-standard", "residual-multi-adv2"):
+                seconds = [_made(page, base, model, run) for run in range(RUNS + 1)]
+                print(f"making one with {model}, from the button to the page: {_said(seconds[1:])}")
+        browser.close()
+
+
+def _made(page, base: str, model: str, rng_seed: int) -> float:
+    words = f"?model=embedded:{model}&target=astronaut&seed=noise&rng={100 + rng_seed}"
+    page.goto(base + words)
+    page.get_by_text("Not made yet.").wait_for()
+    time.sleep(2)
+    chosen = _CHOSEN.replace("WORDS", json.dumps("To a person: the same?"))
+    page.evaluate(_SHOWN + chosen)
+    page.get_by_role("button", name="Generate", exact=True).last.click()
+    page.wait_for_function("window.shownAt > 0")
+    return page.evaluate("window.shownAt - window.chosenAt") / 1000
+
+
 @contextmanager
 def _started(browser, folder: Path, scratch: Path, words: str, pictures: int):
     """The app in `folder`, opened in a new browser context; seconds until it is painted."""
@@ -187,9 +216,11 @@ def _said(seconds: list[float]) -> str:
 
 if __name__ == "__main__":
     os.environ["IRI_OFFLINE"] = "1"
-    wanted = sys.argv[1:] or ["pages", "worker"]
+    wanted = sys.argv[1:] or ["pages", "making", "worker"]
     with tempfile.TemporaryDirectory() as folder:
         if "pages" in wanted:
             pages(Path(folder))
+        if "making" in wanted:
+            making(Path(folder))
         if "worker" in wanted:
             warm_worker(Path(folder))
