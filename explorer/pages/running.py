@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from explorer.jobs import job as states
@@ -15,6 +17,7 @@ from explorer.request import Request
 
 FASTEST_SECONDS = 0.5
 SECONDS_PER_JOB = 0.05
+WAIT_SECONDS, LOOK_SECONDS = 0.35, 0.03
 
 
 def show(request: Request) -> None:
@@ -25,10 +28,7 @@ def show(request: Request) -> None:
 
 def _watch(request: Request) -> None:
     job = session.engine().job(request.key)
-    if job is None or job.finished:
-        if job is not None and session.watcher() in job.watchers:
-            st.rerun()
-        address.rerun()
+    _go_on_if_ended(job)
     show_pictures(before(request, job.preview), reserve=True, key="pictures")
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
@@ -51,6 +51,22 @@ def _watch(request: Request) -> None:
             config={"displayModeBar": False, "staticPlot": True},
             alt=f"Relative distance so far: {distances[-1]:.3f} at step {steps[-1]}",
         )
+    _wait_for_the_end(request)
+
+
+def _go_on_if_ended(job: Job | None) -> None:
+    if job is None or job.finished:
+        if job is not None and session.watcher() in job.watchers:
+            st.rerun()
+        address.rerun()
+
+
+def _wait_for_the_end(request: Request) -> None:
+    """Most of the time until the next look, so that an end is seen at once."""
+    until = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+        _go_on_if_ended(session.engine().job(request.key))
 
 
 def _words(job: Job) -> str:

@@ -90,9 +90,11 @@ class PacedSecant:
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         """As `Descent.next`."""
         left = torch.linalg.vector_norm(offset, dim=1)
-        onwards = self._paced.next(parameters, gradient, left)
-        mixed = self._secant.next(parameters, loss, gradient, offset, self._near)
+        onwards, led = self._paced.next(parameters, gradient, left), self._near
         self._take_turns(left)
+        # To ask another device takes longer than the mix.
+        wanted = self._near.device.type != "cpu" or bool(self._near.any())
+        mixed = self._secant.next(parameters, loss, gradient, offset, led, wanted)
         near = self._near.view(-1, *[1] * (parameters.ndim - 1))
         return torch.where(near, mixed, onwards)
 

@@ -46,13 +46,20 @@ class Secant:
         self._calls = 0
 
     def next(
-        self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor, led: Tensor
+        self,
+        parameters: Tensor,
+        loss: Tensor,
+        gradient: Tensor,
+        offset: Tensor,
+        led: Tensor,
+        wanted: bool = True,
     ) -> Tensor:
         """The next images to look at, N×…
 
         loss (N,), gradient N×… and offset N×D, (g(x) − g(x_t)) / ‖g(x_t)‖, belong to `parameters`.
         The loss is the offset's length, or a multiple. led: (N,) whose `parameters` are those that
         the last call returned; a sample's first steps may be another's, and are remembered.
+        wanted: false where nobody will go there, so that it need not be found: `parameters` then.
         """
         point = parameters.flatten(1)
         slope = self._free(point, gradient.flatten(1) * loss[:, None])  # that of half its square
@@ -63,6 +70,9 @@ class Secant:
         self._before, self._lowest = left, torch.minimum(self._lowest, left)
         self.corners = (CORNERS * self._lowest).clamp_max(WIDEST)
 
+        if not wanted:
+            self._remember(point, slope, offset)
+            return parameters
         nearest, onwards = self._mixed(point, slope, offset)
         self._remember(point, slope, offset)
         averaged = torch.lerp(onwards, self._mean, AVERAGE)
