@@ -90,8 +90,8 @@ def warm_worker(scratch: Path) -> None:
             steps.append(result.provenance["steps"])
         print(
             f"| {title} | {statistics.median(distances):.4f} (worst {max(distances):.4f}) | "
-            f"{statistics.median(seconds):.1f} (worst {max(seconds):.1f}) | "
-            f"{statistics.median(making):.1f} | {statistics.median(steps):.0f} |"
+            f"{statistics.median(seconds):.2f} (worst {max(seconds):.2f}) | "
+            f"{statistics.median(making):.2f} | {statistics.median(steps):.0f} |"
         )
     engine.close()
 

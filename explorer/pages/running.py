@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Iterator
 
 import streamlit as st
 
@@ -23,10 +25,10 @@ WAIT_SECONDS, LOOK_SECONDS = 0.35, 0.03
 def show(request: Request) -> None:
     """Watch the job; the page runs again, as a whole, once it has ended."""
     every = max(FASTEST_SECONDS, SECONDS_PER_JOB * session.engine().under_way)
-    st.fragment(_watch, run_every=every)(request)
+    st.fragment(_watch, run_every=every)(request, itertools.count())
 
 
-def _watch(request: Request) -> None:
+def _watch(request: Request, looks: Iterator[int]) -> None:
     job = session.engine().job(request.key)
     _go_on_if_ended(job)
     show_pictures(before(request, job.preview), reserve=True, key="pictures")
@@ -51,7 +53,9 @@ def _watch(request: Request) -> None:
             config={"displayModeBar": False, "staticPlot": True},
             alt=f"Relative distance so far: {distances[-1]:.3f} at step {steps[-1]}",
         )
-    _wait_for_the_end(request)
+    # The first look is part of the whole page's run, whose end clears what stood there before.
+    if next(looks):
+        _wait_for_the_end(request)
 
 
 def _go_on_if_ended(job: Job | None) -> None:
