@@ -186,7 +186,7 @@ def _descend(
             samples.note(step, images, judged, descent.steady, optimiser.keeps_last)
         looks = step % look_every == 0 or step == steps
         if looks:
-            for loss in {id(one): one.loss for one in (judged, descended)}.values():
+            for loss in (judged.loss, descended.loss):
                 if not _finite(loss):
                     total = float(loss.detach().sum())
                     raise NotFinite(f"the loss is {total} at step {step}{blame(images)}")
