@@ -128,7 +128,7 @@ def check(request: Request) -> Request:
         raise RequestError(
             "optimiser",
             f"{request.optimiser!r} goes by the representation alone, so it needs a loss that asks "
-            "for nothing but the match, and no +fourier; choose auto, lbfgs, momentum or adam",
+            "for nothing but the match, and no +fourier; choose auto, adam or momentum",
         )
     return replace(
         request,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -31,27 +31,21 @@ class Paced:
         self._bounds = bounds
         new = parameters.new_full
         count = len(parameters)
-        self._lowest, self._mark = new((count,), torch.inf), new((count,), torch.inf)
-        self._share, self._waited = new((count,), 1.0), new((count,), 0.0)
+        self._progress, self._share = _Progress(count, new), new((count,), 1.0)
         self._mean, self._size, self._calls = torch.zeros_like(parameters), new((count,), 0.0), 0
         self.corners = new((count,), WIDEST)
 
     def next(self, parameters: Tensor, gradient: Tensor, left: Tensor) -> Tensor:
         """The next images to look at, N×…; gradient N×… and distance left (N,) are of the last."""
-        self._lowest = torch.minimum(self._lowest, left)
-        nearer = self._lowest < (1 - WORTH) * self._mark
-        self._mark = torch.where(nearer, self._lowest, self._mark)
-        self._waited = torch.where(nearer, 0.0, self._waited + 1)
-        tired = self._waited >= PATIENCE
-        self._waited = torch.where(tired, 0.0, self._waited)
-        self._share = torch.where(tired, 0.8 * self._share, self._share)
+        stands = self._progress.stands(left, torch.ones_like(left, dtype=torch.bool))
+        self._share = torch.where(stands, 0.8 * self._share, self._share)
 
         self._calls += 1
         square = gradient.flatten(1).square().mean(1)
         self._mean = torch.lerp(gradient, self._mean, MEAN_OVER)
         self._size = torch.lerp(square, self._size, SIZE_OVER)
         size = (self._size / (1 - SIZE_OVER**self._calls)).sqrt().clamp_min(1e-20)
-        held = self._lowest * self._share
+        held = self._progress.lowest * self._share
         self.corners = (CORNERS * held).clamp_max(WIDEST)
         step = (PACE * held).clamp_max(LONGEST) / size / (1 - MEAN_OVER**self._calls)
         step = step.view(-1, *[1] * (parameters.ndim - 1))
@@ -62,6 +56,7 @@ class Paced:
         for name, value in vars(self).items():
             if torch.is_tensor(value):
                 setattr(self, name, value[places])
+        self._progress.keep(places)
 
 
 class PacedSecant:
@@ -77,10 +72,9 @@ class PacedSecant:
 
     def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
         self._paced, self._secant = Paced(parameters, bounds), Secant(parameters, bounds)
-        new = partial(parameters.new_full, (len(parameters),))
-        self._near = new(0.0).bool()
-        self._begins, self._waited = new(NEAR), new(0.0)
-        self._lowest, self._mark = new(torch.inf), new(torch.inf)
+        count, new = len(parameters), parameters.new_full
+        self._progress = _Progress(count, new)
+        self._near, self._begins = new((count,), 0.0).bool(), new((count,), NEAR)
 
     @property
     def corners(self) -> Tensor:
@@ -100,17 +94,33 @@ class PacedSecant:
 
     def keep(self, places: Tensor) -> None:
         """Go on with the samples at these places only, (M,) integers."""
-        for name, value in vars(self).items():
-            if torch.is_tensor(value):
-                setattr(self, name, value[places])
-        self._paced.keep(places)
-        self._secant.keep(places)
+        self._near, self._begins = self._near[places], self._begins[places]
+        for part in (self._paced, self._secant, self._progress):
+            part.keep(places)
 
     def _take_turns(self, left: Tensor) -> None:
-        self._lowest = torch.minimum(self._lowest, left)
-        gets_on = ~self._near | (self._lowest < (1 - WORTH) * self._mark)
-        self._mark = torch.where(gets_on, self._lowest, self._mark)
+        stands = self._progress.stands(left, self._near)
+        self._begins = torch.where(stands, AGAIN * self._progress.lowest, self._begins)
+        self._near = (self._near & ~stands) | (left < self._begins)
+
+
+class _Progress:
+    """The lowest distance (N,) so far, and how long that has hardly changed."""
+
+    def __init__(self, count: int, new: Callable[..., Tensor]) -> None:
+        self.lowest, self._mark = new((count,), torch.inf), new((count,), torch.inf)
+        self._waited = new((count,), 0.0)
+
+    def stands(self, left: Tensor, counts: Tensor) -> Tensor:
+        """(N,) where the last PATIENCE passes that counted, (N,), have not brought WORTH."""
+        self.lowest = torch.minimum(self.lowest, left)
+        gets_on = ~counts | (self.lowest < (1 - WORTH) * self._mark)
+        self._mark = torch.where(gets_on, self.lowest, self._mark)
         self._waited = torch.where(gets_on, 0.0, self._waited + 1)
         stands = self._waited >= PATIENCE
-        self._begins = torch.where(stands, AGAIN * self._lowest, self._begins)
-        self._near = (self._near & ~stands) | (left < self._begins)
+        self._waited = torch.where(stands, 0.0, self._waited)
+        return stands
+
+    def keep(self, places: Tensor) -> None:
+        self.lowest, self._mark = self.lowest[places], self._mark[places]
+        self._waited = self._waited[places]
