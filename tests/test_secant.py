@@ -82,21 +82,19 @@ def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_sl
         np.testing.assert_allclose(seen[now + 1]["x"], expected, rtol=2e-3, atol=2e-4)
 
 
-def test_mixes_stay_in_the_box_and_pressed_pixels_are_left_alone():
+def test_mixes_stay_in_the_box_and_pressed_pixels_take_no_part_in_a_step():
     start = torch.tensor([[0.0, 1.0, 0.5]])
     search = Secant(start, (0.0, 1.0))
-    x = start
-    for _ in range(MEMORY + 2):
-        x = search.next(
-            x,
-            torch.ones(1),
-            torch.tensor([[1.0, -1.0, 1.0]]),
-            torch.rand(1, 4) + 0.5,
-            torch.tensor([True]),
-        )
+    x, slope = start, torch.tensor([[1.0, -1.0, 1.0]])
+    for call in range(MEMORY + 2):
+        offset = torch.rand(1, 4) + 0.5
+        x = search.next(x, torch.ones(1), slope, offset, torch.tensor([True]))
         assert x[0, 0] == pytest.approx(0.0, abs=1e-6)
         assert x[0, 1] == pytest.approx(1.0, abs=1e-6)
         assert 0.0 <= float(x[0, 2]) <= 1.0
+        if call == 0:  # the whole length is that of the one pixel that is free
+            way = FIRST * float(offset.norm()) * np.sqrt(3)
+            assert 0.5 - float(x[0, 2]) == pytest.approx(way, rel=1e-4)
 
 
 def test_a_search_that_stands_still_stays_finite():
