@@ -11,8 +11,10 @@ from explorer.synthesis.secant import (
     AVERAGE,
     CORNERS,
     DAMPING,
+    FAR,
     FIRST,
     LONGER,
+    LONGEST,
     MEMORY,
     SHORTER,
     WIDEST,
@@ -51,12 +53,15 @@ def looks(
     return [*found, {"x": x[0].double().numpy()}]
 
 
-@pytest.mark.parametrize("others", [0, 3])
-def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_slope(others):
+@pytest.mark.parametrize(("others", "reach"), [(0, 0.9), (3, 0.9), (0, 3.0)])
+def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_slope(others, reach):
     rng = np.random.default_rng(3)
-    matrix, wanted = rng.standard_normal((4, 9)) / 3, rng.standard_normal(4)
-    seen = looks(matrix, wanted, 0.3 * rng.standard_normal(9), MEMORY + 4, others)
-    mean, length, lowest = None, None, np.inf
+    matrix, start = rng.standard_normal((4, 9)) / 3, 0.3 * rng.standard_normal(9)
+    inner = matrix @ start
+    # Of such a length that the start is `reach` away from it, relative to its own.
+    wanted = (inner + 0.5 * inner**2) / (1 + reach)
+    seen = looks(matrix, wanted, start, MEMORY + 4, others)
+    mean, length, lowest, mixes = None, None, np.inf, 0
     for now, here in enumerate(seen[:-1]):
         known = seen[max(0, now - MEMORY) : now]
         point, slope, left = here["x"], here["slope"], np.linalg.norm(here["offset"])
@@ -64,9 +69,10 @@ def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_sl
             length, mean = FIRST * left, None
         else:
             length *= LONGER if left < np.linalg.norm(seen[now - 1]["offset"]) else SHORTER
-        lowest = min(lowest, left)
+        length, lowest = min(length, LONGEST), min(lowest, left)
         assert here["corners"] == pytest.approx(min(WIDEST, CORNERS * lowest), rel=1e-5)
-        if known:
+        if known and left <= FAR:
+            mixes += 1
             moves = np.stack([one["offset"] - here["offset"] for one in known], 1)
             sizes = np.linalg.norm(moves, axis=0)
             # The damping as more rows of an ordinary least-squares problem.
@@ -80,6 +86,7 @@ def test_every_step_is_the_damped_least_squares_mix_and_a_step_along_its_mean_sl
             continue
         expected = point - length * mean / np.sqrt(np.mean(mean**2))
         np.testing.assert_allclose(seen[now + 1]["x"], expected, rtol=2e-3, atol=2e-4)
+    assert (mixes > 3) == (reach < 1)
 
 
 def test_mixes_stay_in_the_box_and_pressed_pixels_take_no_part_in_a_step():

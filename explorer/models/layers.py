@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -127,7 +127,7 @@ def _parts(name: str, output: object, batch: int) -> Iterator[tuple[str, Tensor]
             yield from _parts(f"{name}[{index}]", value, batch)
 
 
-def _run(network: Network, images: Tensor, note: _Note, only: Container[str] | None = None) -> None:
+def _run(network: Network, images: Tensor, note: _Note, only: Iterable[str] | None = None) -> None:
     """One forward pass that tells `note` each layer's name, kind and output as it is ready.
 
     only: names of the modules to look at, all if None; hooks on others would only cost time.
@@ -149,9 +149,9 @@ def _run(network: Network, images: Tensor, note: _Note, only: Container[str] | N
         note(name, "input of the classifier", args[0] if args else None)
 
     with network.lock, ExitStack() as hooks:
-        for name, module in network.module.named_modules():
-            if name and (only is None or name in only):
-                hooks.callback(module.register_forward_hook(after(name)).remove)
+        for name in network.parts if only is None else only:
+            if name in network.parts:
+                hooks.callback(network.parts[name].register_forward_hook(after(name)).remove)
         for head in network.heads:
             hooks.callback(head.register_forward_pre_hook(before_classifier).remove)
         output = network.module(network.normalise(images))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,7 @@ class Network:
     class_count: int = 0
     family: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _scales: dict = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.module.eval().requires_grad_(False)
@@ -59,7 +61,12 @@ class Network:
         parameter = next(self.module.parameters(), None)
         return torch.device("cpu") if parameter is None else parameter.device
 
-    @property
+    @cached_property
+    def parts(self) -> dict[str, nn.Module]:
+        """Every module by its name, in the order in which they stand in the network."""
+        return {name: part for name, part in self.module.named_modules() if name}
+
+    @cached_property
     def heads(self) -> tuple[nn.Module, ...]:
         """The modules that make the class scores."""
         if self.classifier is None:
@@ -75,8 +82,12 @@ class Network:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images in [0, 1], N×3×H×W, to what the module was trained on."""
-        mean = images.new_tensor(self.input.mean).view(1, -1, 1, 1)
-        std = images.new_tensor(self.input.std).view(1, -1, 1, 1)
+        # Kept on the device: sending them there makes the host wait for it.
+        where = images.device, images.dtype
+        if where not in self._scales:
+            of_channels = torch.tensor((self.input.mean, self.input.std), dtype=images.dtype)
+            self._scales[where] = of_channels.to(images.device).view(2, -1, 1, 1).unbind()
+        mean, std = self._scales[where]
         return (images - mean) / std
 
     def __call__(self, images: Tensor) -> Tensor:

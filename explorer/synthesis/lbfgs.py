@@ -40,6 +40,9 @@ class LBFGS:
         self._move_turn, self._turn_turn = new(count, memory, memory), new(count, memory, memory)
         self._valid = torch.zeros(count, memory, dtype=torch.bool, device=parameters.device)
         self._memory, self._calls = memory, 0
+        # By slot: the slots from the oldest to the newest, kept where they are needed.
+        places = torch.arange(memory, device=parameters.device)
+        self._oldest_first = ((places[:, None] + places + 1) % memory).unbind()
         self._first = FIRST_STEP * math.sqrt(size / (3 * 64**2))
 
     def next(
@@ -113,7 +116,7 @@ class LBFGS:
         self._move_turn[:, :, slot] = of_turn[:, :memory]
         self._turn_turn[:, :, slot] = self._turn_turn[:, slot] = of_turn[:, memory:]
 
-        order = [(slot + 1 + age) % memory for age in range(memory)]  # oldest first
+        order = self._oldest_first[slot]
         valid = self._valid[:, order]
         both = valid[:, :, None] & valid[:, None, :]
         move_turn = self._move_turn[:, order][:, :, order].where(both, 0.0)
@@ -131,7 +134,7 @@ class LBFGS:
         inner = curvature * back + scale * ((turn_turn @ back[:, :, None])[:, :, 0] - by_turn)
         forth = _solve(triangle.mT, inner, upper=False)
         weights = torch.cat([forth, -scale * back], 1)
-        places = torch.tensor([*order, *(memory + one for one in order)], device=pairs.device)
+        places = torch.cat([order, memory + order])
         weights = torch.zeros_like(weights).index_copy(1, places, weights)
         step = scale * slope + (weights[:, None] @ pairs)[:, 0]
         direction = -self._free(self._point, self._slope, step)

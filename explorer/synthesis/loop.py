@@ -9,18 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from explorer.models.layers import representation
 from explorer.models.network import Network
-from explorer.objectives.objective import Objective, Value
-from explorer.objectives.terms import Distance, Scene
+from explorer.objectives.terms import Distance
 from explorer.objectives.variants import Loss
-from explorer.synthesis.corners import with_soft_corners
-from explorer.synthesis.folding import folded
+from explorer.synthesis.looking import Looking, Pass
 from explorer.synthesis.optimisers import Optimiser
-from explorer.synthesis.parametrisation import parametrisation_called
-from explorer.synthesis.relu import passing_every_gradient
 from explorer.synthesis.samples import Samples, Trace
-from explorer.synthesis.transforms import RandomTransforms
 
 FRAME_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 CUDA_LOOK_EVERY = 10
@@ -86,18 +80,23 @@ def synthesise(
         part = slice(first, last)
         try:
             return _descend(
-                network,
-                layer,
-                targets[part],
+                Looking(
+                    network,
+                    layer,
+                    targets[part],
+                    seeds[part],
+                    losses[part],
+                    distance,
+                    numbers[part],
+                    relu_passes,
+                    optimiser.soft,
+                ),
                 seeds[part],
                 losses[part],
                 goals[part],
                 optimiser,
                 steps,
-                distance,
                 watcher,
-                numbers[part],
-                relu_passes,
                 shown.of(first),
             )
         except torch.OutOfMemoryError:
@@ -109,112 +108,65 @@ def synthesise(
     return made(0, len(targets))
 
 
+@torch.no_grad()
 def _descend(
-    network: Network,
-    layer: str,
-    targets: Tensor,
+    look: Looking,
     seeds: Tensor,
     losses: Sequence[Loss],
     goals: Sequence[float],
     optimiser: Optimiser,
     steps: int,
-    distance: Distance | None,
     watcher: Watcher | None,
-    rng_seeds: Sequence[int],
-    relu_passes: bool,
     shown: _Shown,
 ) -> list[Trace]:
-    device, count = targets.device, targets.shape[0]
-    network = folded(network, layer)
-    corners = None
-    if optimiser.soft and not relu_passes:
-        network, corners = with_soft_corners(network)
-    with torch.no_grad():
-        target_representation = representation(network, layer, targets)
-
-    def seen(images: Tensor, shown: Tensor) -> Scene:
-        """The images, judged by what the network makes of `shown`."""
-        made = representation(network, layer, shown)
-        if relu_passes and torch.is_grad_enabled():
-            made = passing_every_gradient(made, layer)
-        of_target = samples.target_representation
-        return Scene(images, made, of_target, samples.targets, samples.seeds, distance)
-
-    def blame(images: Tensor) -> str:
-        images = images.detach().requires_grad_(True)
-        terms = objective.not_finite(seen(images, images))
-        return f", because of the term {' and '.join(map(repr, terms))}" if terms else ""
-
-    samples = Samples.at_start(
-        targets,
-        target_representation,
-        seeds,
-        goals,
-        [loss.only_match for loss in losses],
-        steps,
-    )
-    objective = Objective(losses, device)
-    form = parametrisation_called(losses[0].parametrisation, tuple(seeds.shape[-2:]))
-    moved = RandomTransforms(rng_seeds) if losses[0].transforms else None
-
-    parameters = form.start(seeds)
+    """One trace per sample that `look` looks at; the rest as `synthesise`."""
+    device = seeds.device
+    samples = Samples.at_start(seeds, goals, [loss.only_match for loss in losses], steps)
+    parameters = look.form.start(seeds)
     is_norm = torch.tensor([loss.is_norm for loss in losses], device=device)
-    descent = optimiser.start(parameters, steps, form.bounds, is_norm)
+    descent = optimiser.start(parameters, steps, look.form.bounds, is_norm)
     look_every = CUDA_LOOK_EVERY if device.type == "cuda" else 1
 
-    frames: dict[int, list[tuple[int, Tensor]]] = {number: [] for number in range(count)}
+    frames: dict[int, list[tuple[int, Tensor]]] = {number: [] for number in range(len(seeds))}
     traces: dict[int, Trace] = {}
     for step in range(steps + 1):
         if watcher is not None and watcher.cancelled():
             raise Cancelled(f"cancelled at step {step}")
-        if corners is not None:
-            corners.width = descent.corners
-        parameters = parameters.detach().requires_grad_(True)
-        images = form.images(parameters)
+        found = look(parameters, descent.corners)
         if step in FRAME_STEPS:
-            for number, image in zip(samples.number.tolist(), _to_8bit(images), strict=True):
+            for number, image in zip(samples.number.tolist(), _to_8bit(found.images), strict=True):
                 frames[number].append((step, image))
-        if moved is None:
-            scene = seen(images, images)
-            descended = judged = objective(scene)
-        else:
-            with torch.no_grad():
-                judged = objective(seen(images, images))
-            scene = seen(images, moved(images))
-            descended = objective(scene)
-        with torch.no_grad():
-            samples.note(step, images, judged, descent.steady, optimiser.keeps_last)
+        samples.note(step, found, descent.steady, optimiser.keeps_last)
         looks = step % look_every == 0 or step == steps
         if looks:
-            for loss in (judged.loss, descended.loss):
-                if not _finite(loss):
-                    total = float(loss.detach().sum())
-                    raise NotFinite(f"the loss is {total} at step {step}{blame(images)}")
+            _check_finite(step, found, look)
             if watcher is not None and watcher.wants():
-                watcher.report(step, *shown.with_these(samples.number, judged, images))
+                shown.take(samples.number, found.relative_l2, found.images)
+                watcher.report(step, shown.relative_l2, shown.images)
             going = (samples.end > step).nonzero()[:, 0]
             if not len(going):
                 break
-        (gradient,) = torch.autograd.grad(descended.loss.sum(), parameters)
-        if looks and not _finite(gradient):
-            raise NotFinite(f"the gradient is not finite at step {step}{blame(images)}")
-        with torch.no_grad():
-            parameters = descent.next(
-                parameters.detach(), descended.loss.detach(), gradient, scene.offset
-            )
-            if looks and len(going) <= CROWDED * len(samples.number):
-                over = (samples.end <= step).nonzero()[:, 0]
-                shown.with_these(samples.number, judged, samples.best)
-                weights = objective.weights()
-                traces |= samples.only(over).traces(
-                    [weights[place] for place in over.tolist()], frames
-                )
-                samples, parameters = samples.only(going), parameters[going]
-                for part in (objective, descent, moved, corners):
-                    if part is not None:
-                        part.keep(going)
-    traces |= samples.traces(objective.weights(), frames)
-    return [traces[number] for number in range(count)]
+        parameters = descent.next(parameters, found.descended, found.gradient, found.offset)
+        if looks and len(going) <= CROWDED * len(samples.number):
+            over = (samples.end <= step).nonzero()[:, 0]
+            shown.take(samples.number, found.relative_l2, samples.best)
+            weights = look.weights()
+            traces |= samples.only(over).traces([weights[place] for place in over.tolist()], frames)
+            samples, parameters = samples.only(going), parameters[going]
+            for part in (look, descent):
+                part.keep(going)
+    traces |= samples.traces(look.weights(), frames)
+    return [traces[number] for number in range(len(seeds))]
+
+
+def _check_finite(step: int, found: Pass, look: Looking) -> None:
+    """Raise NotFinite where a loss or a gradient is not."""
+    for loss in (found.loss, found.descended):
+        if not _finite(loss):
+            blamed = look.blame(found.images)
+            raise NotFinite(f"the loss is {float(loss.sum())} at step {step}{blamed}")
+    if not _finite(found.gradient):
+        raise NotFinite(f"the gradient is not finite at step {step}{look.blame(found.images)}")
 
 
 class _Shown:
@@ -224,7 +176,7 @@ class _Shown:
     """
 
     def __init__(self, seeds: Tensor) -> None:
-        self._relative_l2, self._images = seeds.new_zeros(len(seeds)), seeds.clone()
+        self.relative_l2, self.images = seeds.new_zeros(len(seeds)), seeds.clone()
         self._first = 0
 
     def of(self, first: int) -> _Shown:
@@ -233,11 +185,10 @@ class _Shown:
         other._first = first
         return other
 
-    def with_these(self, numbers: Tensor, judged: Value, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Relative distances (N,) and images N×3×H×W of all, these ones brought up to date."""
-        self._relative_l2[self._first + numbers] = judged.relative_l2
-        self._images[self._first + numbers] = images.detach()
-        return self._relative_l2, self._images
+    def take(self, numbers: Tensor, relative_l2: Tensor, images: Tensor) -> None:
+        """Bring these ones up to date: relative distances (N,) and images N×3×H×W."""
+        self.relative_l2[self._first + numbers] = relative_l2
+        self.images[self._first + numbers] = images
 
 
 def _finite(values: Tensor) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from explorer.objectives.objective import Value
+from explorer.synthesis.looking import Pass
 
 PLATEAU_STEPS = 50
 PLATEAU_GAIN = 0.01
@@ -51,9 +51,6 @@ class Samples:
     """
 
     number: Tensor
-    targets: Tensor
-    target_representation: Tensor
-    seeds: Tensor
     goal: Tensor
     may_end: Tensor
     best: Tensor
@@ -67,20 +64,15 @@ class Samples:
     @classmethod
     def at_start(
         cls,
-        targets: Tensor,
-        target_representation: Tensor,
         seeds: Tensor,
         goals: Sequence[float],
         may_end: Sequence[bool],
         steps: int,
     ) -> Samples:
-        """All of them, with nothing noted yet; the three tensors as `Samples`."""
-        count, device = len(targets), targets.device
+        """All of them, with nothing noted yet; seeds N×3×H×W on the device."""
+        count, device = len(seeds), seeds.device
         return cls(
             number=torch.arange(count, device=device),
-            targets=targets,
-            target_representation=target_representation,
-            seeds=seeds,
             goal=torch.tensor(list(goals), device=device),
             may_end=torch.tensor(list(may_end), device=device),
             best=torch.empty_like(seeds),
@@ -95,8 +87,7 @@ class Samples:
     def note(
         self,
         step: int,
-        images: Tensor,
-        judged: Value,
+        judged: Pass,
         steady: bool | Tensor,
         keeps_last: bool,
     ) -> None:
@@ -107,7 +98,7 @@ class Samples:
         self.best_score = torch.where(better, judged.score, self.best_score)
         self.best_step = torch.where(going if keeps_last else better, step, self.best_step)
         kept = going if keeps_last else better
-        self.best = torch.where(kept.view(-1, 1, 1, 1), images, self.best)
+        self.best = torch.where(kept.view(-1, 1, 1, 1), judged.images, self.best)
         self.lowest[:, step] = self.best_score
         arrived = self.may_end & (judged.relative_l2 <= self.goal) & (step < self.end)
         self.end = torch.where(arrived, step, self.end)

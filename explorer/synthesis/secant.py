@@ -22,6 +22,7 @@ FIRST, LONGEST = 0.01, 0.04  # the first step per relative distance, and at most
 LONGER, SHORTER = 1.1, 0.6  # after a pass that brought the image nearer, and one that didn't
 AVERAGE = 0.5  # how much of the average direction a pass keeps
 CORNERS, WIDEST = 2.0, 0.8  # how soft corners are per relative distance, and at most
+FAR = 1.0  # the relative distance beyond which nothing is straight enough for a mix
 _TINY = 1e-20
 
 
@@ -74,6 +75,8 @@ class Secant:
             self._remember(point, slope, offset)
             return parameters
         nearest, onwards = self._mixed(point, slope, offset)
+        far = (left > FAR)[:, None]
+        nearest, onwards = torch.where(far, point, nearest), torch.where(far, slope, onwards)
         self._remember(point, slope, offset)
         averaged = torch.lerp(onwards, self._mean, AVERAGE)
         self._mean = torch.where(led[:, None], averaged, onwards)
