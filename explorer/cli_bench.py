@@ -31,8 +31,8 @@ def _run(options: argparse.Namespace) -> None:
     from explorer.benchmark.markdown import markdown
     from explorer.pipeline import device
 
-    chosen = plan.PLANS["quick" if options.quick else "full"]()
     kind = device()
+    chosen = plan.plan_called("quick" if options.quick else "full", kind)
     parts = run.run(chosen, options.out, kind, lambda line: print(line, file=sys.stderr))
     facts = machine.describe(kind)
     found = report.to_json(chosen, parts, facts)

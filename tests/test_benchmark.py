@@ -298,6 +298,25 @@ def test_the_full_plan_has_every_row_that_was_asked_for():
     assert len(cases.TARGETS) >= 3
 
 
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_on_a_gpu_the_plans_have_the_deep_network_too(name):
+    asked = {work.case for work in plan.plan_called(name, "cuda").works}
+    assert set(cases.deep_cases()) <= asked
+    assert not set(cases.deep_cases()) & {work.case for work in plan.plan_called(name, "cpu").works}
+
+
+def test_the_deep_networks_are_the_same_architecture_dead_and_alive():
+    dead = cases.network_of(cases.DEEP_DEFAULT, 64, "cpu").module.state_dict()
+    live = cases.network_of(cases.DEEP_LIVE, 64, "cpu").module.state_dict()
+    assert {name: one.shape for name, one in dead.items()} == {
+        name: one.shape for name, one in live.items()
+    }
+    last = "layer3.5.bn3"
+    assert not dead[f"{last}.weight"].any()
+    assert live[f"{last}.weight"].all()
+    assert (live[f"{last}.running_var"] != 1).all()
+
+
 # Tables
 
 

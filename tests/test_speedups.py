@@ -12,6 +12,9 @@ from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
 from explorer.models.threads import fitting_threads
 from explorer.nulls import null_of
+from explorer.objectives.variants import loss_called
+from explorer.synthesis.loop import synthesise
+from explorer.synthesis.optimisers import OPTIMISERS
 
 EMBEDDED = "embedded:residual-multi-adv2"
 PLACES = [(EMBEDDED, "penultimate"), (EMBEDDED, "stage1.0"), (LIVE, "layer2")]
@@ -98,7 +101,7 @@ def test_an_iri_made_in_a_batch_is_the_one_made_alone():
         assert alone.relative_l2[0] == pytest.approx(curve, rel=1e-3)
 
 
-def test_the_final_check_is_in_full_precision_and_leaves_the_setting_as_it_was():
+def test_making_and_the_final_check_are_in_full_precision_and_leave_the_setting_as_it_was():
     seen = []
 
     class Recording(nn.Module):
@@ -120,8 +123,11 @@ def test_the_final_check_is_in_full_precision_and_leaves_the_setting_as_it_was()
     torch.backends.cudnn.allow_tf32 = True
     try:
         match_images(network, "logits", images, images.flip(0), null)
+        checks = len(seen)
+        free, momentum = loss_called("regularizer-free"), OPTIMISERS["momentum"]
+        synthesise(network, "logits", images, images.flip(0), [free] * 2, [0.0] * 2, momentum, 2)
         assert torch.backends.cudnn.allow_tf32 is True
     finally:
         torch.backends.cudnn.allow_tf32 = before
-    assert seen
+    assert len(seen) > checks > 0
     assert set(seen) == {(False, False)}

@@ -16,11 +16,14 @@ from explorer.models.names import PENULTIMATE
 from explorer.models.network import InputSpec, Network
 
 DEFAULT, LIVE = "resnet18-default", "resnet18-live"
+DEEP_DEFAULT, DEEP_LIVE = "resnet50-default", "resnet50-live"
 NETWORKS = {
     DEFAULT: "timm's resnet18, random weights as timm draws them: its residual branches are dead "
     "(the last batch-norm of each starts at 0), which makes it easy",
     LIVE: "the same with living branches (`zero_init_last=False`) and batch-norm statistics taken "
     "from the gallery's photographs",
+    DEEP_DEFAULT: "timm's resnet50, drawn likewise, its branches dead",
+    DEEP_LIVE: "the same with living branches and the photographs' statistics",
 }
 TARGETS = ("astronaut", "coffee", "cat")
 SEED = "noise"
@@ -53,6 +56,15 @@ def random_cases(size: int) -> tuple[Case, ...]:
     )
 
 
+def deep_cases() -> tuple[Case, ...]:
+    """ResNet-50, alive and dead, where Feather et al. (2023) and plenoptic matched it."""
+    return tuple(
+        Case(network, layer, 224)
+        for network in (DEEP_LIVE, DEEP_DEFAULT)
+        for layer in (PENULTIMATE, "layer2", "layer3", "layer4")
+    )
+
+
 def embedded_cases(names: tuple[str, ...]) -> tuple[Case, ...]:
     """Embedded networks, all of 64×64, at what goes into their classifier."""
     return tuple(Case(f"embedded:{name}", PENULTIMATE, 64) for name in names)
@@ -63,14 +75,15 @@ def network_of(name: str, size: int, device: str) -> Network:
     """The network of a case, on the device, in eval mode; random weights are drawn alike always."""
     if name not in NETWORKS:
         return load(name, None, None, device)
+    architecture, live = name.split("-")[0], name in (LIVE, DEEP_LIVE)
     network = Network(
-        reference="timm:resnet18",
-        module=_resnet18(name == LIVE).to(device),
+        reference=f"timm:{architecture}",
+        module=_resnet(architecture, live).to(device),
         input=InputSpec(size=(size, size)),
         classifier="fc",
         class_count=1000,
     )
-    if name == LIVE:
+    if live:
         _take_statistics(network)
     return network
 
@@ -94,12 +107,12 @@ def photographs(network: Network, names: tuple[str, ...]) -> Tensor:
     )
 
 
-def _resnet18(live: bool) -> nn.Module:
+def _resnet(architecture: str, live: bool) -> nn.Module:
     import timm
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return timm.create_model("resnet18", pretrained=False, zero_init_last=not live)
+        return timm.create_model(architecture, pretrained=False, zero_init_last=not live)
 
 
 def _take_statistics(network: Network) -> None:

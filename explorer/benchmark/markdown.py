@@ -65,7 +65,7 @@ def markdown(
 
 
 def _opening(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> str:
-    command = "python -m explorer bench" + (" --quick" if plan.name == "quick" else "")
+    command = "python -m explorer bench" + (" --quick" if plan.name.startswith("quick") else "")
     minutes = sum(part["seconds"] for part in parts) / 60
     text = (
         f"Command: `{command}`; {minutes:.0f} minutes. {machine['processor']}, "
@@ -82,7 +82,8 @@ def _opening(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[st
     missing = plan.missing(parts)
     if missing:
         text += f" **{missing} parts are missing for want of time.**"
-    random = " ".join(f"`{name}`: {said}." for name, said in NETWORKS.items())
+    made = {piece.case.network for piece in plan.pieces}
+    random = " ".join(f"`{name}`: {said}." for name, said in NETWORKS.items() if name in made)
     return (
         f"{text}\n\nA pass is one forward and backward run to the layer, for whatever purpose. "
         "Targets are photographs of the gallery, seeds N(0, 1) noise clamped to [0, 1], the loss "

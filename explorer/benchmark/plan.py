@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from explorer.benchmark.cases import DEFAULT, LIVE, TARGETS, Case, embedded_cases, random_cases
+from explorer.benchmark.cases import (
+    DEFAULT,
+    LIVE,
+    TARGETS,
+    Case,
+    deep_cases,
+    embedded_cases,
+    random_cases,
+)
 from explorer.benchmark.procedures import PROCEDURES
 from explorer.models.catalogue import FIRST, embedded_names
 from explorer.models.names import PENULTIMATE
@@ -125,7 +133,33 @@ def full() -> Plan:
     )
 
 
-PLANS = {"quick": quick, "full": full}
+def quick_on_cuda() -> Plan:
+    """A few minutes on a GPU: ResNet-50 at 224×224 and one target, and what a batch is worth."""
+    return replace(
+        quick(),
+        name="quick, for a GPU",
+        works=works_of(deep_cases(), TARGETS[:1], 100),
+        batches=(*quick().batches, BatchCase(deep_cases()[0])),
+    )
+
+
+def full_on_cuda() -> Plan:
+    """All that is measured on a CPU, and ResNet-50 at 224×224."""
+    return replace(
+        full(),
+        name="full, for a GPU",
+        works=(*works_of(deep_cases(), TARGETS, 500), *full().works),
+        batches=(*full().batches, *map(BatchCase, deep_cases())),
+    )
+
+
+PLANS = {"quick": quick, "full": full, "quick-cuda": quick_on_cuda, "full-cuda": full_on_cuda}
+
+
+def plan_called(name: str, device: str) -> Plan:
+    """`quick` or `full`, as it is for `cpu` or `cuda`."""
+    return PLANS.get(f"{name}-{device}", PLANS[name])()
+
 
 _ROOT = Path(__file__).resolve().parent.parent
 _DECIDE = ("benchmark", "images", "models", "objectives", "synthesis", "zoo/weights")

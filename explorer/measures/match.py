@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from explorer.measures.representation import all_measures
 from explorer.models.layers import representations
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
+from explorer.models.precision import full_precision
 
 TOP = 3
 
@@ -125,7 +125,7 @@ def match_images(
     inputs of its products to TF32. Raises RequestError (field `layer`) for an unknown layer.
     """
     wanted = dict.fromkeys((layer, LOGITS))
-    with torch.no_grad(), _full_precision():
+    with torch.no_grad(), full_precision():
         of_images, of_targets = (representations(network, wanted, x) for x in (images, targets))
     has_classes = network.class_count > 0
     return judge_matches(
@@ -154,19 +154,6 @@ def judge_match(
     return judge_matches(
         representation, target_representation, null, logits, target_logits, classes, class_count
     )[0]
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [backend.allow_tf32 for backend in backends]
-    try:
-        for backend in backends:
-            backend.allow_tf32 = False
-        yield
-    finally:
-        for backend, allowed in zip(backends, before, strict=True):
-            backend.allow_tf32 = allowed
 
 
 def _tops(

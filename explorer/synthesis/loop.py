@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from explorer.models.network import Network
+from explorer.models.precision import full_precision
 from explorer.objectives.terms import Distance
 from explorer.objectives.variants import Loss
 from explorer.synthesis.looking import Looking, Pass
@@ -105,7 +106,8 @@ def synthesise(
         middle = (first + last) // 2
         return made(first, middle) + made(middle, last)
 
-    return made(0, len(targets))
+    with full_precision():
+        return made(0, len(targets))
 
 
 @torch.no_grad()

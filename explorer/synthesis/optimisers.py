@@ -23,9 +23,12 @@ from explorer.synthesis.secant import Secant
 
 FEATHER_STAGES = 8
 SOFTEST = 1.5  # how soft corners are at the start, where they follow the budget; see `Corners`
+SHARPENING = 2.5  # the power of the share of the budget left by which they get sharp
 TRIAL, SPRINT = 12, 5
-HOPEFUL, BRISK = 0.4, 0.15
+HOPEFUL, BRISK, CRAWLING = 0.4, 0.15, 0.05
 MOMENTUM, STRIDE = 0.85, 2.0  # of soft-momentum
+FALL, FALL_BY = 1.5, 0.45  # its steps shrink by the power FALL of what is left of 100 passes; FALL
+# grows by the power FALL_BY of longer budgets: what more passes are good for is shorter steps.
 Bounds = tuple[float, float]
 
 
@@ -116,7 +119,7 @@ class FirstOrder:
         self._schedule.step()
         self._taken += 1
         if self.corners is not None:
-            self.corners.fill_(SOFTEST * (1 - self._taken / self._steps) ** 2)
+            self.corners.fill_(SOFTEST * (1 - self._taken / self._steps) ** SHARPENING)
         # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.15).
         return self._at.clamp(*self._bounds)
 
@@ -168,17 +171,18 @@ class LBFGSOrSecant:
 
 
 class LBFGSOrMomentum:
-    """L-BFGS; `soft-momentum`, from the seed anew, for the samples that it is slow with at first.
+    """L-BFGS; `soft-momentum` for good where it is slow: from the seed anew at the TRIALth pass (if
+    SPRINT passes up to it brought less than HOPEFUL), from where it is up to half of the budget
+    (less than CRAWLING).
 
     Where the loss has many kinks L-BFGS crawls along them, and gets into places that others, too,
-    are slow to leave. Slow: SPRINT passes up to the TRIALth brought less than HOPEFUL. parameters,
-    steps, bounds, squares: as `Optimiser.start`.
+    are slow to leave. parameters, steps, bounds, squares: as `Optimiser.start`.
     """
 
     def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
         self._lbfgs = LBFGS(parameters, bounds, squares)
-        self._speed = _Speed(HOPEFUL)
-        self._start, self._squares = parameters.clone(), squares
+        self._hope, self._speed = _Speed(HOPEFUL), _Speed(CRAWLING)
+        self._start, self._squares, self._half = parameters.clone(), squares, steps / 2
         self._start_momentum = partial(_soft_momentum, steps=max(1, steps - TRIAL), bounds=bounds)
         self._momentum: FirstOrder | None = None
         self._over = torch.zeros_like(squares)
@@ -186,7 +190,7 @@ class LBFGSOrMomentum:
 
     @property
     def steady(self) -> Tensor:
-        return ~self._over & (self._momentum is not None)
+        return ~self._over & (self._calls > self._half)
 
     @property
     def corners(self) -> Tensor | None:
@@ -197,21 +201,23 @@ class LBFGSOrMomentum:
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         self._calls += 1
         after = self._lbfgs.next(parameters, loss, gradient, offset)
-        slow = self._speed.slow(loss)
+        hopeless, crawls = self._hope.slow(loss), self._speed.slow(loss)
         if self._calls < TRIAL:
             return after
         if self._momentum is None:
-            self._over = slow
+            self._over = hopeless
             self._momentum = self._start_momentum(self._start, squares=self._squares)
             onwards = self._start
         else:
             onwards = self._momentum.next(parameters, loss, gradient, offset)
+            if self._calls <= self._half:
+                self._over = self._over | crawls
         return torch.where(_like(self._over, parameters), onwards, after)
 
     def keep(self, places: Tensor) -> None:
         self._start, self._squares = self._start[places], self._squares[places]
         self._over = self._over[places]
-        for part in (self._lbfgs, self._speed, self._momentum):
+        for part in (self._lbfgs, self._hope, self._speed, self._momentum):
             if part is not None:
                 part.keep(places)
 
@@ -266,15 +272,21 @@ def _unit(gradient: Tensor) -> Tensor:
     return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
 
 
-_soft_momentum = partial(
-    FirstOrder,
-    make=partial(torch.optim.SGD, momentum=MOMENTUM),
-    step=STRIDE,
-    unit_gradient=True,
-    scales=True,
-    decay=cosine,
-    soft=True,
-)
+def _soft_momentum(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> FirstOrder:
+    power = FALL * max(1.0, steps / 100) ** FALL_BY
+    return FirstOrder(
+        parameters,
+        steps,
+        bounds,
+        squares,
+        make=partial(torch.optim.SGD, momentum=MOMENTUM),
+        step=STRIDE,
+        unit_gradient=True,
+        scales=True,
+        decay=lambda spent: (1 - spent) ** power,
+        soft=True,
+    )
+
 
 OPTIMISERS = {
     optimiser.name: optimiser
@@ -298,8 +310,9 @@ OPTIMISERS = {
         ),
         Optimiser(
             "lbfgs-or-momentum",
-            f"L-BFGS, or soft-momentum if {SPRINT} passes up to the {TRIAL}th bring less than "
-            f"{HOPEFUL:.0%}",
+            f"L-BFGS; soft-momentum, from the seed anew, if {SPRINT} passes up to the {TRIAL}th "
+            f"bring less than {HOPEFUL:.0%}, or from where it is if later ones bring less than "
+            f"{CRAWLING:.0%}",
             LBFGSOrMomentum,
             soft=True,
             scheduled=True,
@@ -311,8 +324,8 @@ OPTIMISERS = {
         ),
         Optimiser(
             "soft-momentum",
-            f"unit gradients through soft corners, momentum {MOMENTUM}, step {STRIDE:g}, "
-            "cosine decay",
+            f"unit gradients through soft corners, momentum {MOMENTUM}, step {STRIDE:g}, shrinking "
+            "the sooner, the more passes there are",
             _soft_momentum,
             soft=True,
             scheduled=True,

@@ -1,0 +1,176 @@
+"""ResNet-50 at 224×224 on a GPU: `python docs/gpu.py [passes] [batches] [reach] [feather]`.
+
+Prints Markdown tables: what a pass costs, as called and replayed, beside its kernels alone; what a
+batch is worth; how near our engine comes in seconds, beside the paper's procedure; and the plateau
+of Feather et al.'s 24,000 steps (minutes).
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+LAYERS = ("layer2", "layer3", "layer4", "penultimate")
+EMBEDDED = "embedded:residual-multi-adv2"
+GOAL, SECONDS = 0.01, 5.0
+PAPER_PASSES, FEATHER_PASSES = 3000, 24_000
+TARGETS = ("astronaut", "coffee", "cat")
+
+
+def passes() -> None:
+    """Milliseconds of a pass and a step at batch 1: called kernel by kernel, and replayed."""
+    from explorer.benchmark.cases import DEEP_LIVE
+    from explorer.synthesis import replay
+
+    warm_up = replay.WARM_UP
+    print(
+        "| network, layer | optimiser | kernel by kernel | replayed | kernels alone | replayed / "
+        "kernels alone | kernels |\n|---|---|---|---|---|---|---|"
+    )
+    for name, layer in ((DEEP_LIVE, layer) for layer in LAYERS):
+        work = _Work(name, layer, TARGETS[:1])
+        replay.WARM_UP = 10**9
+        called = statistics.median(work.ms_per_pass(60) for _ in range(3))
+        replay.WARM_UP = warm_up
+        replayed = statistics.median(work.ms_per_pass(200) for _ in range(3))
+        kernels, count = work.kernels(100)
+        print(
+            f"| {name}, {layer} | {work.optimiser.name} | {called:.2f} ms | {replayed:.2f} ms | "
+            f"{kernels:.2f} ms | {replayed / kernels:.2f} | {count:.0f} |",
+            flush=True,
+        )
+
+
+def batches() -> None:
+    """Milliseconds per pass and image by batch size."""
+    from explorer.benchmark.cases import DEEP_LIVE, LIVE
+
+    print("| network, layer | batch 1 | 4 | 16 | 16 / 1 |\n|---|---|---|---|---|")
+    places = ((EMBEDDED, "penultimate", 64), (LIVE, "layer2", 64), (DEEP_LIVE, "layer2", 224))
+    for name, layer, size in places:
+        costs = []
+        for batch in (1, 4, 16):
+            work = _Work(name, layer, TARGETS[:1] * batch, size)
+            costs.append(statistics.median(work.ms_per_pass(100) for _ in range(3)) / batch)
+        cells = " | ".join(f"{cost:.2f} ms" for cost in costs)
+        print(f"| {name}, {layer}, {size}×{size} | {cells} | {costs[-1] / costs[0]:.3f} |")
+
+
+def reach() -> None:
+    """How near we come, by seconds, and how near the paper's procedure comes."""
+    from explorer.benchmark.cases import DEEP_DEFAULT, DEEP_LIVE
+    from explorer.benchmark.drive import run_reference
+    from explorer.benchmark.references import Task, paper_mended
+    from explorer.synthesis.optimisers import OPTIMISERS
+
+    print(
+        f"| network, layer, target | optimiser | passes | seconds | distance | to {GOAL} | the "
+        f"paper's after {PAPER_PASSES} passes | which take |\n|---|---|---|---|---|---|---|---|"
+    )
+    for name in (DEEP_DEFAULT, DEEP_LIVE):
+        for layer in LAYERS:
+            for target in TARGETS:
+                work = _Work(name, layer, (target,))
+                fitting = int(0.95 * SECONDS / (work.ms_per_pass(60) / 1000))
+                curve, seconds = work.made(fitting, GOAL)
+                best, steps = min(curve), len(curve) - 1
+                arrived = f"{seconds:.1f} s" if best <= GOAL else "–"
+                paper = took = ""
+                if target == TARGETS[0]:
+                    theirs, _ = work.made(PAPER_PASSES, 0.0, OPTIMISERS["paper"])
+                    task = Task(work.network, layer, work.targets, work.seeds, 20)
+                    run_reference(paper_mended, task)
+                    lap = statistics.median(run_reference(paper_mended, task).laps)
+                    paper, took = f"{min(theirs):.3f}", f"{lap * PAPER_PASSES:.0f} s"
+                print(
+                    f"| {name}, {layer}, {target} | {work.optimiser.name} | {steps} | "
+                    f"{seconds:.1f} | {best:.4f} | {arrived} | {paper} | {took} |",
+                    flush=True,
+                )
+
+
+def feather() -> None:
+    """Where Feather et al.'s schedule ends after its 24,000 steps as published, one target."""
+    from explorer.benchmark.cases import DEEP_LIVE
+    from explorer.synthesis.optimisers import OPTIMISERS
+
+    print(f"| network, layer | after {FEATHER_PASSES} passes | seconds |\n|---|---|---|")
+    for layer in LAYERS:
+        work = _Work(DEEP_LIVE, layer, TARGETS[:1])
+        # The vector at the end is a mean over ReLUs, whose gradients this cannot replace.
+        curve, seconds = work.made(
+            FEATHER_PASSES, 0.0, OPTIMISERS["feather"], relu_passes=layer != "penultimate"
+        )
+        print(f"| {DEEP_LIVE}, {layer} | {curve[-1]:.4f} | {seconds:.0f} |", flush=True)
+
+
+class _Work:
+    """Targets at a layer of a network on the GPU, from N(0, 1) noise, by what `auto` is there."""
+
+    def __init__(self, name: str, layer: str, targets: tuple[str, ...], size: int = 224) -> None:
+        from explorer.benchmark.cases import images_of, network_of
+        from explorer.objectives.variants import loss_called
+        from explorer.synthesis.optimisers import automatic
+
+        self.network, self.layer = network_of(name, size, "cuda"), layer
+        self.targets, self.seeds = images_of(self.network, targets)
+        self._loss = loss_called("regularizer-free")
+        self.optimiser = automatic(self.network, layer, [self._loss])
+
+    def made(self, passes: int, goal: float, optimiser=None, **more) -> tuple[list[float], float]:
+        """Relative distances of the first sample, pass by pass, and seconds of everything."""
+        from explorer.synthesis.loop import synthesise
+
+        count = len(self.targets)
+        torch.cuda.synchronize()
+        begun = time.perf_counter()
+        traces = synthesise(
+            self.network,
+            self.layer,
+            self.targets,
+            self.seeds,
+            [self._loss] * count,
+            [goal] * count,
+            optimiser or self.optimiser,
+            passes,
+            **more,
+        )
+        torch.cuda.synchronize()
+        return traces[0].relative_l2, time.perf_counter() - begun
+
+    def ms_per_pass(self, passes: int) -> float:
+        """Warm: the difference of two runs, so that what is done once is not counted."""
+        self.made(20, 0.0)
+        short, long = (self.made(count, 0.0) for count in (20, 20 + passes))
+        return 1000 * (long[1] - short[1]) / (len(long[0]) - len(short[0]))
+
+    def kernels(self, passes: int) -> tuple[float, float]:
+        """Milliseconds that the kernels of a pass and a step take on the device, and how many."""
+        from torch.profiler import ProfilerActivity, profile
+
+        found = []
+        for count in (20, 20 + passes):
+            with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+                curve, _ = self.made(count, 0.0)
+            on_device = torch.autograd.DeviceType.CUDA
+            events = [event for event in profiled.events() if event.device_type == on_device]
+            busy = sum(event.time_range.elapsed_us() for event in events)
+            found.append((busy / 1000, len(events), len(curve)))
+        (short, few, start), (long, many, end) = found
+        return (long - short) / (end - start), (many - few) / (end - start)
+
+
+PARTS = {part.__name__: part for part in (passes, batches, reach, feather)}
+
+if __name__ == "__main__":
+    if not torch.cuda.is_available():
+        raise SystemExit("docs/gpu.py measures a GPU, and torch sees none here")
+    for wanted in sys.argv[1:] or PARTS:
+        PARTS[wanted]()
+        print()
