@@ -27,8 +27,9 @@ from explorer.models.loading import untrained
 from explorer.models.names import LOGITS, PENULTIMATE, first_line
 from explorer.models.network import Network
 from explorer.objectives.variants import loss_called
+from explorer.synthesis.first_order import FirstOrder, cosine
 from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import FirstOrder, Optimiser, cosine
+from explorer.synthesis.optimisers import Optimiser
 
 STEPS = 20
 TARGET = "astronaut"

@@ -17,8 +17,9 @@ from explorer.objectives.objective import BEARABLE
 from explorer.objectives.terms import TERMS
 from explorer.objectives.variants import loss_called
 from explorer.request import MATCH_OPTIMISERS
+from explorer.synthesis.hybrids import SPRINT, TRIAL
 from explorer.synthesis.loop import Cancelled, NotFinite, synthesise
-from explorer.synthesis.optimisers import OPTIMISERS, TRIAL
+from explorer.synthesis.optimisers import OPTIMISERS
 from explorer.synthesis.samples import PLATEAU_GAIN, PLATEAU_STEPS
 
 FREE = loss_called("regularizer-free")
@@ -310,6 +311,46 @@ def test_another_takes_over_only_the_samples_with_which_lbfgs_is_slow(curved, op
     np.testing.assert_allclose(far[:TRIAL], plain[:TRIAL], rtol=1e-3)
     assert far[TRIAL] == pytest.approx(far[0])
     assert alone[1].stopped == "plateau"
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "budget", "hands_over"),
+    [
+        ("lbfgs-or-momentum", 100, True),
+        ("lbfgs-or-momentum", 30, False),  # it begins to crawl in the second half
+        ("lbfgs-or-secant", 30, True),
+    ],
+)
+def test_what_crawls_later_on_is_handed_over_from_where_it_is(optimiser, budget, hands_over):
+    """Two samples get on well up to the 20th pass; from then on only the first one does."""
+    x = torch.full((2, 3, 2, 2), 0.5)
+    descent = OPTIMISERS[optimiser].start(x, budget, (0.0, 1.0), torch.tensor([True, True]))
+    for call in range(1, 30):
+        loss = torch.tensor([0.7**call, 0.7 ** min(call, 20)])
+        x = descent.next(x, loss, 0.01 * torch.ones_like(x), loss[:, None].expand(2, 5))
+        over = torch.zeros(2) if descent.corners is None else descent.corners
+        assert over[0] == 0.0
+        assert bool(over[1] > 0) == (hands_over and call >= 20 + SPRINT)
+    assert not torch.equal(x[1], torch.full((3, 2, 2), 0.5))
+
+
+@pytest.mark.parametrize(("steps", "power"), [(20, 1.5), (100, 1.5), (300, 1.5 * 3**0.45)])
+def test_soft_momentum_goes_by_unit_gradients_that_shrink_the_sooner_the_more_passes(steps, power):
+    shape = (1, 3, 64, 64)
+    descent = OPTIMISERS["soft-momentum"].start(
+        torch.zeros(shape), steps, (-1e3, 1e3), torch.tensor([True])
+    )
+    gradient = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    unit = (gradient / gradient.norm()).double().numpy()
+    x, expected, speed = torch.zeros(shape), np.zeros(shape), 0.0
+    for taken in range(steps):
+        left = 1 - taken / steps
+        width = 1.5 * left**2.5
+        assert float(descent.corners) == pytest.approx(width, rel=1e-4)
+        x = descent.next(x, torch.ones(1), 7 * gradient, torch.ones(1, 5))
+        speed = 0.85 * speed + 1
+        expected = expected - 2 * left**power * speed * unit
+        np.testing.assert_allclose(x.numpy(), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_secant_search_ends_at_its_goal_and_makes_the_same_way_whatever_its_budget(curved):

@@ -138,6 +138,7 @@ class _Reporter:
     ) -> None:
         self._run = run
         self._requests = requests
+        self._named = [(run, request.key) for request in requests]
         self._send = send
         self._begun = self._loop_begun = time.monotonic()
         self._reported = 0.0
@@ -145,7 +146,7 @@ class _Reporter:
 
     def cancelled(self) -> bool:
         with _cancelled_lock:
-            return all((self._run, request.key) in _cancelled for request in self._requests)
+            return _cancelled.issuperset(self._named)
 
     def stage(self, text: str) -> None:
         """What is being done now, in plain words."""

@@ -1,0 +1,119 @@
+"""Optimisers of torch's, along gradients whose images stay in a box."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+FEATHER_STAGES = 8
+SOFTEST = 1.5  # how soft corners are at the start, where they follow the budget; see `Corners`
+SHARPENING = 2.5  # the power of the share of the budget left by which they get sharp
+MOMENTUM, STRIDE = 0.85, 2.0  # of `soft_momentum`
+# Its steps shrink by the power FALL of the share of the budget left; of a budget of more than 100
+# passes by FALL · (passes / 100)^FALL_BY, for what more of them are good for is shorter steps.
+FALL, FALL_BY = 1.5, 0.45
+Bounds = tuple[float, float]
+
+
+class FirstOrder:
+    """An optimiser of torch's on the gradient, or on the gradient divided by its ℓ₂ norm.
+
+    step: learning rate; of a unit gradient it is the way in pixel space of one step, for a 64×64
+    image where `scales` is set (it grows with the square root of the pixel count).
+    decay: (share of the budget spent, in [0, 1)) → factor of the step.
+    soft: whether it looks through soft corners, which are sharp by the end of the budget.
+    """
+
+    steady = False
+
+    def __init__(
+        self,
+        parameters: Tensor,
+        steps: int,
+        bounds: Bounds,
+        squares: Tensor,
+        *,
+        make: Callable[..., torch.optim.Optimizer],
+        step: float,
+        unit_gradient: bool = False,
+        scales: bool = False,
+        decay: Callable[[float], float] = lambda spent: 1.0,
+        soft: bool = False,
+    ) -> None:
+        pixels = parameters.shape[-1] * parameters.shape[-2]
+        step *= math.sqrt(pixels / 64**2) if scales else 1.0
+        self._at = parameters.clone()
+        self._inner = make([self._at], lr=step)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._inner, lambda taken: decay(taken / steps)
+        )
+        self._bounds, self._unit = bounds, unit_gradient
+        self._steps, self._taken = steps, 0
+        self.corners = parameters.new_full((len(parameters),), SOFTEST) if soft else None
+
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
+        self._at.copy_(parameters)
+        self._at.grad = _unit(gradient) if self._unit else gradient
+        self._inner.step()
+        self._schedule.step()
+        self._taken += 1
+        if self.corners is not None:
+            self.corners.fill_(SOFTEST * (1 - self._taken / self._steps) ** SHARPENING)
+        # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.15).
+        return self._at.clamp(*self._bounds)
+
+    def keep(self, places: Tensor) -> None:
+        self._at = _only(self._inner, places)
+        self.corners = None if self.corners is None else self.corners[places]
+
+
+def soft_momentum(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> FirstOrder:
+    """Unit gradients through soft corners; parameters, steps, bounds, squares as `Optimiser.start`.
+
+    The longer the budget, the more of it goes by in short steps.
+    """
+    power = FALL * max(1.0, steps / 100) ** FALL_BY
+    return FirstOrder(
+        parameters,
+        steps,
+        bounds,
+        squares,
+        make=partial(torch.optim.SGD, momentum=MOMENTUM),
+        step=STRIDE,
+        unit_gradient=True,
+        scales=True,
+        decay=lambda spent: (1 - spent) ** power,
+        soft=True,
+    )
+
+
+def cosine(spent: float) -> float:
+    """Half a cosine from 1 to 0."""
+    return 0.5 * (1 + math.cos(math.pi * spent))
+
+
+def halving(spent: float) -> float:
+    """Halved FEATHER_STAGES − 1 times, at equal intervals (Feather et al. 2023)."""
+    return 0.5 ** int(FEATHER_STAGES * spent)
+
+
+def _unit(gradient: Tensor) -> Tensor:
+    norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(1e-12)
+    return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
+
+
+def _only(inner: torch.optim.Optimizer, places: Tensor) -> Tensor:
+    """Make an optimiser of one tensor go on with some of its rows; the tensor of these."""
+    (group,) = inner.param_groups
+    (before,) = group["params"]
+    after = before[places]
+    group["params"] = [after]
+    inner.state[after] = {
+        name: value[places] if torch.is_tensor(value) and value.ndim else value
+        for name, value in inner.state.pop(before, {}).items()
+    }
+    return after
