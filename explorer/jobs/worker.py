@@ -32,6 +32,7 @@ def run(address: str) -> None:
     # Threads that wait for each other by spinning make a small network's pass 50 times slower as
     # soon as another process is busy; it must be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import dask
     import torch
     from distributed import Worker
     from distributed.core import Status
@@ -39,6 +40,8 @@ def run(address: str) -> None:
     from explorer import pipeline
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # It would look at what the job is doing a hundred times a second.
+    dask.config.set({"distributed.worker.profile.enabled": False})
     torch.set_num_threads(cores())
     pipeline.warm_up()
     threading.Thread(target=pipeline.warm_up_measures, daemon=True).start()

@@ -125,10 +125,10 @@ def card(name: str) -> dict:
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         meant = f"did you mean 'embedded:{near[0]}'? " if near else ""
+        some = " and ".join(f"'embedded:{known}'" for known in names[:2])
         raise RequestError(
             "model",
-            f"'embedded:{name}' is unknown; {meant}there are "
-            + ", ".join(f"'embedded:{known}'" for known in names),
+            f"'embedded:{name}' is unknown; {meant}there are {len(names)}, such as {some}",
         )
     return json.loads((CARDS / f"{name}.json").read_text(encoding="utf-8"))
 

@@ -113,10 +113,10 @@ class _Tried:
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
         """As `Descent.next`; says nothing of samples that are over, but where these begin."""
         self.calls += 1
+        if self._all_over:
+            return parameters
+        after = self._lbfgs.next(parameters, loss, gradient)
         hopeless, slow = self._hope.slow(loss), self._speed.slow(loss)
-        after = parameters
-        if not self._all_over:
-            after = self._lbfgs.next(parameters, loss, gradient)
         if self.calls == TRIAL:
             self.over = hopeless
             after = torch.where(_like(self.over, parameters), self._start, after)
