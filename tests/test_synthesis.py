@@ -334,6 +334,20 @@ def test_what_crawls_later_on_is_handed_over_from_where_it_is(optimiser, budget,
     assert not torch.equal(x[1], torch.full((3, 2, 2), 0.5))
 
 
+@pytest.mark.parametrize(
+    ("optimiser", "far"), [("lbfgs-or-momentum", 0.4), ("lbfgs-or-secant", 0.0)]
+)
+@pytest.mark.parametrize("left", [0.1, 0.39, 0.41, 3.0])
+def test_only_who_is_far_off_begins_anew(optimiser, far, left):
+    start = torch.full((1, 3, 2, 2), 0.5)
+    descent = OPTIMISERS[optimiser].start(start, 100, (0.0, 1.0), torch.tensor([True]))
+    x = start
+    for _ in range(TRIAL):
+        loss = torch.tensor([left])
+        x = descent.next(x, loss, torch.ones_like(x), loss[:, None])
+    assert torch.equal(x, start) == (left > far)
+
+
 @pytest.mark.parametrize(("steps", "power"), [(20, 1.5), (100, 1.5), (300, 1.5 * 3**0.45)])
 def test_soft_momentum_goes_by_unit_gradients_that_shrink_the_sooner_the_more_passes(steps, power):
     shape = (1, 3, 64, 64)

@@ -14,6 +14,7 @@ from explorer.synthesis.secant import Secant
 
 TRIAL, SPRINT = 12, 5
 HOPEFUL, BRISK, CRAWLING = 0.4, 0.15, 0.05
+FAR_OFF = 0.4  # on the way to a map, nearer than this it is better to go on than to begin anew
 ASK_EVERY = 10  # passes; to ask another device who is still under way makes the host wait
 
 
@@ -25,7 +26,7 @@ class LBFGSOrSecant:
     """
 
     def __init__(self, parameters: Tensor, bounds: Bounds, squares: Tensor) -> None:
-        self._lbfgs = _Tried(parameters, bounds, squares, BRISK)
+        self._lbfgs = _Tried(parameters, bounds, squares, slow=BRISK)
         self._other = Secant(parameters, bounds)
 
     @property
@@ -38,7 +39,7 @@ class LBFGSOrSecant:
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         led = self._lbfgs.over
-        after = self._lbfgs.next(parameters, loss, gradient)
+        after = self._lbfgs.next(parameters, loss, gradient, offset)
         if self._lbfgs.calls <= TRIAL:
             return after
         onwards = self._other.next(parameters, loss, gradient, offset, led)
@@ -51,15 +52,17 @@ class LBFGSOrSecant:
 
 class LBFGSOrMomentum:
     """L-BFGS; `soft-momentum` for good where it is slow: from the seed anew at the TRIALth pass (if
-    SPRINT passes up to it brought less than HOPEFUL), from where it is up to half of the budget
-    (less than CRAWLING).
+    SPRINT passes up to it brought less than HOPEFUL, and it is FAR_OFF), from where it is up to
+    half of the budget (less than CRAWLING).
 
     Where the loss has many kinks L-BFGS crawls along them, and gets into places that others, too,
     are slow to leave. parameters, steps, bounds, squares: as `Optimiser.start`.
     """
 
     def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
-        self._lbfgs = _Tried(parameters, bounds, squares, CRAWLING, steps / 2)
+        self._lbfgs = _Tried(
+            parameters, bounds, squares, slow=CRAWLING, far_off=FAR_OFF, until=steps / 2
+        )
         self._start_momentum = partial(soft_momentum, steps=max(1, steps - TRIAL), bounds=bounds)
         self._momentum: FirstOrder | None = None
         self._half = steps / 2
@@ -75,7 +78,7 @@ class LBFGSOrMomentum:
         return torch.where(self._lbfgs.over, self._momentum.corners, 0.0)
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
-        after = self._lbfgs.next(parameters, loss, gradient)
+        after = self._lbfgs.next(parameters, loss, gradient, offset)
         if self._lbfgs.calls < TRIAL:
             return after
         if self._momentum is None:
@@ -93,8 +96,9 @@ class LBFGSOrMomentum:
 class _Tried:
     """L-BFGS on trial: `over` (N,) tells where another is to take over, for good.
 
-    At the TRIALth call that is where SPRINT passes brought less than HOPEFUL: these are sent back
-    to where they began. Later on, up to `until` calls, it is where they bring less than `slow`.
+    At the TRIALth call that is where SPRINT passes brought less than HOPEFUL and the relative
+    distance is still more than `far_off`: these are sent back to where they began. Later on, up to
+    `until` calls, it is where they bring less than `slow`.
     """
 
     def __init__(
@@ -102,15 +106,18 @@ class _Tried:
         parameters: Tensor,
         bounds: Bounds,
         squares: Tensor,
+        *,
         slow: float,
+        far_off: float = 0.0,
         until: float = math.inf,
     ) -> None:
         self._lbfgs = LBFGS(parameters, bounds, squares)
         self._hope, self._speed, self._until = _Speed(HOPEFUL), _Speed(slow), until
+        self._far_off = far_off
         self._start, self._all_over = parameters.clone(), False
         self.over, self.calls = torch.zeros_like(squares), 0
 
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         """As `Descent.next`; says nothing of samples that are over, but where these begin."""
         self.calls += 1
         if self._all_over:
@@ -118,7 +125,7 @@ class _Tried:
         after = self._lbfgs.next(parameters, loss, gradient)
         hopeless, slow = self._hope.slow(loss), self._speed.slow(loss)
         if self.calls == TRIAL:
-            self.over = hopeless
+            self.over = hopeless & (torch.linalg.vector_norm(offset, dim=1) > self._far_off)
             after = torch.where(_like(self.over, parameters), self._start, after)
         elif TRIAL < self.calls <= self._until:
             self.over = self.over | slow

@@ -28,6 +28,7 @@ from explorer.synthesis.first_order import (
 from explorer.synthesis.hybrids import (
     BRISK,
     CRAWLING,
+    FAR_OFF,
     HOPEFUL,
     SPRINT,
     TRIAL,
@@ -105,8 +106,8 @@ OPTIMISERS = {
         Optimiser(
             "lbfgs-or-momentum",
             f"L-BFGS; soft-momentum, from the seed anew, if {SPRINT} passes up to the {TRIAL}th "
-            f"bring less than {HOPEFUL:.0%}, or from where it is if later ones bring less than "
-            f"{CRAWLING:.0%}",
+            f"bring less than {HOPEFUL:.0%} and it is more than {FAR_OFF} away, or from where it "
+            f"is if later ones bring less than {CRAWLING:.0%}",
             LBFGSOrMomentum,
             soft=True,
             scheduled=True,
