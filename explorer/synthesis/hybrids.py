@@ -63,7 +63,8 @@ class LBFGSOrMomentum:
         self._lbfgs = _Tried(
             parameters, bounds, squares, slow=CRAWLING, far_off=FAR_OFF, until=steps / 2
         )
-        self._start_momentum = partial(soft_momentum, steps=max(1, steps - TRIAL), bounds=bounds)
+        rest = max(1, steps - TRIAL)
+        self._start_momentum = partial(soft_momentum, steps=rest, bounds=bounds, squares=squares)
         self._momentum: FirstOrder | None = None
         self._half = steps / 2
 
@@ -82,7 +83,7 @@ class LBFGSOrMomentum:
         if self._lbfgs.calls < TRIAL:
             return after
         if self._momentum is None:
-            self._momentum = self._start_momentum(after, squares=self._lbfgs.over)
+            self._momentum = self._start_momentum(after)
             return after
         onwards = self._momentum.next(parameters, loss, gradient, offset)
         return torch.where(_like(self._lbfgs.over, parameters), onwards, after)

@@ -44,7 +44,7 @@ class CudaGraphs:
 
 
 class Replayed:
-    """A function of tensors to tensors, from its WARM_UPth call on replayed.
+    """A function of tensors to tensors, recorded at the call after WARM_UP others, then replayed.
 
     function: it takes tensors that keep their shapes, and nothing it reads besides may move in
     memory, until `forget` is called; with fewer tensors or more it is recorded anew. What it says
