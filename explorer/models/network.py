@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -54,6 +55,11 @@ class Network:
     def seeing(self, **changes: object) -> Network:
         """The same network with another mean, deviation, size, …: fields of its InputSpec."""
         return replace(self, input=replace(self.input, **changes))
+
+    def twin(self) -> Network:
+        """The same network with modules of its own, to be exchanged, and the same weights."""
+        shared = [*self.module.parameters(), *self.module.buffers()]
+        return replace(self, module=copy.deepcopy(self.module, {id(one): one for one in shared}))
 
     @property
     def device(self) -> torch.device:

@@ -9,9 +9,6 @@ networks of spikes (Neftci, Mostafa & Zenke 2019); a width that shrinks with the
 
 from __future__ import annotations
 
-import copy
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
@@ -26,14 +23,30 @@ class Corners:
     """
 
     def __init__(self) -> None:
-        self.width: Tensor | None = None
-        self.parts: list[_SoftReLU] = []
+        self._width: Tensor | None = None
+        self.scales: dict[nn.Module, Tensor] = {}  # one for each row of the batch as it arrives
+        self.widths: dict[nn.Module, Tensor] = {}
+
+    @property
+    def width(self) -> Tensor | None:
+        """As above; those of all ReLUs are found at once when it is set."""
+        return self._width
+
+    @width.setter
+    def width(self, width: Tensor | None) -> None:
+        self._width, self.widths = width, {}
+        # A design that lays an image's parts beside one another in the batch keeps its corners.
+        rows = None if width is None else len(width)
+        soft = [part for part, scale in self.scales.items() if len(scale) == rows]
+        if soft:
+            scales = torch.stack([self.scales[part] for part in soft])
+            widths = (scales * width).clamp_min(1e-30)
+            self.widths = dict(zip(soft, widths.unbind(), strict=True))
 
     def keep(self, places: Tensor) -> None:
         """Go on with the samples at these places only, (M,) integers."""
         self.width = None
-        for part in self.parts:
-            part.scale = None if part.scale is None else part.scale[places]
+        self.scales = {part: scale[places] for part, scale in self.scales.items()}
 
 
 def with_soft_corners(network: Network) -> tuple[Network, Corners]:
@@ -42,30 +55,25 @@ def with_soft_corners(network: Network) -> tuple[Network, Corners]:
     Only ReLUs that are modules are softened. The widths are relative to what the first pass, that
     of the targets, sends into each ReLU.
     """
-    corners = Corners()
-    shared = [*network.module.parameters(), *network.module.buffers()]
-    module = copy.deepcopy(network.module, {id(tensor): tensor for tensor in shared})
-    for name, part in list(module.named_modules()):
+    corners, soft = Corners(), network.twin()
+    for name, part in list(soft.module.named_modules()):
         if type(part) is nn.ReLU and name:
-            corners.parts.append(_SoftReLU(corners))
-            module.set_submodule(name, corners.parts[-1])
-    return replace(network, module=module), corners
+            soft.module.set_submodule(name, _SoftReLU(corners))
+    return soft, corners
 
 
 class _SoftReLU(nn.Module):
     def __init__(self, corners: Corners) -> None:
         super().__init__()
         self._corners = corners
-        self.scale: Tensor | None = None  # one for each row of the batch as it arrives here
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.scale is None:
-            self.scale = x.detach().flatten(1).square().mean(1).sqrt()
-        width = self._corners.width
-        # A design that lays an image's parts beside one another in the batch keeps its corners.
+        if self not in self._corners.scales:
+            self._corners.scales[self] = x.detach().flatten(1).square().mean(1).sqrt()
+        width = self._corners.widths.get(self)
         if width is None or not x.requires_grad or len(x) != len(width):
             return torch.relu(x)
-        return _Soft.apply(x, (width * self.scale).view(-1, *[1] * (x.ndim - 1)))
+        return _Soft.apply(x, width.view(-1, *[1] * (x.ndim - 1)))
 
 
 class _Soft(torch.autograd.Function):
@@ -77,6 +85,5 @@ class _Soft(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         x, width = ctx.saved_tensors
-        # Of no width it is exact, 0 at 0: there every x that is not above 1e-28 goes far below 0.
-        rising = x.sub(1e-28).div_(width.clamp_min(1e-30)).sigmoid_()
-        return rising.mul_(gradient), None
+        # Of no width, 1e-30, it is exact, 0 at 0: every x not above 1e-28 goes far below 0 there.
+        return x.sub(1e-28).div_(width).sigmoid_().mul_(gradient), None

@@ -18,6 +18,7 @@ from explorer.synthesis.folding import folded
 from explorer.synthesis.parametrisation import parametrisation_called
 from explorer.synthesis.relu import passing_every_gradient
 from explorer.synthesis.replay import CudaGraphs, Recorder, Replayed
+from explorer.synthesis.stem import with_quick_stem
 from explorer.synthesis.transforms import RandomTransforms
 
 
@@ -61,7 +62,7 @@ class Looking:
         soft: bool,
         recorder: Recorder | None = None,
     ) -> None:
-        self._network, self._corners = folded(network, layer), None
+        self._network, self._corners = with_quick_stem(folded(network, layer)), None
         if soft and not relu_passes:
             self._network, self._corners = with_soft_corners(self._network)
         self._layer, self._relu_passes = layer, relu_passes
