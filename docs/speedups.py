@@ -30,6 +30,7 @@ def main() -> None:
     from explorer.synthesis.folding import folded
     from explorer.synthesis.loop import synthesise
     from explorer.synthesis.optimisers import OPTIMISERS
+    from explorer.synthesis.stem import with_quick_stem
 
     free = loss_called("regularizer-free")
     print("| speed-up | on | without | with | sooner by |\n|---|---|---|---|---|")
@@ -62,6 +63,12 @@ def main() -> None:
                 name,
                 one_pass,
                 lambda network=light, one_pass=one_pass: one_pass(network),
+            )
+            _turns(
+                "gradient by the image as one convolution",
+                name,
+                lambda network=light, one_pass=one_pass: one_pass(network),
+                lambda network=with_quick_stem(light), one_pass=one_pass: one_pass(network),
             )
 
     network = network_of("embedded:residual-multi-adv2", 64, "cpu")

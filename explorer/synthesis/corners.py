@@ -73,17 +73,14 @@ class _SoftReLU(nn.Module):
         width = self._corners.widths.get(self)
         if width is None or not x.requires_grad or len(x) != len(width):
             return torch.relu(x)
-        return _Soft.apply(x, width.view(-1, *[1] * (x.ndim - 1)))
+        return _soft(x, width.view(-1, *[1] * (x.ndim - 1)))
 
 
-class _Soft(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, width: Tensor) -> Tensor:
-        ctx.save_for_backward(x, width)
-        return torch.relu(x)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        x, width = ctx.saved_tensors
-        # Of no width, 1e-30, it is exact, 0 at 0: every x not above 1e-28 goes far below 0 there.
-        return x.sub(1e-28).div_(width).sigmoid_().mul_(gradient), None
+def _soft(x: Tensor, width: Tensor) -> Tensor:
+    """max(x, 0), with the logistic curve of this width around the corner for a gradient."""
+    seen = x.detach()
+    # Of no width, 1e-30, it is exact, 0 at 0: every x not above 1e-28 goes far below 0 there.
+    rising = seen.sub(1e-28).div_(width).sigmoid_()
+    passed = x * rising  # whose gradient by x is `rising`; its values are nobody's, and replaced
+    torch.clamp_min(seen, 0.0, out=passed.detach())
+    return passed
