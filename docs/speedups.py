@@ -50,6 +50,7 @@ def main() -> None:
             network.module(network.normalise(images)).square().sum().backward()
 
         light = folded(network, layer)
+        quick = with_quick_stem(light)
         with fitting_threads(network):
             for parameter in network.module.parameters():
                 parameter.requires_grad_(True)
@@ -68,7 +69,7 @@ def main() -> None:
                 "gradient by the image as one convolution",
                 name,
                 lambda network=light, one_pass=one_pass: one_pass(network),
-                lambda network=with_quick_stem(light), one_pass=one_pass: one_pass(network),
+                lambda network=quick, one_pass=one_pass: one_pass(network),
             )
 
     network = network_of("embedded:residual-multi-adv2", 64, "cpu")
