@@ -334,6 +334,22 @@ def test_what_crawls_later_on_is_handed_over_from_where_it_is(optimiser, budget,
     assert not torch.equal(x[1], torch.full((3, 2, 2), 0.5))
 
 
+def test_steps_are_as_long_as_the_seed_s_distance_says_also_where_lbfgs_went_on_trial_first():
+    start = torch.full((3, 3, 64, 64), 0.5)
+    descent = OPTIMISERS["lbfgs-or-momentum"].start(
+        start, 100, (-1e3, 1e3), torch.tensor([True] * 3)
+    )
+    x, gradient = start, torch.ones_like(start)
+    for call in range(TRIAL):
+        left = torch.tensor([2.0, 10.0, 40.0]) if not call else torch.full((3,), 1.0)
+        x = descent.next(x, left, gradient, left[:, None])
+    descent.keep(torch.tensor([0, 2]))
+    x, gradient, left = x[[0, 2]], gradient[[0, 2]], torch.ones(2)
+    moved = x - descent.next(x, left, gradient, left[:, None])
+    lengths = torch.linalg.vector_norm(moved.flatten(1), dim=1)
+    torch.testing.assert_close(lengths, torch.tensor([2.0, 0.25]))
+
+
 @pytest.mark.parametrize(
     ("optimiser", "far"), [("lbfgs-or-momentum", 0.4), ("lbfgs-or-secant", 0.0)]
 )
@@ -348,9 +364,14 @@ def test_only_who_is_far_off_begins_anew(optimiser, far, left):
     assert torch.equal(x, start) == (left > far)
 
 
-@pytest.mark.parametrize(("steps", "power"), [(20, 1.5), (100, 1.5), (300, 1.5 * 3**0.45)])
-def test_soft_momentum_goes_by_unit_gradients_that_shrink_the_sooner_the_more_passes(steps, power):
-    shape = (1, 3, 64, 64)
+@pytest.mark.parametrize(
+    ("steps", "power", "left", "stride"),
+    [(20, 1.5, 5.0, 2.0), (100, 1.5, 0.0, 2.0), (300, 1.5 * 3**0.45, 20.0, 0.5)],
+)
+def test_soft_momentum_goes_by_unit_gradients_that_shrink_the_sooner_the_more_passes(
+    steps, power, left, stride
+):
+    shape, seed_left = (1, 3, 64, 64), left
     descent = OPTIMISERS["soft-momentum"].start(
         torch.zeros(shape), steps, (-1e3, 1e3), torch.tensor([True])
     )
@@ -361,9 +382,10 @@ def test_soft_momentum_goes_by_unit_gradients_that_shrink_the_sooner_the_more_pa
         left = 1 - taken / steps
         width = 1.5 * left**2.5
         assert float(descent.corners) == pytest.approx(width, rel=1e-4)
-        x = descent.next(x, torch.ones(1), 7 * gradient, torch.ones(1, 5))
+        offset = torch.tensor([[seed_left if not taken else 1.0, 0.0]])
+        x = descent.next(x, torch.ones(1), 7 * gradient, offset)
         speed = 0.85 * speed + 1
-        expected = expected - 2 * left**power * speed * unit
+        expected = expected - stride * left**power * speed * unit
         np.testing.assert_allclose(x.numpy(), expected, rtol=1e-3, atol=1e-4)
 
 

@@ -16,6 +16,7 @@ MOMENTUM, STRIDE = 0.85, 2.0  # of `soft_momentum`
 # Its steps shrink by the power FALL of the share of the budget left; of a budget of more than 100
 # passes by FALL · (passes / 100)^FALL_BY, for what more of them are good for is shorter steps.
 FALL, FALL_BY = 1.5, 0.45
+REACH = 5.0  # the relative distance of the seed beyond which its steps are the shorter, the further
 Bounds = tuple[float, float]
 
 
@@ -26,6 +27,9 @@ class FirstOrder:
     image where `scales` is set (it grows with the square root of the pixel count).
     decay: (share of the budget spent, in [0, 1)) → factor of the step.
     soft: whether it looks through soft corners, which are sharp by the end of the budget.
+    left: the relative distances (N,) of the seeds; where None, those of the first call of `next`.
+    reach: unit steps from a seed further away than this are the shorter, in proportion: where
+    pictures are so far apart, the same step takes the representation further.
     """
 
     steady = False
@@ -43,6 +47,8 @@ class FirstOrder:
         scales: bool = False,
         decay: Callable[[float], float] = lambda spent: 1.0,
         soft: bool = False,
+        reach: float = math.inf,
+        left: Tensor | None = None,
     ) -> None:
         pixels = parameters.shape[-1] * parameters.shape[-2]
         step *= math.sqrt(pixels / 64**2) if scales else 1.0
@@ -53,11 +59,16 @@ class FirstOrder:
         )
         self._bounds, self._unit = bounds, unit_gradient
         self._steps, self._taken = steps, 0
+        self._reach, self._left = reach, left
         self.corners = parameters.new_full((len(parameters),), SOFTEST) if soft else None
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
+        if self._left is None:
+            self._left = torch.linalg.vector_norm(offset, dim=1)
         self._at.copy_(parameters)
-        self._at.grad = _unit(gradient) if self._unit else gradient
+        self._at.grad = gradient
+        if self._unit:
+            self._at.grad = _of_length(gradient, (self._reach / self._left).clamp_max(1.0))
         self._inner.step()
         self._schedule.step()
         self._taken += 1
@@ -68,13 +79,16 @@ class FirstOrder:
 
     def keep(self, places: Tensor) -> None:
         self._at = _only(self._inner, places)
+        self._left = None if self._left is None else self._left[places]
         self.corners = None if self.corners is None else self.corners[places]
 
 
-def soft_momentum(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> FirstOrder:
+def soft_momentum(
+    parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor, left: Tensor | None = None
+) -> FirstOrder:
     """Unit gradients through soft corners; parameters, steps, bounds, squares as `Optimiser.start`.
 
-    The longer the budget, the more of it goes by in short steps.
+    The longer the budget, the more of it goes by in short steps; left: see `FirstOrder`.
     """
     power = FALL * max(1.0, steps / 100) ** FALL_BY
     return FirstOrder(
@@ -88,6 +102,8 @@ def soft_momentum(parameters: Tensor, steps: int, bounds: Bounds, squares: Tenso
         scales=True,
         decay=lambda spent: (1 - spent) ** power,
         soft=True,
+        reach=REACH,
+        left=left,
     )
 
 
@@ -101,9 +117,9 @@ def halving(spent: float) -> float:
     return 0.5 ** int(FEATHER_STAGES * spent)
 
 
-def _unit(gradient: Tensor) -> Tensor:
+def _of_length(gradient: Tensor, lengths: Tensor) -> Tensor:
     norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(1e-12)
-    return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
+    return gradient / (norm / lengths).view(-1, *[1] * (gradient.ndim - 1))
 
 
 def _only(inner: torch.optim.Optimizer, places: Tensor) -> Tensor:

@@ -66,6 +66,7 @@ class LBFGSOrMomentum:
         rest = max(1, steps - TRIAL)
         self._start_momentum = partial(soft_momentum, steps=rest, bounds=bounds, squares=squares)
         self._momentum: FirstOrder | None = None
+        self._left: Tensor | None = None  # the relative distances of the seeds
         self._half = steps / 2
 
     @property
@@ -79,16 +80,19 @@ class LBFGSOrMomentum:
         return torch.where(self._lbfgs.over, self._momentum.corners, 0.0)
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
+        if self._left is None:
+            self._left = torch.linalg.vector_norm(offset, dim=1)
         after = self._lbfgs.next(parameters, loss, gradient, offset)
         if self._lbfgs.calls < TRIAL:
             return after
         if self._momentum is None:
-            self._momentum = self._start_momentum(after)
+            self._momentum = self._start_momentum(after, left=self._left)
             return after
         onwards = self._momentum.next(parameters, loss, gradient, offset)
         return torch.where(_like(self._lbfgs.over, parameters), onwards, after)
 
     def keep(self, places: Tensor) -> None:
+        self._left = None if self._left is None else self._left[places]
         for part in (self._lbfgs, self._momentum):
             if part is not None:
                 part.keep(places)
