@@ -18,6 +18,7 @@ from explorer.models.network import Network
 from explorer.objectives.variants import Loss
 from explorer.synthesis.first_order import (
     MOMENTUM,
+    REACH,
     STRIDE,
     Bounds,
     FirstOrder,
@@ -119,8 +120,8 @@ OPTIMISERS = {
         ),
         Optimiser(
             "soft-momentum",
-            f"unit gradients through soft corners, momentum {MOMENTUM}, step {STRIDE:g}, shrinking "
-            "the sooner, the more passes there are",
+            f"unit gradients through soft corners, momentum {MOMENTUM}, step {STRIDE:g}, shorter "
+            f"from seeds more than {REACH:g} away, shrinking the sooner, the more passes there are",
             soft_momentum,
             soft=True,
             scheduled=True,
