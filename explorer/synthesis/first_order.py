@@ -15,7 +15,7 @@ SHARPENING = 2.5  # the power of the share of the budget left by which they get 
 MOMENTUM, STRIDE = 0.85, 2.0  # of `soft_momentum`
 # Its steps shrink by the power FALL of the share of the budget left; of a budget of more than 100
 # passes by FALL · (passes / 100)^FALL_BY, for what more of them are good for is shorter steps.
-FALL, FALL_BY = 1.5, 0.45
+FALL, FALL_BY = 1.5, 0.3
 REACH = 5.0  # the relative distance of the seed beyond which its steps are the shorter, the further
 Bounds = tuple[float, float]
 
