@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future as ConcurrentFuture
-from concurrent.futures import InvalidStateError
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +23,7 @@ from explorer.jobs import job as states
 from explorer.jobs import work
 from explorer.jobs.children import MOST_FAILED_STARTS, Children
 from explorer.jobs.job import Job
+from explorer.jobs.questions import Questions
 from explorer.jobs.tasks import WORKER_DIED, Failure, Task, batches
 from explorer.request import Request
 from explorer.result import Result, ResultError
@@ -52,7 +52,7 @@ class Engine:
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, Task] = {}
         self._futures: dict[str, Any] = {}
-        self._answers: set[ConcurrentFuture] = set()
+        self._questions = Questions()
         self._client: Any = None
         self._cluster: Any = None
         self._children: Children | None = None
@@ -252,12 +252,11 @@ class Engine:
         The future fails with RequestError where the request is at fault, else RuntimeError.
         """
         self.start()
-        answer: ConcurrentFuture = ConcurrentFuture()
         with self._lock:
+            answer = self._questions.new()
             if self._failure is not None:
-                answer.set_exception(RuntimeError(self._failure))
+                self._questions.settle(answer, None, RuntimeError(self._failure))
                 return answer
-            self._answers.add(answer)
 
         def run() -> None:
             self._ready.wait()
@@ -272,9 +271,7 @@ class Engine:
             except Exception as raised:  # Dask raises many kinds when a worker goes away
                 log.info("a question was not answered", exc_info=raised)
                 error = RuntimeError(self._failure or WORKER_DIED)
-            with self._lock:
-                self._answers.discard(answer)
-            _settle(answer, value, error)
+            self._questions.settle(answer, value, error)
 
         _in_background(run)
         return answer
@@ -362,9 +359,7 @@ class Engine:
         with self._lock:
             for key in list(self._tasks):
                 self._finish(key, states.FAILED, error=sentence)
-            answers, self._answers = self._answers, set()
-        for answer in answers:
-            _settle(answer, None, RuntimeError(sentence))
+            self._questions.fail_all(sentence)
 
     def _cannot_serve(self, code: int) -> None:
         """Called by Children when workers keep ending before they have served."""
@@ -392,13 +387,3 @@ class Engine:
 
 def _in_background(function: Callable, *arguments: Any) -> None:
     threading.Thread(target=function, args=arguments, daemon=True).start()
-
-
-def _settle(answer: ConcurrentFuture, value: Any, error: BaseException | None) -> None:
-    try:
-        if error is None:
-            answer.set_result(value)
-        else:
-            answer.set_exception(error)
-    except InvalidStateError:
-        log.debug("an answer came after the question had been given up")
