@@ -10,7 +10,13 @@ from torch import nn
 from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
 from explorer.objectives.variants import loss_called
-from explorer.synthesis.corners import with_soft_corners
+from explorer.synthesis.corners import (
+    LOGISTIC,
+    LONG_TAILED,
+    Corners,
+    Curve,
+    with_soft_corners,
+)
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import OPTIMISERS
 
@@ -30,9 +36,25 @@ def images(count: int, rng_seed: int) -> torch.Tensor:
     return torch.rand(count, 3, 6, 6, generator=torch.Generator().manual_seed(rng_seed))
 
 
+def softened(network: Network, curve: Curve, layer: str, first: torch.Tensor) -> tuple:
+    """(network, corners) that have seen `first`."""
+    soft, corners = with_soft_corners(network, curve)
+    with torch.no_grad():
+        seen = corners.learn(lambda: representation(soft, layer, first))
+        assert torch.equal(seen, representation(network, layer, first))
+    return soft, corners
+
+
+def gradient(network: Network, layer: str, x: torch.Tensor) -> torch.Tensor:
+    x = x.clone().requires_grad_(True)
+    (found,) = torch.autograd.grad(representation(network, layer, x).sum(), x)
+    return found
+
+
+@pytest.mark.parametrize("curve", [LOGISTIC, LONG_TAILED])
 @pytest.mark.parametrize("widths", [None, [0.0, 0.0], [0.5, 2.0]])
-def test_the_numbers_stay_and_the_weights_are_the_same_ones(network, widths):
-    soft, corners = with_soft_corners(network)
+def test_the_numbers_stay_and_the_weights_are_the_same_ones(network, curve, widths):
+    soft, corners = softened(network, curve, "logits", images(2, 7))
     corners.width = None if widths is None else torch.tensor(widths)
     x = images(2, 1).requires_grad_(True)
     assert torch.equal(representation(soft, "logits", x), representation(network, "logits", x))
@@ -40,57 +62,97 @@ def test_the_numbers_stay_and_the_weights_are_the_same_ones(network, widths):
     assert type(network.module[1]) is nn.ReLU
 
 
-def test_a_gradient_rises_as_a_logistic_curve_around_each_corner(network):
-    soft, corners = with_soft_corners(network)
-    first = images(2, 1)
-    with torch.no_grad():
-        representation(soft, "logits", first)  # the pass that the widths are relative to
+@pytest.mark.parametrize(
+    ("curve", "rises"),
+    [
+        (LOGISTIC, lambda u: 1 / (1 + np.exp(-u))),
+        # One ReLU is the first: its widths are e^-0.7 of what they would be without deepening.
+        (LONG_TAILED, lambda u: 0.5 + 0.5 * u / (np.exp(-0.7) + np.abs(u))),
+    ],
+)
+def test_a_gradient_rises_as_the_curve_says_around_each_corner(network, curve, rises):
+    first, x = images(2, 1), images(2, 2)
+    soft, corners = softened(network, curve, "logits", first)
     corners.width = torch.tensor([0.0, 0.7])
-    x = images(2, 2).requires_grad_(True)
-    (found,) = torch.autograd.grad(representation(soft, "logits", x).sum(), x)
+    found = gradient(soft, "logits", x)
 
     convolution, head = network.module[0], network.module[3]
     with torch.no_grad():
         scale = float(convolution(first)[1].square().mean().sqrt())
         before = convolution(x).numpy()
         slope = head.weight.sum(0).view(8, 4, 4).numpy()
-    let_through = np.stack(
-        [before[0] > 0, 1 / (1 + np.exp(-before[1].astype(np.float64) / (0.7 * scale)))]
-    )
+    let_through = np.stack([before[0] > 0, rises(before[1].astype(np.float64) / (0.7 * scale))])
     back = torch.from_numpy(slope * let_through).float()
     expected = nn.functional.conv_transpose2d(back, convolution.weight)
     torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-5)
 
 
-def test_without_width_the_gradient_is_the_exact_one(network):
-    soft, corners = with_soft_corners(network)
-    representation(soft, "logits", images(2, 3))
-    x = images(2, 1).requires_grad_(True)
-    gradients = []
-    for width in (None, torch.zeros(2)):
-        corners.width = width
-        (found,) = torch.autograd.grad(representation(soft, "logits", x).sum(), x)
-        gradients.append(found)
-    (exact,) = torch.autograd.grad(representation(network, "logits", x).sum(), x)
-    assert torch.equal(gradients[0], exact)
-    assert torch.equal(gradients[1], exact)
+@pytest.mark.parametrize("curve", [LOGISTIC, LONG_TAILED])
+@pytest.mark.parametrize("width", [None, [0.0, 0.0]])
+def test_without_width_the_gradient_is_the_exact_one_also_where_nothing_arrives(
+    network, curve, width
+):
+    """Weights of 0 send an exact 0 into some ReLUs, whose gradient there is 0."""
+    with torch.no_grad():
+        network.module[0].weight[:3] = 0
+        network.module[0].bias[:3] = 0
+    x = images(2, 1)
+    for layer in ("logits", "1"):  # the second one ends in the ReLU
+        soft, corners = softened(network, curve, layer, images(2, 3))
+        corners.width = None if width is None else torch.tensor(width)
+        assert torch.equal(gradient(soft, layer, x), gradient(network, layer, x))
+
+
+def test_the_relu_that_the_layer_ends_in_lets_every_gradient_through(network):
+    x = images(2, 2)
+    for curve, opens in ((LONG_TAILED, True), (LOGISTIC, False)):
+        soft, corners = softened(network, curve, "1", images(2, 1))
+        corners.width = torch.tensor([1.0, 1.0])
+        every = gradient(network, "0", x)  # as if there were no ReLU
+        assert torch.equal(gradient(soft, "1", x), every) == opens
+
+
+def test_a_relu_before_the_end_lets_through_what_the_curve_says(network):
+    """The representation is what a ReLU lets out, and something done to it."""
+    network.module[2] = nn.Sequential(nn.AvgPool2d(4), nn.Flatten())
+    network.module[3] = nn.Linear(8, 10)
+    soft, corners = softened(network, LONG_TAILED, "2", images(2, 1))
+    corners.width = torch.tensor([1.0, 1.0])
+    pooled = gradient(soft, "2", images(2, 2))
+    assert not torch.equal(pooled, gradient(network, "2", images(2, 2)))
+    corners.width = torch.tensor([1e6, 1e6])
+    half = gradient(soft, "2", images(2, 2))  # infinitely wide: half of it everywhere
+    network.module[1] = nn.Identity()
+    torch.testing.assert_close(2 * half, gradient(network, "2", images(2, 2)), rtol=1e-3, atol=1e-6)
+
+
+def test_corners_get_softer_with_the_place_of_their_relu_also_of_one_that_is_called_again():
+    """One ReLU, three calls in a pass: each call goes by what it is sent, and by its place."""
+    corners = Corners(replace(LONG_TAILED, opens_end=False))
+    sent = [torch.full((2, 4), 2.0), torch.full((2, 4), 30.0), torch.full((2, 4), 5.0)]
+    corners.learn(lambda: [corners.relu(one) for one in sent][-1] + 0)
+    for _ in range(2):  # a pass after the other
+        corners.width = torch.tensor([0.5, 0.0])
+        for scale, deeper in ((2.0, np.exp(-0.7)), (30.0, 1.0), (5.0, np.exp(0.7))):
+            x = torch.tensor([[-1.0], [-1.0]]).requires_grad_(True)
+            (found,) = torch.autograd.grad(corners.relu(x).sum(), x)
+            width = 0.5 * scale * deeper
+            assert float(found[0]) == pytest.approx(0.5 - 0.5 / (width + 1), rel=1e-5)
+            assert float(found[1]) == 0.0
 
 
 def test_samples_keep_their_own_scale_when_others_leave(network):
-    soft, corners = with_soft_corners(network)
     targets, x = images(3, 1), images(3, 2)
-
-    def gradient(rows: list[int]) -> torch.Tensor:
-        corners.width = torch.full((len(rows),), 0.5)
-        some = x[rows].requires_grad_(True)
-        return torch.autograd.grad(representation(soft, "logits", some).sum(), some)[0]
-
     targets[1] *= 0.1
-    with torch.no_grad():
-        representation(soft, "logits", targets)
-    before = gradient([0, 1, 2])
+    soft, corners = softened(network, LOGISTIC, "logits", targets)
+
+    def of(rows: list[int]) -> torch.Tensor:
+        corners.width = torch.full((len(rows),), 0.5)
+        return gradient(soft, "logits", x[rows])
+
+    before = of([0, 1, 2])
     corners.keep(torch.tensor([1, 2]))
-    torch.testing.assert_close(gradient([1, 2]), before[1:])
+    torch.testing.assert_close(of([1, 2]), before[1:])
 
 
 def test_soft_corners_get_further_where_there_are_many(network):
@@ -103,10 +165,9 @@ def test_soft_corners_get_further_where_there_are_many(network):
     targets, seeds = images(4, 1), images(4, 2)
     loss = loss_called("regularizer-free")
 
-    def reached(name: str, soft: bool) -> float:
-        optimiser = OPTIMISERS[name]
-        optimiser = replace(optimiser, soft=soft)
+    def reached(name: str, soft: Curve | None) -> float:
+        optimiser = replace(OPTIMISERS[name], soft=soft)
         traces = synthesise(deep, "logits", targets, seeds, [loss] * 4, [0.0] * 4, optimiser, 100)
         return float(np.median([min(trace.relative_l2) for trace in traces]))
 
-    assert reached("paced-secant", soft=True) < 0.8 * reached("paced-secant", soft=False)
+    assert reached("paced-secant", LOGISTIC) < 0.8 * reached("paced-secant", None)

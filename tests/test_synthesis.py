@@ -344,8 +344,8 @@ def test_steps_are_as_long_as_the_seed_s_distance_says_also_where_lbfgs_went_on_
         left = torch.tensor([2.0, 10.0, 40.0]) if not call else torch.full((3,), 1.0)
         x = descent.next(x, left, gradient, left[:, None])
     descent.keep(torch.tensor([0, 2]))
-    x, gradient, left = x[[0, 2]], gradient[[0, 2]], torch.ones(2)
-    moved = x - descent.next(x, left, gradient, left[:, None])
+    x, gradient, far = x[[0, 2]], gradient[[0, 2]], torch.full((2,), 1e6)
+    moved = x - descent.next(x, far, gradient, torch.ones(2, 1))
     lengths = torch.linalg.vector_norm(moved.flatten(1), dim=1)
     torch.testing.assert_close(lengths, torch.tensor([2.0, 0.25]))
 
@@ -365,11 +365,11 @@ def test_only_who_is_far_off_begins_anew(optimiser, far, left):
 
 
 @pytest.mark.parametrize(
-    ("steps", "power", "left", "stride"),
-    [(20, 1.5, 5.0, 2.0), (100, 1.5, 0.0, 2.0), (300, 1.5 * 3**0.3, 20.0, 0.5)],
+    ("steps", "fall", "left", "stride"),
+    [(20, 0.1, 5.0, 2.0), (100, 0.1, 0.0, 2.0), (200, 0.05, 20.0, 0.5), (900, 0.03, 5.0, 2.0)],
 )
 def test_soft_momentum_goes_by_unit_gradients_that_shrink_the_sooner_the_more_passes(
-    steps, power, left, stride
+    steps, fall, left, stride
 ):
     shape, seed_left = (1, 3, 64, 64), left
     descent = OPTIMISERS["soft-momentum"].start(
@@ -377,16 +377,27 @@ def test_soft_momentum_goes_by_unit_gradients_that_shrink_the_sooner_the_more_pa
     )
     gradient = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     unit = (gradient / gradient.norm()).double().numpy()
-    x, expected, speed = torch.zeros(shape), np.zeros(shape), 0.0
+    x, expected, speed = torch.zeros(shape), np.zeros(shape), np.zeros(shape)
     for taken in range(steps):
-        left = 1 - taken / steps
-        width = 1.5 * left**2.5
-        assert float(descent.corners) == pytest.approx(width, rel=1e-4)
+        spent = taken / steps
+        assert float(descent.corners) == pytest.approx(1.5 * (1 - spent) ** 2.5, rel=1e-4)
         offset = torch.tensor([[seed_left if not taken else 1.0, 0.0]])
-        x = descent.next(x, torch.ones(1), 7 * gradient, offset)
-        speed = 0.85 * speed + 1
-        expected = expected - stride * left**power * speed * unit
+        x = descent.next(x, torch.tensor([1e6]), 7 * gradient, offset)
+        speed = 0.85 * speed + stride * unit
+        expected = expected - fall**spent * (1 - spent) ** 0.5 * speed
         np.testing.assert_allclose(x.numpy(), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_of_soft_momentum_is_at_most_four_tenths_of_polyak_s():
+    """What is left is 0.6 at a slope of 3: 0.2 away if the way were straight."""
+    start = torch.full((2, 3, 64, 64), 0.5)
+    descent = OPTIMISERS["soft-momentum"].start(start, 100, (-9, 9), torch.tensor([True, True]))
+    gradient = torch.zeros_like(start)
+    gradient[:, 1, 20, 30] = 3.0
+    left = torch.tensor([0.6, 60.0])
+    moved = start - descent.next(start, left, gradient, torch.tensor([[0.6], [0.6]]))
+    lengths = torch.linalg.vector_norm(moved.flatten(1), dim=1)
+    torch.testing.assert_close(lengths, torch.tensor([0.4 * 0.2, 2.0]), rtol=1e-4, atol=0)
 
 
 def test_a_secant_search_ends_at_its_goal_and_makes_the_same_way_whatever_its_budget(curved):

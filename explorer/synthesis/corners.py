@@ -9,23 +9,81 @@ networks of spikes (Neftci, Mostafa & Zenke 2019); a width that shrinks with the
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from explorer.models.network import Network
+
+_ABOVE = 1e-22  # inputs not above this count as 0, whose exact gradient is 0
+_NO_WIDTH = 1e-30
+
+
+def _logistic(inputs: Tensor, widths: Tensor) -> Tensor:
+    return inputs.div_(widths).sigmoid_()
+
+
+def _softsign(inputs: Tensor, widths: Tensor) -> Tensor:
+    return inputs.div_(inputs.abs().add_(widths)).add_(1).mul_(0.5)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How gradients rise around the corners of one network's ReLUs.
+
+    rise: (inputs N×…, which it may overwrite, widths N×1×…) → the shares let through, in [0, 1].
+    deepening: widths grow with the place of a ReLU in a pass, from e^−deepening times at the first
+        to e^deepening times at the last.
+    opens_end: whether the ReLU that the layer ends in lets every gradient through, as in Feather et
+        al. 2023: a unit that it holds at 0 learns what the target wants of it.
+    """
+
+    rise: Callable[[Tensor, Tensor], Tensor]
+    deepening: float = 0.0
+    opens_end: bool = False
+
+
+LOGISTIC = Curve(_logistic)
+LONG_TAILED = Curve(_softsign, deepening=0.7, opens_end=True)
 
 
 class Corners:
     """How soft the corners are: the state that all ReLUs of one network share.
 
     width: (N,) for the N samples of the next pass, in units of what the sample's target sends into
-    a ReLU (root mean square), 0 for the exact gradient; None for that of every sample.
+    a ReLU (root mean square), 0 for the exact gradient; None for that of every sample. To be set
+    before each pass that it is for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, curve: Curve) -> None:
+        self.curve = curve
         self._width: Tensor | None = None
-        self.scales: dict[nn.Module, Tensor] = {}  # one for each row of the batch as it arrives
-        self.widths: dict[nn.Module, Tensor] = {}
+        # Of each call of a ReLU, in the order of a pass: a design may call one more than once.
+        self._scales: list[Tensor] = []  # (N,) for N rows as they arrive there
+        self._widths: list[Tensor | None] = []
+        self._calls, self._learning = 0, False
+        self._made: Tensor | None = None
+        self._opens_end = False
+
+    def learn(self, run: Callable[[], Tensor]) -> Tensor:
+        """What `run`, a pass over the targets as far as the layer, returns; widths rest on it."""
+        self._scales, self._learning = [], True
+        try:
+            representation = run()
+        finally:
+            self._learning = False
+        last = max(1, len(self._scales) - 1)
+        self._scales = [
+            scale * math.exp(self.curve.deepening * (2 * place / last - 1))
+            for place, scale in enumerate(self._scales)
+        ]
+        made, self._made = self._made, None
+        ends = made is not None and torch.equal(made.flatten(1), representation.flatten(1))
+        self._opens_end = self.curve.opens_end and ends
+        return representation
 
     @property
     def width(self) -> Tensor | None:
@@ -34,28 +92,49 @@ class Corners:
 
     @width.setter
     def width(self, width: Tensor | None) -> None:
-        self._width, self.widths = width, {}
+        self._width, self._calls, self._widths = width, 0, []
+        if width is None:
+            return
         # A design that lays an image's parts beside one another in the batch keeps its corners.
-        rows = None if width is None else len(width)
-        soft = [part for part, scale in self.scales.items() if len(scale) == rows]
+        soft = [place for place, scale in enumerate(self._scales) if len(scale) == len(width)]
         if soft:
-            scales = torch.stack([self.scales[part] for part in soft])
-            widths = (scales * width).clamp_min(1e-30)
-            self.widths = dict(zip(soft, widths.unbind(), strict=True))
+            scales = torch.stack([self._scales[place] for place in soft])
+            widths = (scales * width).clamp_min(_NO_WIDTH)
+            self._widths = [None] * len(self._scales)
+            for place, one in zip(soft, widths.unbind(), strict=True):
+                self._widths[place] = one
+
+    def relu(self, x: Tensor) -> Tensor:
+        """max(x, 0), of the next call in this pass; its gradient as the curve lets it through."""
+        if self._learning:
+            self._scales.append(x.detach().flatten(1).square().mean(1).sqrt())
+            self._made = torch.relu(x)
+            return self._made
+        if not self._widths:
+            return torch.relu(x)
+        place = self._calls % len(self._widths)
+        self._calls += 1
+        widths = self._widths[place]
+        if widths is None or not x.requires_grad or len(x) != len(widths):
+            return torch.relu(x)
+        widths = widths.view(-1, *[1] * (x.ndim - 1))
+        if self._opens_end and place == len(self._widths) - 1:
+            return _with_gradient(x, _open(x.detach(), widths))
+        return _with_gradient(x, self.curve.rise(x.detach() - _ABOVE, widths))
 
     def keep(self, places: Tensor) -> None:
         """Go on with the samples at these places only, (M,) integers."""
         self.width = None
-        self.scales = {part: scale[places] for part, scale in self.scales.items()}
+        self._scales = [scale[places] for scale in self._scales]
 
 
-def with_soft_corners(network: Network) -> tuple[Network, Corners]:
+def with_soft_corners(network: Network, curve: Curve) -> tuple[Network, Corners]:
     """The network with the same weights, buffers and numbers, and its ReLUs' gradients soft.
 
-    Only ReLUs that are modules are softened. The widths are relative to what the first pass, that
-    of the targets, sends into each ReLU.
+    Only ReLUs that are modules are softened. The widths are relative to what the pass that
+    `Corners.learn` is shown sends into each ReLU.
     """
-    corners, soft = Corners(), network.twin()
+    corners, soft = Corners(curve), network.twin()
     for name, part in list(soft.module.named_modules()):
         if type(part) is nn.ReLU and name:
             soft.module.set_submodule(name, _SoftReLU(corners))
@@ -68,19 +147,16 @@ class _SoftReLU(nn.Module):
         self._corners = corners
 
     def forward(self, x: Tensor) -> Tensor:
-        if self not in self._corners.scales:
-            self._corners.scales[self] = x.detach().flatten(1).square().mean(1).sqrt()
-        width = self._corners.widths.get(self)
-        if width is None or not x.requires_grad or len(x) != len(width):
-            return torch.relu(x)
-        return _soft(x, width.view(-1, *[1] * (x.ndim - 1)))
+        return self._corners.relu(x)
 
 
-def _soft(x: Tensor, width: Tensor) -> Tensor:
-    """max(x, 0), with the logistic curve of this width around the corner for a gradient."""
-    seen = x.detach()
-    # Of no width, 1e-30, it is exact, 0 at 0: every x not above 1e-28 goes far below 0 there.
-    rising = seen.sub(1e-28).div_(width).sigmoid_()
-    passed = x * rising  # whose gradient by x is `rising`; its values are nobody's, and replaced
-    torch.clamp_min(seen, 0.0, out=passed.detach())
+def _open(x: Tensor, widths: Tensor) -> Tensor:
+    """1 everywhere, or where there is no width only where x is above 0."""
+    return torch.maximum((x > 0).to(x.dtype), (widths > 2 * _NO_WIDTH).to(x.dtype))
+
+
+def _with_gradient(x: Tensor, share: Tensor) -> Tensor:
+    """max(x, 0), with this share of the gradient."""
+    passed = x * share  # whose gradient by x is the share; its values are nobody's, and replaced
+    torch.clamp_min(x.detach(), 0.0, out=passed.detach())
     return passed

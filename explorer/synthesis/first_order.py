@@ -13,10 +13,11 @@ FEATHER_STAGES = 8
 SOFTEST = 1.5  # how soft corners are at the start, where they follow the budget; see `Corners`
 SHARPENING = 2.5  # the power of the share of the budget left by which they get sharp
 MOMENTUM, STRIDE = 0.85, 2.0  # of `soft_momentum`
-# Its steps shrink by the power FALL of the share of the budget left; of a budget of more than 100
-# passes by FALL · (passes / 100)^FALL_BY, for what more of them are good for is shorter steps.
-FALL, FALL_BY = 1.5, 0.3
+# Its steps shrink as FALL^(share of the budget spent) · √(share left); of more than 100 passes the
+# fall is the deeper, down to LOWEST, for what more of them are good for is shorter steps.
+FALL, LOWEST = 0.1, 0.03
 REACH = 5.0  # the relative distance of the seed beyond which its steps are the shorter, the further
+POLYAK = 0.4  # the most of Polyak's step, which ends at 0 if the way is straight, that a step takes
 Bounds = tuple[float, float]
 
 
@@ -30,6 +31,7 @@ class FirstOrder:
     left: the relative distances (N,) of the seeds; where None, those of the first call of `next`.
     reach: unit steps from a seed further away than this are the shorter, in proportion: where
     pictures are so far apart, the same step takes the representation further.
+    polyak: unit steps are at most so much of Polyak's, loss / ‖gradient‖, to a lowest loss of 0.
     """
 
     steady = False
@@ -48,6 +50,7 @@ class FirstOrder:
         decay: Callable[[float], float] = lambda spent: 1.0,
         soft: bool = False,
         reach: float = math.inf,
+        polyak: float = math.inf,
         left: Tensor | None = None,
     ) -> None:
         pixels = parameters.shape[-1] * parameters.shape[-2]
@@ -59,7 +62,7 @@ class FirstOrder:
         )
         self._bounds, self._unit = bounds, unit_gradient
         self._steps, self._taken = steps, 0
-        self._reach, self._left = reach, left
+        self._reach, self._left, self._polyak = reach, left, polyak
         self.corners = parameters.new_full((len(parameters),), SOFTEST) if soft else None
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
@@ -68,7 +71,7 @@ class FirstOrder:
         self._at.copy_(parameters)
         self._at.grad = gradient
         if self._unit:
-            self._at.grad = _of_length(gradient, (self._reach / self._left).clamp_max(1.0))
+            self._at.grad = self._step_along(gradient, loss)
         self._inner.step()
         self._schedule.step()
         self._taken += 1
@@ -76,6 +79,15 @@ class FirstOrder:
             self.corners.fill_(SOFTEST * (1 - self._taken / self._steps) ** SHARPENING)
         # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.15).
         return self._at.clamp(*self._bounds)
+
+    def _step_along(self, gradient: Tensor, loss: Tensor) -> Tensor:
+        """The gradient at the length, in steps of the inner optimiser, that it is to have."""
+        norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(1e-12)
+        length = (self._reach / self._left).clamp_max(1.0)
+        (step,) = self._schedule.get_last_lr()
+        if math.isfinite(self._polyak) and step > 0:
+            length = torch.minimum(length, self._polyak / step * loss / norm)
+        return gradient * (length / norm).view(-1, *[1] * (gradient.ndim - 1))
 
     def keep(self, places: Tensor) -> None:
         self._at = _only(self._inner, places)
@@ -90,7 +102,7 @@ def soft_momentum(
 
     The longer the budget, the more of it goes by in short steps; left: see `FirstOrder`.
     """
-    power = FALL * max(1.0, steps / 100) ** FALL_BY
+    fall = max(LOWEST, FALL * min(1.0, 100 / steps))
     return FirstOrder(
         parameters,
         steps,
@@ -100,9 +112,10 @@ def soft_momentum(
         step=STRIDE,
         unit_gradient=True,
         scales=True,
-        decay=lambda spent: (1 - spent) ** power,
+        decay=lambda spent: fall**spent * math.sqrt(max(0.0, 1 - spent)),
         soft=True,
         reach=REACH,
+        polyak=POLYAK,
         left=left,
     )
 
@@ -115,11 +128,6 @@ def cosine(spent: float) -> float:
 def halving(spent: float) -> float:
     """Halved FEATHER_STAGES − 1 times, at equal intervals (Feather et al. 2023)."""
     return 0.5 ** int(FEATHER_STAGES * spent)
-
-
-def _of_length(gradient: Tensor, lengths: Tensor) -> Tensor:
-    norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(1e-12)
-    return gradient / (norm / lengths).view(-1, *[1] * (gradient.ndim - 1))
 
 
 def _only(inner: torch.optim.Optimizer, places: Tensor) -> Tensor:

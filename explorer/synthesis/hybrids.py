@@ -13,20 +13,22 @@ from explorer.synthesis.lbfgs import LBFGS
 from explorer.synthesis.secant import Secant
 
 TRIAL, SPRINT = 12, 5
-HOPEFUL, BRISK, CRAWLING = 0.4, 0.15, 0.05
+HOPEFUL = 0.4  # what the SPRINT passes up to the trial have to bring
+LEAST_OF_VECTOR, LEAST_OF_MAP = 0.15, 0.25  # what SPRINT passes have to bring from then on
 FAR_OFF = 0.4  # on the way to a map, nearer than this it is better to go on than to begin anew
 ASK_EVERY = 10  # passes; to ask another device who is still under way makes the host wait
 
 
 class LBFGSOrSecant:
     """L-BFGS; `Secant` for good where it is slow: from the seed anew at the TRIALth pass (if
-    SPRINT passes up to it brought less than HOPEFUL), from where it is later on (less than BRISK).
+    SPRINT passes up to it brought less than HOPEFUL), from where it is later on (less than
+    LEAST_OF_VECTOR).
 
     parameters, bounds, squares: as `Optimiser.start`.
     """
 
     def __init__(self, parameters: Tensor, bounds: Bounds, squares: Tensor) -> None:
-        self._lbfgs = _Tried(parameters, bounds, squares, slow=BRISK)
+        self._lbfgs = _Tried(parameters, bounds, squares, slow=LEAST_OF_VECTOR)
         self._other = Secant(parameters, bounds)
 
     @property
@@ -53,7 +55,7 @@ class LBFGSOrSecant:
 class LBFGSOrMomentum:
     """L-BFGS; `soft-momentum` for good where it is slow: from the seed anew at the TRIALth pass (if
     SPRINT passes up to it brought less than HOPEFUL, and it is FAR_OFF), from where it is up to
-    half of the budget (less than CRAWLING).
+    half of the budget (less than LEAST_OF_MAP).
 
     Where the loss has many kinks L-BFGS crawls along them, and gets into places that others, too,
     are slow to leave. parameters, steps, bounds, squares: as `Optimiser.start`.
@@ -61,7 +63,7 @@ class LBFGSOrMomentum:
 
     def __init__(self, parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> None:
         self._lbfgs = _Tried(
-            parameters, bounds, squares, slow=CRAWLING, far_off=FAR_OFF, until=steps / 2
+            parameters, bounds, squares, slow=LEAST_OF_MAP, far_off=FAR_OFF, until=steps / 2
         )
         rest = max(1, steps - TRIAL)
         self._start_momentum = partial(soft_momentum, steps=rest, bounds=bounds, squares=squares)

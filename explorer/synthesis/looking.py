@@ -13,7 +13,7 @@ from explorer.models.network import Network
 from explorer.objectives.objective import Objective
 from explorer.objectives.terms import Distance, Scene
 from explorer.objectives.variants import Loss
-from explorer.synthesis.corners import with_soft_corners
+from explorer.synthesis.corners import Curve, with_soft_corners
 from explorer.synthesis.folding import folded
 from explorer.synthesis.parametrisation import parametrisation_called
 from explorer.synthesis.relu import passing_every_gradient
@@ -43,10 +43,10 @@ class Pass(NamedTuple):
 class Looking:
     """Looks at a batch of samples, pass by pass, through the lightest network that says the same.
 
-    targets, seeds: N×3×H×W in [0, 1]. soft: whether gradients may be looked for through soft
-    corners. recorder: replays passes instead of calling for each kernel anew; on a GPU that is done
-    with CUDA graphs where nothing is said. Random transforms differ from pass to pass, so they are
-    never replayed.
+    targets, seeds: N×3×H×W in [0, 1]. soft: how the soft corners rise that gradients may be looked
+    for through; None for sharp ones. recorder: replays passes instead of calling for each kernel
+    anew; on a GPU that is done with CUDA graphs where nothing is said. Random transforms differ
+    from pass to pass, so they are never replayed.
     """
 
     def __init__(
@@ -59,16 +59,15 @@ class Looking:
         distance: Distance | None,
         rng_seeds: Sequence[int],
         relu_passes: bool,
-        soft: bool,
+        soft: Curve | None,
         recorder: Recorder | None = None,
     ) -> None:
         self._network, self._corners = with_quick_stem(folded(network, layer)), None
-        if soft and not relu_passes:
-            self._network, self._corners = with_soft_corners(self._network)
+        if soft is not None and not relu_passes:
+            self._network, self._corners = with_soft_corners(self._network, soft)
         self._layer, self._relu_passes = layer, relu_passes
         self._targets, self._seeds, self._distance = targets, seeds, distance
-        with torch.no_grad():
-            self._wanted = representation(self._network, layer, targets)
+        self._wanted = self._target_representation()
         self._objective = Objective(losses, targets.device)
         self.form = parametrisation_called(losses[0].parametrisation, tuple(seeds.shape[-2:]))
         self._moved = RandomTransforms(rng_seeds) if losses[0].transforms else None
@@ -104,6 +103,13 @@ class Looking:
                 part.keep(places)
         if isinstance(self._look, Replayed):
             self._look.forget()
+
+    @torch.no_grad()
+    def _target_representation(self) -> Tensor:
+        def run() -> Tensor:
+            return representation(self._network, self._layer, self._targets)
+
+        return run() if self._corners is None else self._corners.learn(run)
 
     def _one_pass(self, parameters: Tensor, width: Tensor | None = None) -> Pass:
         if self._corners is not None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.network import Network
 from explorer.objectives.variants import Loss
+from explorer.synthesis.corners import LOGISTIC, LONG_TAILED, Curve
 from explorer.synthesis.first_order import (
     MOMENTUM,
     REACH,
@@ -27,10 +28,10 @@ from explorer.synthesis.first_order import (
     soft_momentum,
 )
 from explorer.synthesis.hybrids import (
-    BRISK,
-    CRAWLING,
     FAR_OFF,
     HOPEFUL,
+    LEAST_OF_MAP,
+    LEAST_OF_VECTOR,
     SPRINT,
     TRIAL,
     LBFGSOrMomentum,
@@ -69,7 +70,7 @@ class Optimiser:
     start: (parameters N×…, steps, bounds, squares (N,)) → its run; `squares` says whose loss is a
     norm that ends at 0, see `LBFGS`.
     keeps_last: the last iterate is the outcome, as published, not the best one.
-    soft: whether it looks through soft corners, see `explorer.synthesis.corners`.
+    soft: how the soft corners rise that it looks through, see `explorer.synthesis.corners`.
     only_match: whether it goes by the representation itself, and so needs a loss that asks for
     nothing but the match (`Loss.only_match`) of an image in pixels.
     scheduled: whether its steps hang on the budget, so that another budget makes another way.
@@ -79,7 +80,7 @@ class Optimiser:
     help: str
     start: Callable[[Tensor, int, Bounds, Tensor], Descent]
     keeps_last: bool = False
-    soft: bool = False
+    soft: Curve | None = None
     only_match: bool = False
     scheduled: bool = False
 
@@ -92,25 +93,25 @@ OPTIMISERS = {
             "momentum through soft corners, steps and softness in proportion to the distance left; "
             f"from a distance of {NEAR} on along the mix of the last images that is nearest",
             lambda parameters, steps, bounds, squares: PacedSecant(parameters, bounds),
-            soft=True,
+            soft=LOGISTIC,
             only_match=True,
         ),
         Optimiser(
             "lbfgs-or-secant",
-            f"L-BFGS; once {SPRINT} passes bring less than {BRISK:.0%}, along the mix of the last "
-            f"images that is nearest, from the seed anew if those up to the {TRIAL}th bring less "
-            f"than {HOPEFUL:.0%}",
+            f"L-BFGS; once {SPRINT} passes bring less than {LEAST_OF_VECTOR:.0%}, along the mix of "
+            f"the last images that is nearest, from the seed anew if those up to the {TRIAL}th "
+            f"bring less than {HOPEFUL:.0%}",
             lambda parameters, steps, bounds, squares: LBFGSOrSecant(parameters, bounds, squares),
-            soft=True,
+            soft=LOGISTIC,
             only_match=True,
         ),
         Optimiser(
             "lbfgs-or-momentum",
             f"L-BFGS; soft-momentum, from the seed anew, if {SPRINT} passes up to the {TRIAL}th "
             f"bring less than {HOPEFUL:.0%} and it is more than {FAR_OFF} away, or from where it "
-            f"is if later ones bring less than {CRAWLING:.0%}",
+            f"is if later ones bring less than {LEAST_OF_MAP:.0%}",
             LBFGSOrMomentum,
-            soft=True,
+            soft=LONG_TAILED,
             scheduled=True,
         ),
         Optimiser(
@@ -123,7 +124,7 @@ OPTIMISERS = {
             f"unit gradients through soft corners, momentum {MOMENTUM}, step {STRIDE:g}, shorter "
             f"from seeds more than {REACH:g} away, shrinking the sooner, the more passes there are",
             soft_momentum,
-            soft=True,
+            soft=LONG_TAILED,
             scheduled=True,
         ),
         Optimiser(
