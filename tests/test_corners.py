@@ -66,8 +66,7 @@ def test_the_numbers_stay_and_the_weights_are_the_same_ones(network, curve, widt
     ("curve", "rises"),
     [
         (LOGISTIC, lambda u: 1 / (1 + np.exp(-u))),
-        # One ReLU is the first: its widths are e^-0.7 of what they would be without deepening.
-        (LONG_TAILED, lambda u: 0.5 + 0.5 * u / (np.exp(-0.7) + np.abs(u))),
+        (LONG_TAILED, lambda u: 0.5 + 0.5 * u / (1 + np.abs(u))),
     ],
 )
 def test_a_gradient_rises_as_the_curve_says_around_each_corner(network, curve, rises):
@@ -112,6 +111,21 @@ def test_the_relu_that_the_layer_ends_in_lets_every_gradient_through(network):
         assert torch.equal(gradient(soft, "1", x), every) == opens
 
 
+def test_what_is_added_in_place_to_what_a_relu_lets_out_is_not_the_relu_s():
+    class AddsInPlace(nn.Module):
+        def forward(self, x):
+            x += 1
+            return x
+
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), AddsInPlace(), nn.Flatten())
+    network = Network("file:adds", module, PLAIN)
+    for layer, opens in (("1", True), ("2", False)):
+        soft, corners = softened(network, LONG_TAILED, layer, images(2, 1))
+        corners.width = torch.tensor([1.0, 1.0])
+        every = gradient(network, "0", images(2, 2))
+        assert torch.equal(gradient(soft, layer, images(2, 2)), every) == opens
+
+
 def test_a_relu_before_the_end_lets_through_what_the_curve_says(network):
     """The representation is what a ReLU lets out, and something done to it."""
     network.module[2] = nn.Sequential(nn.AvgPool2d(4), nn.Flatten())
@@ -126,18 +140,16 @@ def test_a_relu_before_the_end_lets_through_what_the_curve_says(network):
     torch.testing.assert_close(2 * half, gradient(network, "2", images(2, 2)), rtol=1e-3, atol=1e-6)
 
 
-def test_corners_get_softer_with_the_place_of_their_relu_also_of_one_that_is_called_again():
-    """One ReLU, three calls in a pass: each call goes by what it is sent, and by its place."""
-    corners = Corners(replace(LONG_TAILED, opens_end=False))
-    sent = [torch.full((2, 4), 2.0), torch.full((2, 4), 30.0), torch.full((2, 4), 5.0)]
-    corners.learn(lambda: [corners.relu(one) for one in sent][-1] + 0)
+def test_a_relu_that_is_called_again_goes_by_what_it_is_sent_each_time():
+    corners = Corners(LONG_TAILED)
+    scales = (2.0, 30.0, 5.0)
+    corners.learn(lambda: [corners.relu(torch.full((2, 4), one)) for one in scales][-1] + 1)
     for _ in range(2):  # a pass after the other
         corners.width = torch.tensor([0.5, 0.0])
-        for scale, deeper in ((2.0, np.exp(-0.7)), (30.0, 1.0), (5.0, np.exp(0.7))):
+        for scale in scales:
             x = torch.tensor([[-1.0], [-1.0]]).requires_grad_(True)
             (found,) = torch.autograd.grad(corners.relu(x).sum(), x)
-            width = 0.5 * scale * deeper
-            assert float(found[0]) == pytest.approx(0.5 - 0.5 / (width + 1), rel=1e-5)
+            assert float(found[0]) == pytest.approx(0.5 - 0.5 / (0.5 * scale + 1), rel=1e-5)
             assert float(found[1]) == 0.0
 
 

@@ -120,12 +120,13 @@ def looks(network, layer, recorder, loss="regularizer-free", count=3):
     )
 
 
+@pytest.mark.parametrize("layer", [LAYER, "stage2"])
 @pytest.mark.parametrize("loss", ["regularizer-free", "freq", "freq+fourier"])
-def test_passes_on_a_network_are_the_same_replayed(loss):
+def test_passes_on_a_network_are_the_same_replayed(loss, layer):
     network = network_of(NETWORK, 64, "cpu")
     recorder = OnTheHost()
-    seeds, plain = looks(network, LAYER, None, loss)
-    _, replayed = looks(network, LAYER, recorder, loss)
+    seeds, plain = looks(network, layer, None, loss)
+    _, replayed = looks(network, layer, recorder, loss)
     parameters = plain.form.start(seeds)
     width = torch.tensor([0.0, 0.3, 0.8])
     for _ in range(WARM_UP + 3):

@@ -9,7 +9,6 @@ networks of spikes (Neftci, Mostafa & Zenke 2019); a width that shrinks with the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,19 +34,16 @@ class Curve:
     """How gradients rise around the corners of one network's ReLUs.
 
     rise: (inputs N×…, which it may overwrite, widths N×1×…) → the shares let through, in [0, 1].
-    deepening: widths grow with the place of a ReLU in a pass, from e^−deepening times at the first
-        to e^deepening times at the last.
     opens_end: whether the ReLU that the layer ends in lets every gradient through, as in Feather et
         al. 2023: a unit that it holds at 0 learns what the target wants of it.
     """
 
     rise: Callable[[Tensor, Tensor], Tensor]
-    deepening: float = 0.0
     opens_end: bool = False
 
 
 LOGISTIC = Curve(_logistic)
-LONG_TAILED = Curve(_softsign, deepening=0.7, opens_end=True)
+LONG_TAILED = Curve(_softsign, opens_end=True)
 
 
 class Corners:
@@ -75,11 +71,6 @@ class Corners:
             representation = run()
         finally:
             self._learning = False
-        last = max(1, len(self._scales) - 1)
-        self._scales = [
-            scale * math.exp(self.curve.deepening * (2 * place / last - 1))
-            for place, scale in enumerate(self._scales)
-        ]
         made, self._made = self._made, None
         ends = made is not None and torch.equal(made.flatten(1), representation.flatten(1))
         self._opens_end = self.curve.opens_end and ends
@@ -109,7 +100,7 @@ class Corners:
         if self._learning:
             self._scales.append(x.detach().flatten(1).square().mean(1).sqrt())
             self._made = torch.relu(x)
-            return self._made
+            return self._made.clone()  # what comes after it may work in place
         if not self._widths:
             return torch.relu(x)
         place = self._calls % len(self._widths)
