@@ -27,7 +27,6 @@ def main() -> None:
     from explorer.models.threads import fitting_threads
     from explorer.objectives.variants import loss_called
     from explorer.synthesis import loop
-    from explorer.synthesis.corners import LOGISTIC, Curve
     from explorer.synthesis.folding import folded
     from explorer.synthesis.loop import synthesise
     from explorer.synthesis.optimisers import OPTIMISERS
@@ -78,7 +77,7 @@ def main() -> None:
     several = targets.repeat(4, 1, 1, 1), seeds.repeat(4, 1, 1, 1)
     goals = [0.2, 0.1, 0.05] * 4
 
-    def made(crowded: float, soft: Curve | None = LOGISTIC) -> None:
+    def made(crowded: float, soft: bool = True) -> None:
         loop.CROWDED = crowded
         optimiser = replace(OPTIMISERS["paced-secant"], soft=soft)
         synthesise(network, "penultimate", *several, [free] * 12, goals, optimiser, 200)
@@ -95,7 +94,7 @@ def main() -> None:
         _turns(
             "soft corners",
             "the same, at most 200 passes",
-            lambda: made(before, soft=None),
+            lambda: made(before, soft=False),
             lambda: made(before),
             runs=3,
         )

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from explorer.benchmark.cases import LIVE, TARGETS, images_of, network_of
 from explorer.objectives.variants import loss_called
-from explorer.synthesis.corners import LONG_TAILED
 from explorer.synthesis.looking import Looking, Pass
 from explorer.synthesis.replay import WARM_UP, CudaGraphs, Replayed
 
@@ -116,7 +115,7 @@ def looks(network, layer, recorder, loss="regularizer-free", count=3):
     targets, seeds = images_of(network, TARGETS[:count])
     losses = [loss_called(loss)] * count
     return seeds, Looking(
-        network, layer, targets, seeds, losses, None, range(count), False, LONG_TAILED, recorder
+        network, layer, targets, seeds, losses, None, range(count), False, True, recorder
     )
 
 

@@ -34,10 +34,10 @@ OWN = Request(model="file:/a/checkpoint.pt", architecture="timm:resnet18", weigh
 def test_a_key_written_down_once_is_the_key_for_ever():
     assert PLAIN.canonical == (
         '{"goal":0.05,"layer":"stage2.0","loss":"freq","model":"embedded:residual-multi-adv2",'
-        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":7,"seed":"white",'
+        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":8,"seed":"white",'
         '"steps":123,"target":"cat"}'
     )
-    assert PLAIN.key == "332de1a7f7cccafe168ff03345a25ba1fbec0a8fbe7b9438b073d7ec5db44ca0"
+    assert PLAIN.key == "b067dca458c62a59e663c10c21c87bbabc9b6ba3d3b42e53e9e5fd102318639c"
     assert PLAIN.key == hashlib.sha256(PLAIN.canonical.encode()).hexdigest()
 
 

@@ -100,7 +100,7 @@ def test_mixes_stay_in_the_box_and_pressed_pixels_take_no_part_in_a_step():
         assert x[0, 1] == pytest.approx(1.0, abs=1e-6)
         assert 0.0 <= float(x[0, 2]) <= 1.0
         if call == 0:  # the whole length is that of the one pixel that is free
-            way = FIRST * float(offset.norm()) * np.sqrt(3)
+            way = min(FIRST * float(offset.norm()), LONGEST) * np.sqrt(3)
             assert 0.5 - float(x[0, 2]) == pytest.approx(way, rel=1e-4)
 
 
@@ -126,7 +126,7 @@ def test_mixes_begin_near_and_paced_steps_go_on_where_they_come_to_a_stand():
         gradient = torch.from_numpy(rng.standard_normal((1, 3, 4, 4))).float()
         left = torch.tensor([left])
         step = search.next(x, left, gradient, offset)
-        return torch.equal(step, paced.next(x, gradient, left))
+        return torch.equal(step, paced.next(x, left, gradient, left))
 
     assert all(is_paced(left) for left in (0.8, 0.4, 0.2, 1.01 * NEAR))
     assert not any(is_paced(left) for left in (0.99 * NEAR, 0.9 * NEAR, 0.85 * NEAR))

@@ -8,7 +8,7 @@ from torch import nn
 from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
-from explorer.synthesis.corners import LOGISTIC, with_soft_corners
+from explorer.synthesis.corners import with_soft_corners
 from explorer.synthesis.stem import with_quick_stem
 
 
@@ -105,10 +105,10 @@ def test_soft_corners_lie_upon_it():
     x = torch.rand(2, 3, *whole.input.size, generator=torch.Generator().manual_seed(0))
     gradients = []
     for one in (whole, with_quick_stem(whole)):
-        soft, corners = with_soft_corners(one, LOGISTIC)
+        soft, corners = with_soft_corners(one)
         with torch.no_grad():
             corners.learn(lambda soft=soft: representation(soft, "penultimate", x.flip(0)))
-        corners.width = torch.tensor([0.1, 0.8])
+        corners.soften(torch.tensor([0.1, 0.8]))
         gradients.append(
             value_and_gradient(lambda x, soft=soft: representation(soft, "penultimate", x), x)[1]
         )

@@ -5,12 +5,14 @@ corner, a gradient speaks only of the shortest of ways, and a search crawls from
 Here the gradient rises from 0 to 1 over a width around the corner, as it does of a ReLU whose input
 wavers by so much; what the network computes stays as it is. Surrogate gradients are at home in
 networks of spikes (Neftci, Mostafa & Zenke 2019); a width that shrinks with the match is ours.
+
+The ReLU that the layer ends in lets every gradient through, as in Feather et al. 2023: a unit that
+it holds at 0 learns what the target wants of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -21,42 +23,10 @@ _ABOVE = 1e-22  # inputs not above this count as 0, whose exact gradient is 0
 _NO_WIDTH = 1e-30
 
 
-def _logistic(inputs: Tensor, widths: Tensor) -> Tensor:
-    return inputs.div_(widths).sigmoid_()
-
-
-def _softsign(inputs: Tensor, widths: Tensor) -> Tensor:
-    return inputs.div_(inputs.abs().add_(widths)).add_(1).mul_(0.5)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """How gradients rise around the corners of one network's ReLUs.
-
-    rise: (inputs N×…, which it may overwrite, widths N×1×…) → the shares let through, in [0, 1].
-    opens_end: whether the ReLU that the layer ends in lets every gradient through, as in Feather et
-        al. 2023: a unit that it holds at 0 learns what the target wants of it.
-    """
-
-    rise: Callable[[Tensor, Tensor], Tensor]
-    opens_end: bool = False
-
-
-LOGISTIC = Curve(_logistic)
-LONG_TAILED = Curve(_softsign, opens_end=True)
-
-
 class Corners:
-    """How soft the corners are: the state that all ReLUs of one network share.
+    """How soft the corners are: the state that all ReLUs of one network share."""
 
-    width: (N,) for the N samples of the next pass, in units of what the sample's target sends into
-    a ReLU (root mean square), 0 for the exact gradient; None for that of every sample. To be set
-    before each pass that it is for.
-    """
-
-    def __init__(self, curve: Curve) -> None:
-        self.curve = curve
-        self._width: Tensor | None = None
+    def __init__(self) -> None:
         # Of each call of a ReLU, in the order of a pass: a design may call one more than once.
         self._scales: list[Tensor] = []  # (N,) for N rows as they arrive there
         self._widths: list[Tensor | None] = []
@@ -72,18 +42,18 @@ class Corners:
         finally:
             self._learning = False
         made, self._made = self._made, None
-        ends = made is not None and torch.equal(made.flatten(1), representation.flatten(1))
-        self._opens_end = self.curve.opens_end and ends
+        self._opens_end = made is not None and torch.equal(
+            made.flatten(1), representation.flatten(1)
+        )
         return representation
 
-    @property
-    def width(self) -> Tensor | None:
-        """As above; those of all ReLUs are found at once when it is set."""
-        return self._width
+    def soften(self, width: Tensor | None) -> None:
+        """To be called before each pass, with the width (N,) of its N samples.
 
-    @width.setter
-    def width(self, width: Tensor | None) -> None:
-        self._width, self._calls, self._widths = width, 0, []
+        In units of what the sample's target sends into a ReLU (root mean square); 0 for the exact
+        gradient, None for that of every sample.
+        """
+        self._calls, self._widths = 0, []
         if width is None:
             return
         # A design that lays an image's parts beside one another in the batch keeps its corners.
@@ -111,21 +81,21 @@ class Corners:
         widths = widths.view(-1, *[1] * (x.ndim - 1))
         if self._opens_end and place == len(self._widths) - 1:
             return _with_gradient(x, _open(x.detach(), widths))
-        return _with_gradient(x, self.curve.rise(x.detach() - _ABOVE, widths))
+        return _with_gradient(x, _rise(x.detach() - _ABOVE, widths))
 
     def keep(self, places: Tensor) -> None:
         """Go on with the samples at these places only, (M,) integers."""
-        self.width = None
+        self.soften(None)
         self._scales = [scale[places] for scale in self._scales]
 
 
-def with_soft_corners(network: Network, curve: Curve) -> tuple[Network, Corners]:
+def with_soft_corners(network: Network) -> tuple[Network, Corners]:
     """The network with the same weights, buffers and numbers, and its ReLUs' gradients soft.
 
     Only ReLUs that are modules are softened. The widths are relative to what the pass that
     `Corners.learn` is shown sends into each ReLU.
     """
-    corners, soft = Corners(curve), network.twin()
+    corners, soft = Corners(), network.twin()
     for name, part in list(soft.module.named_modules()):
         if type(part) is nn.ReLU and name:
             soft.module.set_submodule(name, _SoftReLU(corners))
@@ -139,6 +109,11 @@ class _SoftReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self._corners.relu(x)
+
+
+def _rise(inputs: Tensor, widths: Tensor) -> Tensor:
+    """½ + ½·a / (|a| + w), the shares let through; overwrites the inputs a, N×…, widths N×1×…"""
+    return inputs.div_(inputs.abs().add_(widths)).add_(1).mul_(0.5)
 
 
 def _open(x: Tensor, widths: Tensor) -> Tensor:

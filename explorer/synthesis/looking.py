@@ -13,7 +13,7 @@ from explorer.models.network import Network
 from explorer.objectives.objective import Objective
 from explorer.objectives.terms import Distance, Scene
 from explorer.objectives.variants import Loss
-from explorer.synthesis.corners import Curve, with_soft_corners
+from explorer.synthesis.corners import with_soft_corners
 from explorer.synthesis.folding import folded
 from explorer.synthesis.parametrisation import parametrisation_called
 from explorer.synthesis.relu import passing_every_gradient
@@ -43,10 +43,10 @@ class Pass(NamedTuple):
 class Looking:
     """Looks at a batch of samples, pass by pass, through the lightest network that says the same.
 
-    targets, seeds: N×3×H×W in [0, 1]. soft: how the soft corners rise that gradients may be looked
-    for through; None for sharp ones. recorder: replays passes instead of calling for each kernel
-    anew; on a GPU that is done with CUDA graphs where nothing is said. Random transforms differ
-    from pass to pass, so they are never replayed.
+    targets, seeds: N×3×H×W in [0, 1]. soft: whether gradients may be looked for through soft
+    corners. recorder: replays passes instead of calling for each kernel anew; on a GPU that is done
+    with CUDA graphs where nothing is said. Random transforms differ from pass to pass, so they are
+    never replayed.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Looking:
         distance: Distance | None,
         rng_seeds: Sequence[int],
         relu_passes: bool,
-        soft: Curve | None,
+        soft: bool,
         recorder: Recorder | None = None,
     ) -> None:
         self._network, self._corners = with_quick_stem(folded(network, layer)), None
-        if soft is not None and not relu_passes:
-            self._network, self._corners = with_soft_corners(self._network, soft)
+        if soft and not relu_passes:
+            self._network, self._corners = with_soft_corners(self._network)
         self._layer, self._relu_passes = layer, relu_passes
         self._targets, self._seeds, self._distance = targets, seeds, distance
         self._wanted = self._target_representation()
@@ -113,7 +113,7 @@ class Looking:
 
     def _one_pass(self, parameters: Tensor, width: Tensor | None = None) -> Pass:
         if self._corners is not None:
-            self._corners.width = width
+            self._corners.soften(width)
         with torch.enable_grad():
             parameters = parameters.detach().requires_grad_(True)
             images = self.form.images(parameters)

@@ -16,7 +16,6 @@ from torch import Tensor
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.network import Network
 from explorer.objectives.variants import Loss
-from explorer.synthesis.corners import LOGISTIC, LONG_TAILED, Curve
 from explorer.synthesis.first_order import (
     MOMENTUM,
     REACH,
@@ -70,7 +69,7 @@ class Optimiser:
     start: (parameters N×…, steps, bounds, squares (N,)) → its run; `squares` says whose loss is a
     norm that ends at 0, see `LBFGS`.
     keeps_last: the last iterate is the outcome, as published, not the best one.
-    soft: how the soft corners rise that it looks through, see `explorer.synthesis.corners`.
+    soft: whether it looks through soft corners, see `explorer.synthesis.corners`.
     only_match: whether it goes by the representation itself, and so needs a loss that asks for
     nothing but the match (`Loss.only_match`) of an image in pixels.
     scheduled: whether its steps hang on the budget, so that another budget makes another way.
@@ -80,7 +79,7 @@ class Optimiser:
     help: str
     start: Callable[[Tensor, int, Bounds, Tensor], Descent]
     keeps_last: bool = False
-    soft: Curve | None = None
+    soft: bool = False
     only_match: bool = False
     scheduled: bool = False
 
@@ -93,7 +92,7 @@ OPTIMISERS = {
             "momentum through soft corners, steps and softness in proportion to the distance left; "
             f"from a distance of {NEAR} on along the mix of the last images that is nearest",
             lambda parameters, steps, bounds, squares: PacedSecant(parameters, bounds),
-            soft=LOGISTIC,
+            soft=True,
             only_match=True,
         ),
         Optimiser(
@@ -102,7 +101,7 @@ OPTIMISERS = {
             f"the last images that is nearest, from the seed anew if those up to the {TRIAL}th "
             f"bring less than {HOPEFUL:.0%}",
             lambda parameters, steps, bounds, squares: LBFGSOrSecant(parameters, bounds, squares),
-            soft=LOGISTIC,
+            soft=True,
             only_match=True,
         ),
         Optimiser(
@@ -111,7 +110,7 @@ OPTIMISERS = {
             f"bring less than {HOPEFUL:.0%} and it is more than {FAR_OFF} away, or from where it "
             f"is if later ones bring less than {LEAST_OF_MAP:.0%}",
             LBFGSOrMomentum,
-            soft=LONG_TAILED,
+            soft=True,
             scheduled=True,
         ),
         Optimiser(
@@ -124,7 +123,7 @@ OPTIMISERS = {
             f"unit gradients through soft corners, momentum {MOMENTUM}, step {STRIDE:g}, shorter "
             f"from seeds more than {REACH:g} away, shrinking the sooner, the more passes there are",
             soft_momentum,
-            soft=LONG_TAILED,
+            soft=True,
             scheduled=True,
         ),
         Optimiser(

@@ -9,8 +9,12 @@ from torch import Tensor
 
 from explorer.synthesis.secant import Secant
 
-PACE, LONGEST = 0.4, 0.04  # a step per relative distance, and at most; RMS of its pixels
-CORNERS, WIDEST = 2.5, 0.8  # how soft corners are per relative distance, and at most
+PACE = 0.3  # a step per relative distance; RMS of its pixels
+SHORT = 0.04  # the most that a step is on bent ways, and from seeds of little contrast; the same
+OF_CONTRAST = 0.3  # the most on straight ways, per standard deviation of the seed's pixels
+STRAIGHT, BENT = 0.75, 0.6  # shares of what the slope promised: more than, and less than
+LONGER, SHORTER = 1.3, 0.5  # how the most changes after a straight pass, and a bent one
+CORNERS, WIDEST = 3.0, 1.2  # how soft corners are per relative distance, and at most
 PATIENCE, WORTH = 10, 0.05
 MEAN_OVER, SIZE_OVER = 0.8, 0.95  # how much of the means a pass keeps
 NEAR = 0.1  # the relative distance from which on the secant leads
@@ -20,11 +24,13 @@ AGAIN = 0.5  # where it comes to a stand: how much nearer it has another try
 class Paced:
     """Momentum whose steps, and the soft corners it looks through, shrink with the distance left.
 
-    So nothing hangs on the budget, and it ends as soon as the goal is met. Where the best of the
-    last PATIENCE passes is not WORTH nearer than the one before, both shrink beyond that. As in
-    Adam a step is the mean gradient by its usual size, but the size is one number for an image, so
-    that steps are made of gradients, and what the network ignores stays as it was in the seed.
-    parameters: images N×…, kept within `bounds`.
+    So nothing hangs on the budget, and it ends as soon as the goal is met. Far away a step is no
+    longer than the way is straight: a share of the seed's contrast at first, less after passes that
+    bring less than the slope promised (as in trust regions: Conn, Gould & Toint 2000). Where the
+    best of the last PATIENCE passes is not WORTH nearer than the one before, steps and corners
+    shrink beyond that. As in Adam a step is the mean gradient by its usual size, but the size is
+    one number for an image, so that steps are made of gradients, and what the network ignores stays
+    as it was in the seed. parameters: images N×…, kept within `bounds`.
     """
 
     def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
@@ -33,13 +39,22 @@ class Paced:
         count = len(parameters)
         self._progress, self._share = _Progress(count, new), new((count,), 1.0)
         self._mean, self._size, self._calls = torch.zeros_like(parameters), new((count,), 0.0), 0
+        self._longest = (OF_CONTRAST * parameters.flatten(1).std(1)).clamp_min(SHORT)
+        self._most = self._longest
+        self._point, self._slope, self._loss = parameters, self._mean, new((count,), 0.0)
         self.corners = new((count,), WIDEST)
 
-    def next(self, parameters: Tensor, gradient: Tensor, left: Tensor) -> Tensor:
-        """The next images to look at, N×…; gradient N×… and distance left (N,) are of the last."""
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, left: Tensor) -> Tensor:
+        """The next images to look at, N×…
+
+        loss (N,), gradient N×… and distance left (N,) are those of the last, `parameters`.
+        """
         stands = self._progress.stands(left, torch.ones_like(left, dtype=torch.bool))
         self._share = torch.where(stands, 0.8 * self._share, self._share)
 
+        if self._calls:
+            self._judge(parameters, loss)
+        self._point, self._slope, self._loss = parameters, gradient, loss
         self._calls += 1
         square = gradient.flatten(1).square().mean(1)
         self._mean = torch.lerp(gradient, self._mean, MEAN_OVER)
@@ -47,7 +62,7 @@ class Paced:
         size = (self._size / (1 - SIZE_OVER**self._calls)).sqrt().clamp_min(1e-20)
         held = self._progress.lowest * self._share
         self.corners = (CORNERS * held).clamp_max(WIDEST)
-        step = (PACE * held).clamp_max(LONGEST) / size / (1 - MEAN_OVER**self._calls)
+        step = torch.minimum(PACE * held, self._most) / size / (1 - MEAN_OVER**self._calls)
         step = step.view(-1, *[1] * (parameters.ndim - 1))
         return (parameters - step * self._mean).clamp(*self._bounds)
 
@@ -57,6 +72,15 @@ class Paced:
             if torch.is_tensor(value):
                 setattr(self, name, value[places])
         self._progress.keep(places)
+
+    def _judge(self, parameters: Tensor, loss: Tensor) -> None:
+        """Allow for longer steps if the way here was straight, for shorter ones if it was bent."""
+        promised = ((self._point - parameters) * self._slope).flatten(1).sum(1)
+        brought = self._loss - loss
+        straight = (promised > 0) & (brought > STRAIGHT * promised)
+        bent = brought < BENT * promised.clamp_min(0)
+        change = torch.where(straight, LONGER, torch.where(bent, SHORTER, 1.0))
+        self._most = torch.minimum((self._most * change).clamp_min(SHORT), self._longest)
 
 
 class PacedSecant:
@@ -84,7 +108,7 @@ class PacedSecant:
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         """As `Descent.next`."""
         left = torch.linalg.vector_norm(offset, dim=1)
-        onwards, led = self._paced.next(parameters, gradient, left), self._near
+        onwards, led = self._paced.next(parameters, loss, gradient, left), self._near
         self._take_turns(left)
         # To ask another device takes longer than the mix.
         wanted = self._near.device.type != "cpu" or bool(self._near.any())

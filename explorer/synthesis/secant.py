@@ -18,8 +18,8 @@ from torch import Tensor
 
 MEMORY = 5
 DAMPING = 0.3  # of each remembered move, in units of its own squared length (Marquardt)
-FIRST, LONGEST = 0.01, 0.04  # the first step per relative distance, and at most; RMS of its pixels
-LONGER, SHORTER = 1.1, 0.6  # after a pass that brought the image nearer, and one that didn't
+FIRST, LONGEST = 0.025, 0.04  # the first step per relative distance, and at most; RMS of its pixels
+LONGER, SHORTER = 1.15, 0.5  # after a pass that brought the image nearer, and one that didn't
 AVERAGE = 0.5  # how much of the average direction a pass keeps
 CORNERS, WIDEST = 2.0, 0.8  # how soft corners are per relative distance, and at most
 FAR = 1.0  # the relative distance beyond which nothing is straight enough for a mix
