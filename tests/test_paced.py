@@ -23,20 +23,28 @@ BOX = (-100.0, 100.0)
 CONTRAST = 0.5
 
 
-def searched(brought: list[float], far: float, contrast: float = CONTRAST) -> list[float]:
+def searched(
+    brought: list[float],
+    far: float,
+    contrast: float = CONTRAST,
+    along: list[float] | None = None,
+) -> list[float]:
     """The most that each step was allowed, by the steps that were taken, RMS over their pixels.
 
     brought: what each step brings, as a share of what the slope there promised. far: the relative
-    distance, which stays that far away; `brought` is said of a loss that is another one.
+    distance, which stays that far away; `brought` is said of a loss that is another one. along: the
+    gradients as multiples of a single one, not drawn anew for each step.
     """
     rng = np.random.default_rng(0)
     x = rng.standard_normal((1, 3, 5, 5))
     x = contrast * (x - x.mean()) / x.std(ddof=1) + 0.5
     search = Paced(torch.from_numpy(x).float(), BOX)
     mean, size, loss, most = np.zeros_like(x), 0.0, 10.0, []
+    one = rng.standard_normal(x.shape)
     for call, share in enumerate([*brought, 1.0], start=1):
-        gradient = rng.standard_normal(x.shape)
-        tensors = (torch.from_numpy(np.atleast_1d(one)).float() for one in (x, loss, gradient, far))
+        gradient = along[call - 1] * one if along else rng.standard_normal(x.shape)
+        said = (x, loss, gradient, far)
+        tensors = (torch.from_numpy(np.atleast_1d(value)).float() for value in said)
         after = search.next(*tensors).double().numpy()
         assert float(search.corners) == pytest.approx(min(WIDEST, CORNERS * far), rel=1e-5)
         mean = MEAN_OVER * mean + (1 - MEAN_OVER) * gradient
@@ -62,9 +70,13 @@ def test_a_step_is_no_longer_than_the_way_is_straight():
     assert found == pytest.approx(wanted, rel=1e-3)
 
 
-def test_a_way_uphill_is_never_straight():
+@pytest.mark.parametrize(("share", "change"), [(1.0, SHORTER), (-1.0, 1.0)])
+def test_a_way_that_promised_nothing_is_never_straight(share, change):
+    """The momentum goes on along 1 where the slope says −0.5; it is bent if the loss rises."""
     longest = OF_CONTRAST * CONTRAST
-    assert searched([-1.0], far=0.8) == pytest.approx([longest, longest * SHORTER], rel=1e-3)
+    between = 0.5 * (BENT + STRAIGHT)
+    found = searched([between, between, share], far=0.8, along=[1.0, 1.0, -0.5, 1.0])
+    assert found == pytest.approx([longest, longest, longest, longest * change], rel=1e-3)
 
 
 def test_near_the_target_a_step_is_in_proportion_to_the_distance_left():
