@@ -70,13 +70,13 @@ def test_a_step_is_no_longer_than_the_way_is_straight():
     assert found == pytest.approx(wanted, rel=1e-3)
 
 
-@pytest.mark.parametrize(("share", "change"), [(1.0, SHORTER), (-1.0, 1.0)])
+@pytest.mark.parametrize(("share", "change"), [(0.5 * BENT, SHORTER), (-1.0, 1.0)])
 def test_a_way_that_promised_nothing_is_never_straight(share, change):
     """The momentum goes on along 1 where the slope says −0.5; it is bent if the loss rises."""
-    longest = OF_CONTRAST * CONTRAST
-    between = 0.5 * (BENT + STRAIGHT)
-    found = searched([between, between, share], far=0.8, along=[1.0, 1.0, -0.5, 1.0])
-    assert found == pytest.approx([longest, longest, longest, longest * change], rel=1e-3)
+    between, once = 0.5 * (BENT + STRAIGHT), OF_CONTRAST * CONTRAST * SHORTER
+    found = searched([0.0, between, share], far=0.8, along=[1.0, 1.0, -0.5, 1.0])
+    wanted = [OF_CONTRAST * CONTRAST, once, once, max(SHORT, once * change)]
+    assert found == pytest.approx(wanted, rel=1e-3)
 
 
 def test_near_the_target_a_step_is_in_proportion_to_the_distance_left():
