@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-SCHEMA = 8
+SCHEMA = 9
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)
@@ -23,9 +23,8 @@ GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 OPTIMISERS = (
     "auto",
-    "paced-secant",
-    "lbfgs-or-secant",
-    "lbfgs-or-momentum",
+    "soft-lbfgs",
+    "soft-lbfgs-or-momentum",
     "lbfgs",
     "soft-momentum",
     "momentum",
@@ -33,7 +32,10 @@ OPTIMISERS = (
     "paper",
     "feather",
 )
-MATCH_OPTIMISERS = ("paced-secant", "lbfgs-or-secant")  # for losses that ask for the match alone
+MATCH_OPTIMISERS = (
+    "soft-lbfgs",
+    "soft-lbfgs-or-momentum",
+)  # for losses that ask for the match alone
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)

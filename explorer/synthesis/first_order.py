@@ -28,7 +28,6 @@ class FirstOrder:
     image where `scales` is set (it grows with the square root of the pixel count).
     decay: (share of the budget spent, in [0, 1)) → factor of the step.
     soft: whether it looks through soft corners, which are sharp by the end of the budget.
-    left: the relative distances (N,) of the seeds; where None, those of the first call of `next`.
     reach: unit steps from a seed further away than this are the shorter, in proportion: where
     pictures are so far apart, the same step takes the representation further.
     polyak: unit steps are at most so much of Polyak's, loss / ‖gradient‖, to a lowest loss of 0.
@@ -51,7 +50,6 @@ class FirstOrder:
         soft: bool = False,
         reach: float = math.inf,
         polyak: float = math.inf,
-        left: Tensor | None = None,
     ) -> None:
         pixels = parameters.shape[-1] * parameters.shape[-2]
         step *= math.sqrt(pixels / 64**2) if scales else 1.0
@@ -62,7 +60,8 @@ class FirstOrder:
         )
         self._bounds, self._unit = bounds, unit_gradient
         self._steps, self._taken = steps, 0
-        self._reach, self._left, self._polyak = reach, left, polyak
+        self._reach, self._polyak = reach, polyak
+        self._left: Tensor | None = None  # the relative distances of the seeds
         self.corners = parameters.new_full((len(parameters),), SOFTEST) if soft else None
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
@@ -95,12 +94,10 @@ class FirstOrder:
         self.corners = None if self.corners is None else self.corners[places]
 
 
-def soft_momentum(
-    parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor, left: Tensor | None = None
-) -> FirstOrder:
+def soft_momentum(parameters: Tensor, steps: int, bounds: Bounds, squares: Tensor) -> FirstOrder:
     """Unit gradients through soft corners; parameters, steps, bounds, squares as `Optimiser.start`.
 
-    The longer the budget, the more of it goes by in short steps; left: see `FirstOrder`.
+    The longer the budget, the more of it goes by in short steps.
     """
     fall = max(LOWEST, FALL * min(1.0, 100 / steps))
     return FirstOrder(
@@ -116,7 +113,6 @@ def soft_momentum(
         soft=True,
         reach=REACH,
         polyak=POLYAK,
-        left=left,
     )
 
 

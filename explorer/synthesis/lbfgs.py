@@ -30,24 +30,13 @@ class LBFGS:
     steady = True
     corners = None
 
-    def __init__(
-        self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor, memory: int = MEMORY
-    ) -> None:
-        count, size = len(parameters), parameters[0].numel()
+    def __init__(self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor) -> None:
         self._shape, self._bounds, self._squares = parameters.shape[1:], bounds, squares
-        new = parameters.new_zeros
-        self._pairs = new(count, 2 * memory, size)  # the moves, then the turns of the slope
-        self._move_turn, self._turn_turn = new(count, memory, memory), new(count, memory, memory)
-        self._valid = torch.zeros(count, memory, dtype=torch.bool, device=parameters.device)
-        self._memory, self._calls = memory, 0
-        # By slot: the slots from the oldest to the newest, kept where they are needed.
-        places = torch.arange(memory, device=parameters.device)
-        self._oldest_first = ((places[:, None] + places + 1) % memory).unbind()
-        self._first = FIRST_STEP * math.sqrt(size / (3 * 64**2))
+        self._memory = Curvature(parameters.flatten(1), bounds, MEMORY)
+        self._started = False
+        self._first = FIRST_STEP * math.sqrt(parameters[0].numel() / (3 * 64**2))
 
-    def next(
-        self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor | None = None
-    ) -> Tensor:
+    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         """The next point to look at, N×…; a look that brings too little is taken back and halved.
 
         loss (N,) and gradient N×… belong to `parameters`, the last point returned (or the start).
@@ -55,43 +44,43 @@ class LBFGS:
         point, slope, value = parameters.flatten(1), gradient.flatten(1), loss.detach()
         slope = torch.where(self._squares[:, None], slope * value[:, None], slope)
         value = torch.where(self._squares, 0.5 * value.square(), value)
-        if self._calls == 0:
-            self._point, self._value, self._slope = point, value, slope
-            self._direction = -self._free(point, slope)
-            self._step = self._first / _norm(self._direction).clamp_min(_TINY)
-        else:
+        if self._started:
             self._judge(point, value, slope)
-        self._calls += 1
+        else:
+            self._point, self._value, self._slope = point, value, slope
+            self._direction = -self._memory.free(point, slope)
+            self._step = self._first / _norm(self._direction).clamp_min(_TINY)
+        self._started = True
         step = self._point + self._step[:, None] * self._direction
         return step.clamp(*self._bounds).view(-1, *self._shape)
 
     def keep(self, places: Tensor) -> None:
         """Go on with the samples at these places only, (M,) integers."""
-        for name, value in vars(self).items():
-            if torch.is_tensor(value):
-                setattr(self, name, value[places])
+        self._memory.keep(places)
+        _keep(self, places)
 
     def _judge(self, point: Tensor, value: Tensor, slope: Tensor) -> None:
         """Take the point over where it is good enough, else plan a shorter step."""
         move, turn = point - self._point, slope - self._slope
         taken = value <= self._value + SUFFICIENT * _dot(self._slope, move)
-        along = _dot(move, turn)
-        bends_up = along > 1e-12 * _norm(move) * _norm(turn)
-        self._remember(move, turn, taken & bends_up)
+        self._memory.remember(move, turn, taken)
 
         promised = self._step * _dot(self._slope, self._direction)
         lowest = -promised / (2 * (value - self._value - promised)).clamp_min(_TINY)
         shorter = self._step * lowest.clamp(*SHRINK)
         stuck = ~taken & (shorter < SMALLEST_SHARE)
-        self._valid &= ~stuck[:, None]
+        self._memory.forget(stuck)
 
         at = taken[:, None]
         self._point = torch.where(at, point, self._point)
         self._slope = torch.where(at, slope, self._slope)
         self._value = torch.where(taken, value, self._value)
         fresh = taken | stuck
-        self._direction = torch.where(fresh[:, None], self._aim(), self._direction)
-        started_over = fresh & ~self._valid.any(1)
+        onwards, found = self._memory.aim(self._point, self._slope)
+        downhill = -self._memory.free(self._point, self._slope)
+        onwards = torch.where(found[:, None], onwards, downhill)
+        self._direction = torch.where(fresh[:, None], onwards, self._direction)
+        started_over = fresh & self._memory.empty
         # Without curvature to go by, longer and longer; after a dead end, short.
         careful = torch.where(taken, 2 * _norm(move), 0.1 * self._first)
         careful = careful / _norm(self._direction).clamp_min(_TINY)
@@ -99,19 +88,57 @@ class LBFGS:
             started_over, careful, torch.where(taken, torch.ones_like(shorter), shorter)
         )
 
-    def _remember(self, move: Tensor, turn: Tensor, which: Tensor) -> None:
-        slot = (self._calls - 1) % self._memory
+
+class Curvature:
+    """How the slope turned over the last `memory` moves, of N samples, each with moves of its own.
+
+    points: N×D, within `bounds` (lower, upper).
+    """
+
+    def __init__(self, points: Tensor, bounds: tuple[float, float], memory: int) -> None:
+        count, size = points.shape
+        self._bounds, self._memory = bounds, memory
+        new = points.new_zeros
+        self._pairs = new(count, 2 * memory, size)  # the moves, then the turns of the slope
+        self._move_turn, self._turn_turn = new(count, memory, memory), new(count, memory, memory)
+        self._valid = torch.zeros(count, memory, dtype=torch.bool, device=points.device)
+        self._slot = memory - 1  # of the newest
+        # By slot: the slots from the oldest to the newest, kept where they are needed.
+        places = torch.arange(memory, device=points.device)
+        self._oldest_first = ((places[:, None] + places + 1) % memory).unbind()
+
+    @property
+    def empty(self) -> Tensor:
+        """(N,) where nothing is remembered."""
+        return ~self._valid.any(1)
+
+    def remember(self, move: Tensor, turn: Tensor, which: Tensor | None = None) -> None:
+        """Moves and turns of the slope, N×D, where the slope turned upwards; of these (N,) only."""
+        upwards = _dot(move, turn) > 1e-12 * _norm(move) * _norm(turn)
+        which = upwards if which is None else which & upwards
+        memory = self._memory
+        self._slot = slot = (self._slot + 1) % memory
         self._pairs[:, slot] = torch.where(which[:, None], move, 0.0)
-        self._pairs[:, self._memory + slot] = torch.where(which[:, None], turn, 0.0)
+        self._pairs[:, memory + slot] = torch.where(which[:, None], turn, 0.0)
         self._valid[:, slot] = which
 
-    def _aim(self) -> Tensor:
-        """−H·slope on the free parameters; the plain slope downhill where memory misleads."""
-        memory, pairs = self._memory, self._pairs
-        slope = self._free(self._point, self._slope)
-        slot = (self._calls - 1) % memory
+    def forget(self, which: Tensor) -> None:
+        """All that is remembered of these samples, (N,)."""
+        self._valid &= ~which[:, None]
+
+    def keep(self, places: Tensor) -> None:
+        """Go on with the samples at these places only, (M,) integers."""
+        _keep(self, places)
+
+    def aim(self, point: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """−H·slope on the free parameters, N×D, and (N,) where that is known, and downhill.
+
+        To be called once after each call of `remember`.
+        """
+        pairs, slot, memory = self._pairs, self._slot, self._memory
+        free = self.free(point, slope)
         # One reading of the memory for all products: with the newest turn, and with the slope.
-        both = torch.stack([pairs[:, memory + slot], slope], 1)
+        both = torch.stack([pairs[:, memory + slot], free], 1)
         of_turn, of_slope = (both @ pairs.mT).unbind(1)
         self._move_turn[:, :, slot] = of_turn[:, :memory]
         self._turn_turn[:, :, slot] = self._turn_turn[:, slot] = of_turn[:, memory:]
@@ -128,7 +155,8 @@ class LBFGS:
         triangle = move_turn.triu() + torch.diag_embed((~valid).to(move_turn.dtype))
         last = valid.long().cumsum(1).argmax(1, keepdim=True)  # the newest valid one
         scale = curvature.gather(1, last) / turn_turn.diagonal(dim1=1, dim2=2).gather(1, last)
-        scale = torch.where(valid.any(1, keepdim=True), scale, 1.0)
+        known = valid.any(1)
+        scale = torch.where(known[:, None], scale, 1.0)
 
         back = _solve(triangle, by_move, upper=True)
         inner = curvature * back + scale * ((turn_turn @ back[:, :, None])[:, :, 0] - by_turn)
@@ -136,16 +164,21 @@ class LBFGS:
         weights = torch.cat([forth, -scale * back], 1)
         places = torch.cat([order, memory + order])
         weights = torch.zeros_like(weights).index_copy(1, places, weights)
-        step = scale * slope + (weights[:, None] @ pairs)[:, 0]
-        direction = -self._free(self._point, self._slope, step)
-        downhill = _dot(direction, self._slope) < 0
-        return torch.where(downhill[:, None], direction, -slope)
+        step = scale * free + (weights[:, None] @ pairs)[:, 0]
+        direction = -self.free(point, slope, step)
+        return direction, known & (_dot(direction, slope) < 0)
 
-    def _free(self, point: Tensor, slope: Tensor, value: Tensor | None = None) -> Tensor:
+    def free(self, point: Tensor, slope: Tensor, value: Tensor | None = None) -> Tensor:
         """`value` (or the slope) without the parameters that the slope presses against the box."""
         low, high = self._bounds
         held = ((point <= low) & (slope > 0)) | ((point >= high) & (slope < 0))
         return (slope if value is None else value).masked_fill(held, 0.0)
+
+
+def _keep(whole: object, places: Tensor) -> None:
+    for name, value in vars(whole).items():
+        if torch.is_tensor(value):
+            setattr(whole, name, value[places])
 
 
 def _solve(triangle: Tensor, right: Tensor, upper: bool) -> Tensor:

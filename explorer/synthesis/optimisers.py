@@ -26,18 +26,8 @@ from explorer.synthesis.first_order import (
     halving,
     soft_momentum,
 )
-from explorer.synthesis.hybrids import (
-    FAR_OFF,
-    HOPEFUL,
-    LEAST_OF_MAP,
-    LEAST_OF_VECTOR,
-    SPRINT,
-    TRIAL,
-    LBFGSOrMomentum,
-    LBFGSOrSecant,
-)
 from explorer.synthesis.lbfgs import LBFGS
-from explorer.synthesis.paced import NEAR, PacedSecant
+from explorer.synthesis.soft_lbfgs import LEAST, SPRINT, SoftLBFGS, SoftLBFGSOrMomentum
 
 
 class Descent(Protocol):
@@ -88,29 +78,20 @@ OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
         Optimiser(
-            "paced-secant",
-            "momentum through soft corners, steps and softness in proportion to the distance left; "
-            f"from a distance of {NEAR} on along the mix of the last images that is nearest",
-            lambda parameters, steps, bounds, squares: PacedSecant(parameters, bounds),
+            "soft-lbfgs",
+            "L-BFGS through soft corners, their softness in proportion to the distance left; every "
+            "look is a step",
+            lambda parameters, steps, bounds, squares: SoftLBFGS(parameters, bounds),
             soft=True,
             only_match=True,
         ),
         Optimiser(
-            "lbfgs-or-secant",
-            f"L-BFGS; once {SPRINT} passes bring less than {LEAST_OF_VECTOR:.0%}, along the mix of "
-            f"the last images that is nearest, from the seed anew if those up to the {TRIAL}th "
-            f"bring less than {HOPEFUL:.0%}",
-            lambda parameters, steps, bounds, squares: LBFGSOrSecant(parameters, bounds, squares),
+            "soft-lbfgs-or-momentum",
+            f"the same; soft-momentum, from where it is, once {SPRINT} passes in the first half of "
+            f"the budget bring less than {LEAST:.0%}",
+            SoftLBFGSOrMomentum,
             soft=True,
             only_match=True,
-        ),
-        Optimiser(
-            "lbfgs-or-momentum",
-            f"L-BFGS; soft-momentum, from the seed anew, if {SPRINT} passes up to the {TRIAL}th "
-            f"bring less than {HOPEFUL:.0%} and it is more than {FAR_OFF} away, or from where it "
-            f"is if later ones bring less than {LEAST_OF_MAP:.0%}",
-            LBFGSOrMomentum,
-            soft=True,
             scheduled=True,
         ),
         Optimiser(
@@ -174,13 +155,13 @@ def automatic(
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
-    Where the match is all that the loss asks for: `paced-secant` for the embedded networks; for
-    others L-BFGS, and where that is slow secant steps for the vectors at their end, momentum for
-    the maps in their midst. Against an adversary it is momentum, whose corners
-    are sharp: soft ones find the match so easily that little is left to the push. All of these move
-    along gradients, so that inside the box what the network ignores stays as it was in the
-    seed, or nearly. With priors it is L-BFGS for embedded networks and vectors; else, and where the
-    loss is another one at each step, or its gradient is not its own, Adam.
+    Where the match is all that the loss asks for: `soft-lbfgs` for the vectors at a network's end,
+    and for the maps in its midst, where that may be slow, `soft-lbfgs-or-momentum`. Against an
+    adversary it is momentum, whose corners are sharp: soft ones find the match so easily that
+    little is left to the push. All of these move along gradients, so that inside the box what the
+    network ignores stays as it was in the seed. With priors it is L-BFGS for embedded networks and
+    vectors; else, and where the loss is another one at each step, or its gradient is not its own,
+    Adam.
     """
     if any(loss.uses_distance for loss in losses):
         return OPTIMISERS["momentum"]
@@ -189,6 +170,5 @@ def automatic(
         return OPTIMISERS["adam"]
     embedded, vector = network.family == "embedded", layer in (PENULTIMATE, LOGITS)
     if all(loss.only_match for loss in losses):
-        other = "lbfgs-or-secant" if vector else "lbfgs-or-momentum"
-        return OPTIMISERS["paced-secant" if embedded else other]
+        return OPTIMISERS["soft-lbfgs" if vector else "soft-lbfgs-or-momentum"]
     return OPTIMISERS["lbfgs" if embedded or vector else "adam"]

@@ -1,0 +1,169 @@
+"""L-BFGS through soft corners, its steps redone with NumPy, and what takes over from it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.request import MATCH_OPTIMISERS
+from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.soft_lbfgs import (
+    CORNERS,
+    LEAST,
+    MEMORY,
+    POWER,
+    SPRINT,
+    WIDEST,
+    SoftLBFGS,
+    SoftLBFGSOrMomentum,
+)
+
+BOX = (-100.0, 100.0)
+
+
+def test_the_optimisers_for_the_match_alone_are_those_that_the_door_knows():
+    assert tuple(n for n, one in OPTIMISERS.items() if one.only_match) == MATCH_OPTIMISERS
+
+
+def tensors(*values: np.ndarray | float) -> tuple[torch.Tensor, ...]:
+    """Each with a batch of one in front, in float32."""
+    return tuple(torch.from_numpy(np.asarray(value)[None]).float() for value in values)
+
+
+def two_loops(slope: np.ndarray, moves: list[np.ndarray], turns: list[np.ndarray]) -> np.ndarray:
+    """H·slope by the two loops of Nocedal 1980, oldest move first."""
+    rest, weights = slope.copy(), []
+    for move, turn in zip(reversed(moves), reversed(turns), strict=True):
+        weights.append(move @ rest / (move @ turn))
+        rest -= weights[-1] * turn
+    rest *= moves[-1] @ turns[-1] / (turns[-1] @ turns[-1])
+    for move, turn, weight in zip(moves, turns, reversed(weights), strict=True):
+        rest += move * (weight - turn @ rest / (move @ turn))
+    return rest
+
+
+def test_every_step_is_that_of_the_two_loops_and_the_first_one_polyak_s():
+    """On g(x) = W x + (W x)³/10, for longer than the memory."""
+    rng = np.random.default_rng(3)
+    matrix, start = rng.standard_normal((12, 30)) / 6, rng.standard_normal(30)
+    wanted = 0.6 * rng.standard_normal(12)
+    search, x, nearest = SoftLBFGS(tensors(start)[0], BOX), start, np.inf
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    for _ in range(MEMORY + 6):
+        inner = matrix @ x
+        offset = (inner + 0.1 * inner**3 - wanted) / np.linalg.norm(wanted)
+        loss = np.linalg.norm(offset)
+        slope = matrix.T @ ((1 + 0.3 * inner**2) * offset) / np.linalg.norm(wanted)
+        after = search.next(*tensors(x, loss, slope / loss, offset))[0].double().numpy()
+        nearest = min(nearest, loss)
+        width = min(WIDEST, CORNERS * nearest**POWER)
+        assert float(search.corners) == pytest.approx(width, rel=1e-5)
+        seen.append((x, slope))
+        if len(seen) == 1:
+            expected = -0.5 * loss**2 / (slope @ slope) * slope
+        else:
+            pairs = list(pairwise(seen))[-MEMORY:]
+            moves = [b[0] - a[0] for a, b in pairs]
+            turns = [b[1] - a[1] for a, b in pairs]
+            assert all(move @ turn > 0 for move, turn in zip(moves, turns, strict=True))
+            expected = -two_loops(slope, moves, turns)
+        assert np.linalg.norm(after - x - expected) < 0.02 * np.linalg.norm(expected)
+        x = after
+        if loss < 1e-3:
+            break
+    assert nearest < 0.05
+
+
+def test_a_move_along_which_the_slope_does_not_turn_up_is_not_remembered():
+    """A slope that stays the same says nothing of how far to go: Polyak's step again."""
+    search, x = SoftLBFGS(torch.zeros(1, 4), BOX), torch.zeros(1, 4)
+    for loss in (1.0, 0.9, 0.8):
+        slope = torch.tensor([[0.0, 3.0, 4.0, 0.0]]) / loss
+        after = search.next(x, torch.tensor([loss]), slope, torch.tensor([[loss]]))
+        expected = 0.5 * loss**2 / 25 * loss * slope
+        torch.testing.assert_close(x - after, expected)
+        x = after
+
+
+def test_steps_stay_in_the_box_and_pressed_pixels_take_no_part_in_them():
+    x = torch.tensor([[0.0, 1.0, 0.5]])
+    search = SoftLBFGS(x, (0.0, 1.0))
+    for call in range(4):
+        loss = torch.tensor([0.5])
+        slope = torch.tensor([[1.0, -1.0, 0.8 + 0.4 * float(x[0, 2])]])
+        after = search.next(x, loss, slope, loss[:, None])
+        assert after[0, :2].tolist() == [0.0, 1.0]
+        # Polyak's step as if the one pixel that is free were all there is, then to the box's end.
+        assert float(after[0, 2]) == pytest.approx(0.0 if call else 0.25, abs=1e-6)
+        x = after
+
+
+@pytest.mark.parametrize("loss", [0.0, 1e6])
+def test_a_search_that_stands_still_stays_finite(loss):
+    x = torch.full((2, 3, 1, 1), 0.5)
+    search = SoftLBFGS(x, (0.0, 1.0))
+    for _ in range(4):
+        x = search.next(x, torch.full((2,), loss), torch.zeros_like(x), torch.ones(2, 5))
+    assert torch.equal(x, torch.full((2, 3, 1, 1), 0.5))
+
+
+# Where it is slow
+
+AGAIN = 22
+
+
+def passes(budget: int, stands: int, calls: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The softness (2,) wanted after each call, and the images.
+
+    The first sample gets on well all the time, the second not from call `stands` to AGAIN.
+    """
+    x = torch.full((2, 3, 2, 2), 0.5)
+    search = SoftLBFGSOrMomentum(x, budget, BOX, torch.tensor([True, True]))
+    drawn = torch.Generator().manual_seed(0)
+    found = []
+    for call in range(1, calls + 1):
+        further = min(call, stands) + max(0, call - AGAIN)
+        loss = torch.tensor([0.9**call, 0.9**further])
+        gradient = torch.randn(x.shape, generator=drawn)
+        x = search.next(x, loss, gradient, loss[:, None])
+        found.append((search.corners, x))
+    return found
+
+
+def test_what_crawls_is_handed_over_from_where_it_is_and_for_good():
+    assert 0.9**SPRINT < 1 - LEAST
+    stands, budget = 13, 60
+    # 0.9 to the power of 3 is more than what SPRINT passes have to leave, to that of 2 is not.
+    over = stands + next(n for n in range(9) if 0.9 ** (SPRINT - n) > 1 - LEAST)
+    last = None
+    for call, (corners, images) in enumerate(passes(budget, stands, 29), start=1):
+        alone = min(WIDEST, CORNERS * (0.9**call) ** POWER)
+        stood = min(WIDEST, CORNERS * (0.9 ** min(call, stands)) ** POWER)
+        momentum = 1.5 * (1 - call / budget) ** 2.5
+        wanted = torch.tensor([alone, stood if call < over else momentum])
+        torch.testing.assert_close(corners, wanted, rtol=1e-4, atol=1e-6)
+        if call == over:
+            moved = torch.linalg.vector_norm((images - last)[1])
+            assert 0 < float(moved) < 1
+        last = images
+
+
+@pytest.mark.parametrize(("budget", "hands_over"), [(60, True), (30, False)])
+def test_what_begins_to_crawl_in_the_second_half_of_the_budget_is_left_alone(budget, hands_over):
+    (corners, _) = passes(budget, 13, AGAIN)[-1]
+    softness = min(WIDEST, CORNERS * (0.9**13) ** POWER)
+    assert (float(corners[1]) == pytest.approx(softness, rel=1e-4)) == (not hands_over)
+
+
+def test_a_search_that_is_not_slow_makes_the_same_way_as_without_momentum():
+    x = torch.full((2, 3, 2, 2), 0.5)
+    alone, both = SoftLBFGS(x, BOX), SoftLBFGSOrMomentum(x, 40, BOX, torch.tensor([True, True]))
+    drawn, one, other = torch.Generator().manual_seed(1), x, x
+    for call in range(1, 40):
+        loss = torch.full((2,), 0.9**call)
+        gradient = torch.randn(x.shape, generator=drawn)
+        one = alone.next(one, loss, gradient, loss[:, None])
+        other = both.next(other, loss, gradient, loss[:, None])
+        assert torch.equal(one, other)
+    assert bool(both.steady.all())
