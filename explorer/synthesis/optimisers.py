@@ -155,8 +155,9 @@ def automatic(
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
-    Where the match is all that the loss asks for: `soft-lbfgs` for the vectors at a network's end,
-    and for the maps in its midst, where that may be slow, `soft-lbfgs-or-momentum`. Against an
+    Where the match is all that the loss asks for: `soft-lbfgs` for the embedded networks, and for
+    the vectors at the end of others; for the maps in their midst, where that may be slow,
+    `soft-lbfgs-or-momentum`. Against an
     adversary it is momentum, whose corners are sharp: soft ones find the match so easily that
     little is left to the push. All of these move along gradients, so that inside the box what the
     network ignores stays as it was in the seed. With priors it is L-BFGS for embedded networks and
@@ -170,5 +171,5 @@ def automatic(
         return OPTIMISERS["adam"]
     embedded, vector = network.family == "embedded", layer in (PENULTIMATE, LOGITS)
     if all(loss.only_match for loss in losses):
-        return OPTIMISERS["soft-lbfgs" if vector else "soft-lbfgs-or-momentum"]
+        return OPTIMISERS["soft-lbfgs" if embedded or vector else "soft-lbfgs-or-momentum"]
     return OPTIMISERS["lbfgs" if embedded or vector else "adam"]

@@ -16,7 +16,7 @@ from explorer.synthesis.lbfgs import Curvature
 
 MEMORY = 20
 CORNERS, POWER, WIDEST = 0.8, 0.6, 1.0  # corners are CORNERS · distance^POWER soft, and at most
-SPRINT, LEAST = 5, 0.25  # passes, and what they have to bring for momentum not to take over
+SPRINT, LEAST = 5, 0.02  # passes, and what they have to bring for momentum not to take over
 ASK_EVERY = 10  # passes; to ask another device who is still under way makes the host wait
 _TINY = 1e-20
 
