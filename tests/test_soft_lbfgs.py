@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from explorer.request import MATCH_OPTIMISERS
+from explorer.synthesis.lbfgs import MEMORY
 from explorer.synthesis.optimisers import OPTIMISERS
 from explorer.synthesis.soft_lbfgs import (
     CORNERS,
     LEAST,
-    MEMORY,
     POWER,
     SPRINT,
     WIDEST,

@@ -32,7 +32,7 @@ class LBFGS:
 
     def __init__(self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor) -> None:
         self._shape, self._bounds, self._squares = parameters.shape[1:], bounds, squares
-        self._memory = Curvature(parameters.flatten(1), bounds, MEMORY)
+        self._memory = Curvature(parameters.flatten(1), bounds)
         self._started = False
         self._first = FIRST_STEP * math.sqrt(parameters[0].numel() / (3 * 64**2))
 
@@ -90,22 +90,22 @@ class LBFGS:
 
 
 class Curvature:
-    """How the slope turned over the last `memory` moves, of N samples, each with moves of its own.
+    """How the slope turned over the last MEMORY moves, of N samples, each with moves of its own.
 
     points: N×D, within `bounds` (lower, upper).
     """
 
-    def __init__(self, points: Tensor, bounds: tuple[float, float], memory: int) -> None:
+    def __init__(self, points: Tensor, bounds: tuple[float, float]) -> None:
         count, size = points.shape
-        self._bounds, self._memory = bounds, memory
+        self._bounds = bounds
         new = points.new_zeros
-        self._pairs = new(count, 2 * memory, size)  # the moves, then the turns of the slope
-        self._move_turn, self._turn_turn = new(count, memory, memory), new(count, memory, memory)
-        self._valid = torch.zeros(count, memory, dtype=torch.bool, device=points.device)
-        self._slot = memory - 1  # of the newest
+        self._pairs = new(count, 2 * MEMORY, size)  # the moves, then the turns of the slope
+        self._move_turn, self._turn_turn = new(count, MEMORY, MEMORY), new(count, MEMORY, MEMORY)
+        self._valid = torch.zeros(count, MEMORY, dtype=torch.bool, device=points.device)
+        self._slot = MEMORY - 1  # of the newest
         # By slot: the slots from the oldest to the newest, kept where they are needed.
-        places = torch.arange(memory, device=points.device)
-        self._oldest_first = ((places[:, None] + places + 1) % memory).unbind()
+        places = torch.arange(MEMORY, device=points.device)
+        self._oldest_first = ((places[:, None] + places + 1) % MEMORY).unbind()
 
     @property
     def empty(self) -> Tensor:
@@ -116,10 +116,9 @@ class Curvature:
         """Moves and turns of the slope, N×D, where the slope turned upwards; of these (N,) only."""
         upwards = _dot(move, turn) > 1e-12 * _norm(move) * _norm(turn)
         which = upwards if which is None else which & upwards
-        memory = self._memory
-        self._slot = slot = (self._slot + 1) % memory
+        self._slot = slot = (self._slot + 1) % MEMORY
         self._pairs[:, slot] = torch.where(which[:, None], move, 0.0)
-        self._pairs[:, memory + slot] = torch.where(which[:, None], turn, 0.0)
+        self._pairs[:, MEMORY + slot] = torch.where(which[:, None], turn, 0.0)
         self._valid[:, slot] = which
 
     def forget(self, which: Tensor) -> None:
@@ -135,21 +134,21 @@ class Curvature:
 
         To be called once after each call of `remember`.
         """
-        pairs, slot, memory = self._pairs, self._slot, self._memory
+        pairs, slot = self._pairs, self._slot
         free = self.free(point, slope)
         # One reading of the memory for all products: with the newest turn, and with the slope.
-        both = torch.stack([pairs[:, memory + slot], free], 1)
+        both = torch.stack([pairs[:, MEMORY + slot], free], 1)
         of_turn, of_slope = (both @ pairs.mT).unbind(1)
-        self._move_turn[:, :, slot] = of_turn[:, :memory]
-        self._turn_turn[:, :, slot] = self._turn_turn[:, slot] = of_turn[:, memory:]
+        self._move_turn[:, :, slot] = of_turn[:, :MEMORY]
+        self._turn_turn[:, :, slot] = self._turn_turn[:, slot] = of_turn[:, MEMORY:]
 
         order = self._oldest_first[slot]
         valid = self._valid[:, order]
         both = valid[:, :, None] & valid[:, None, :]
         move_turn = self._move_turn[:, order][:, :, order].where(both, 0.0)
         turn_turn = self._turn_turn[:, order][:, :, order].where(both, 0.0)
-        by_move = of_slope[:, :memory][:, order].where(valid, 0.0)
-        by_turn = of_slope[:, memory:][:, order].where(valid, 0.0)
+        by_move = of_slope[:, :MEMORY][:, order].where(valid, 0.0)
+        by_turn = of_slope[:, MEMORY:][:, order].where(valid, 0.0)
 
         curvature = move_turn.diagonal(dim1=1, dim2=2)
         triangle = move_turn.triu() + torch.diag_embed((~valid).to(move_turn.dtype))
@@ -162,7 +161,7 @@ class Curvature:
         inner = curvature * back + scale * ((turn_turn @ back[:, :, None])[:, :, 0] - by_turn)
         forth = _solve(triangle.mT, inner, upper=False)
         weights = torch.cat([forth, -scale * back], 1)
-        places = torch.cat([order, memory + order])
+        places = torch.cat([order, MEMORY + order])
         weights = torch.zeros_like(weights).index_copy(1, places, weights)
         step = scale * free + (weights[:, None] @ pairs)[:, 0]
         direction = -self.free(point, slope, step)

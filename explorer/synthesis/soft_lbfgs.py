@@ -14,7 +14,6 @@ from torch import Tensor
 from explorer.synthesis.first_order import Bounds, soft_momentum
 from explorer.synthesis.lbfgs import Curvature
 
-MEMORY = 20
 CORNERS, POWER, WIDEST = 0.8, 0.6, 1.0  # corners are CORNERS · distance^POWER soft, and at most
 SPRINT, LEAST = 5, 0.02  # passes, and what they have to bring for momentum not to take over
 ASK_EVERY = 10  # passes; to ask another device who is still under way makes the host wait
@@ -33,7 +32,7 @@ class SoftLBFGS:
 
     def __init__(self, parameters: Tensor, bounds: Bounds) -> None:
         self._shape, self._bounds = parameters.shape[1:], bounds
-        self._memory = Curvature(parameters.flatten(1), bounds, MEMORY)
+        self._memory = Curvature(parameters.flatten(1), bounds)
         self._before: tuple[Tensor, Tensor] | None = None
         self._nearest = parameters.new_full((len(parameters),), torch.inf)
         self.corners = torch.full_like(self._nearest, WIDEST)
