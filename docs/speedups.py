@@ -79,7 +79,7 @@ def main() -> None:
 
     def made(crowded: float, soft: bool = True) -> None:
         loop.CROWDED = crowded
-        optimiser = replace(OPTIMISERS["soft-lbfgs"], soft=soft)
+        optimiser = replace(OPTIMISERS["paced-secant"], soft=soft)
         synthesise(network, "penultimate", *several, [free] * 12, goals, optimiser, 200)
 
     before = loop.CROWDED

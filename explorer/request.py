@@ -23,6 +23,7 @@ GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 OPTIMISERS = (
     "auto",
+    "paced-secant",
     "soft-lbfgs",
     "soft-lbfgs-or-momentum",
     "lbfgs",
@@ -32,10 +33,9 @@ OPTIMISERS = (
     "paper",
     "feather",
 )
-MATCH_OPTIMISERS = (
-    "soft-lbfgs",
-    "soft-lbfgs-or-momentum",
-)  # for losses that ask for the match alone
+MATCH_OPTIMISERS = ("paced-secant", "soft-lbfgs", "soft-lbfgs-or-momentum")
+"""For losses that ask for the match alone."""
+
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)

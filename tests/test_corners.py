@@ -165,4 +165,5 @@ def test_soft_corners_get_further_where_there_are_many(network):
         traces = synthesise(deep, "logits", targets, seeds, [loss] * 4, [0.0] * 4, optimiser, 100)
         return float(np.median([min(trace.relative_l2) for trace in traces]))
 
-    assert reached("soft-lbfgs", True) < 0.8 * reached("soft-lbfgs", False)
+    for name in ("paced-secant", "soft-lbfgs"):
+        assert reached(name, True) < 0.8 * reached(name, False)

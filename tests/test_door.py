@@ -116,7 +116,7 @@ def test_unknown_names_are_answered_with_the_nearest_ones():
         (
             {"optimiser": "adamw"},
             "optimiser",
-            "auto, soft-lbfgs, soft-lbfgs-or-momentum",
+            "auto, paced-secant, soft-lbfgs, soft-lbfgs-or-momentum",
         ),
     ):
         error = refusal(**changes)

@@ -473,7 +473,7 @@ def test_a_batch_gives_each_request_its_own_result(result, store):
 
 def test_auto_is_the_optimiser_that_the_catalogue_recommends(store):
     made = generate(replace(REQUEST, optimiser="auto", steps=1), store=store)
-    assert made.provenance["optimiser"]["name"] == "soft-lbfgs"
+    assert made.provenance["optimiser"]["name"] == "paced-secant"
     assert made.request.optimiser == "auto"
 
 

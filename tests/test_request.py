@@ -206,7 +206,7 @@ BAD = [
     ("term_weights", (("tv", 1.0), ("tv", 2.0)), "more than once"),
     ("representation", "", "1 to 500"),
     ("relu_gradient", "none", "identity"),
-    ("optimiser", "sgd", "auto, soft-lbfgs, soft-lbfgs-or-momentum, lbfgs"),
+    ("optimiser", "sgd", "auto, paced-secant, soft-lbfgs, soft-lbfgs-or-momentum, lbfgs"),
     ("steps", 0, "1 to 50,000"),
     ("steps", 50_001, "1 to 50,000"),
     ("steps", 10.0, "1 to 50,000"),

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.request import MATCH_OPTIMISERS
 from explorer.synthesis.lbfgs import MEMORY
-from explorer.synthesis.optimisers import OPTIMISERS
 from explorer.synthesis.soft_lbfgs import (
     CORNERS,
     LEAST,
@@ -20,10 +18,6 @@ from explorer.synthesis.soft_lbfgs import (
 )
 
 BOX = (-100.0, 100.0)
-
-
-def test_the_optimisers_for_the_match_alone_are_those_that_the_door_knows():
-    assert tuple(n for n, one in OPTIMISERS.items() if one.only_match) == MATCH_OPTIMISERS
 
 
 def tensors(*values: np.ndarray | float) -> tuple[torch.Tensor, ...]:

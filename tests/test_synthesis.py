@@ -336,10 +336,13 @@ def test_a_step_of_soft_momentum_is_at_most_four_tenths_of_polyak_s():
     torch.testing.assert_close(lengths, torch.tensor([0.4 * 0.2, 2.0]), rtol=1e-4, atol=0)
 
 
-def test_a_soft_search_ends_at_its_goal_and_makes_the_same_way_whatever_its_budget(curved):
+@pytest.mark.parametrize("optimiser", ["paced-secant", "soft-lbfgs"])
+def test_a_soft_search_ends_at_its_goal_and_makes_the_same_way_whatever_its_budget(
+    curved, optimiser
+):
     targets, seeds = grey(3, 0.4, 1), grey(3, 0.4, 2)
     short, long = (
-        run(curved, targets, seeds, optimiser="soft-lbfgs", goals=[0.02] * 3, steps=steps)
+        run(curved, targets, seeds, optimiser=optimiser, goals=[0.02] * 3, steps=steps)
         for steps in (200, 2000)
     )
     for one, other in zip(short, long, strict=True):

@@ -30,8 +30,9 @@ DEFAULT_EFFORT = "normal"
 DEFAULTS = EXAMPLES[0][1]
 OPTIMISER_HELP = {
     "auto": "what works best for this network",
+    "paced-secant": "momentum, then mixes of the last images",
     "soft-lbfgs": "L-BFGS, soft corners",
-    "soft-lbfgs-or-momentum": "the same, or momentum if it is slow",
+    "soft-lbfgs-or-momentum": "that, or momentum if it is slow",
     "lbfgs": "L-BFGS in the box",
     "soft-momentum": "unit gradient with momentum, soft corners",
     "momentum": "unit gradient with momentum",

@@ -24,7 +24,7 @@ JUDGE = "ssim-16px"
 seed; every other measure is in the table."""
 
 LAYER = "penultimate"
-VERSION = 8  # to be raised when the same plan would give other numbers
+VERSION = 7  # to be raised when the same plan would give other numbers
 
 
 @dataclass(frozen=True)

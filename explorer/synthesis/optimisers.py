@@ -27,6 +27,7 @@ from explorer.synthesis.first_order import (
     soft_momentum,
 )
 from explorer.synthesis.lbfgs import LBFGS
+from explorer.synthesis.paced import NEAR, PacedSecant
 from explorer.synthesis.soft_lbfgs import LEAST, SPRINT, SoftLBFGS, SoftLBFGSOrMomentum
 
 
@@ -77,6 +78,14 @@ class Optimiser:
 OPTIMISERS = {
     optimiser.name: optimiser
     for optimiser in (
+        Optimiser(
+            "paced-secant",
+            "momentum through soft corners, steps and softness in proportion to the distance left; "
+            f"from a distance of {NEAR} on along the mix of the last images that is nearest",
+            lambda parameters, steps, bounds, squares: PacedSecant(parameters, bounds),
+            soft=True,
+            only_match=True,
+        ),
         Optimiser(
             "soft-lbfgs",
             "L-BFGS through soft corners, their softness in proportion to the distance left; every "
@@ -155,9 +164,9 @@ def automatic(
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
-    Where the match is all that the loss asks for: `soft-lbfgs` for the embedded networks, and for
-    the vectors at the end of others; for the maps in their midst, where that may be slow,
-    `soft-lbfgs-or-momentum`. Against an
+    Where the match is all that the loss asks for: `paced-secant` for the embedded networks, which
+    moves the least of what they ignore; for others `soft-lbfgs` at the vectors at their end, and
+    for the maps in their midst, where that may be slow, `soft-lbfgs-or-momentum`. Against an
     adversary it is momentum, whose corners are sharp: soft ones find the match so easily that
     little is left to the push. All of these move along gradients, so that inside the box what the
     network ignores stays as it was in the seed. With priors it is L-BFGS for embedded networks and
@@ -171,5 +180,6 @@ def automatic(
         return OPTIMISERS["adam"]
     embedded, vector = network.family == "embedded", layer in (PENULTIMATE, LOGITS)
     if all(loss.only_match for loss in losses):
-        return OPTIMISERS["soft-lbfgs" if embedded or vector else "soft-lbfgs-or-momentum"]
+        other = "soft-lbfgs" if vector else "soft-lbfgs-or-momentum"
+        return OPTIMISERS["paced-secant" if embedded else other]
     return OPTIMISERS["lbfgs" if embedded or vector else "adam"]
