@@ -98,8 +98,8 @@ class SoftLBFGSOrMomentum:
         aimed = self._lbfgs.next(parameters, loss, gradient, offset)
         if self._calls <= self._half:
             self._over = self._over | self._slow(loss)
-            if self._calls % ASK_EVERY == 0:
-                self._all_over = bool(self._over.all())
+        if self._calls % ASK_EVERY == 0:
+            self._all_over = bool(self._over.all())
         return torch.where(self._over.view(-1, *[1] * (parameters.ndim - 1)), after, aimed)
 
     def keep(self, places: Tensor) -> None:
