@@ -166,12 +166,12 @@ def automatic(
 
     Where the match is all that the loss asks for: `paced-secant` for the embedded networks, whose
     IRIs take on least of any photograph from strong noise; for others `soft-lbfgs` at the vectors
-    at their end, and for the maps in their midst, where that may be slow, `soft-lbfgs-or-momentum`. Against an
-    adversary it is momentum, whose corners are sharp: soft ones find the match so easily that
-    little is left to the push. All of these move along gradients, so that inside the box what the
-    network ignores stays as it was in the seed. With priors it is L-BFGS for embedded networks and
-    vectors; else, and where the loss is another one at each step, or its gradient is not its own,
-    Adam.
+    at their end, and for the maps in their midst, where that may be slow, `soft-lbfgs-or-momentum`.
+    Against an adversary it is momentum, whose corners are sharp: soft ones find the match so easily
+    that little is left to the push. All of these move along gradients, so that inside the box what
+    the network ignores stays as it was in the seed, or nearly. With priors it is L-BFGS for
+    embedded networks and vectors; else, and where the loss is another one at each step, or its
+    gradient is not its own, Adam.
     """
     if any(loss.uses_distance for loss in losses):
         return OPTIMISERS["momentum"]
