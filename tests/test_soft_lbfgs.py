@@ -128,7 +128,7 @@ def passes(budget: int, stands: int, calls: int) -> list[tuple[torch.Tensor, tor
 def test_what_crawls_is_handed_over_from_where_it_is_and_for_good():
     assert 0.9**SPRINT < 1 - LEAST
     stands, budget = 13, 60
-    # 0.9 to the power of 3 is more than what SPRINT passes have to leave, to that of 2 is not.
+    # After so many passes that bring nothing, the last SPRINT of them bring less than LEAST.
     over = stands + next(n for n in range(9) if 0.9 ** (SPRINT - n) > 1 - LEAST)
     last = None
     for call, (corners, images) in enumerate(passes(budget, stands, 29), start=1):
