@@ -40,8 +40,8 @@ def two_loops(slope: np.ndarray, moves: list[np.ndarray], turns: list[np.ndarray
 def test_every_step_is_that_of_the_two_loops_and_the_first_one_polyak_s():
     """On g(x) = W x + (W x)³/10, for longer than the memory."""
     rng = np.random.default_rng(3)
-    matrix, start = rng.standard_normal((12, 30)) / 6, rng.standard_normal(30)
-    wanted = 0.6 * rng.standard_normal(12)
+    matrix, start = rng.standard_normal((24, 30)) / 6, rng.standard_normal(30)
+    wanted = 0.6 * rng.standard_normal(24)
     search, x, nearest = SoftLBFGS(tensors(start)[0], BOX), start, np.inf
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     for _ in range(MEMORY + 6):
@@ -67,6 +67,7 @@ def test_every_step_is_that_of_the_two_loops_and_the_first_one_polyak_s():
         if loss < 1e-3:
             break
     assert nearest < 0.05
+    assert len(seen) > MEMORY + 1, "a pair has to be forgotten"
 
 
 def test_a_move_along_which_the_slope_does_not_turn_up_is_not_remembered():

@@ -88,8 +88,7 @@ OPTIMISERS = {
         ),
         Optimiser(
             "soft-lbfgs",
-            "L-BFGS through soft corners, their softness in proportion to the distance left; every "
-            "look is a step",
+            "L-BFGS through soft corners, the softer, the further away it is; every look is a step",
             lambda parameters, steps, bounds, squares: SoftLBFGS(parameters, bounds),
             soft=True,
             only_match=True,
