@@ -11,6 +11,9 @@ import math
 import torch
 from torch import Tensor
 
+from explorer.synthesis.box import Bounds, pressed
+from explorer.synthesis.state import Descent, State
+
 MEMORY = 10
 FIRST_STEP = 1.0  # its ℓ₂ length for a 64×64 image; grows with the square root of the pixel count
 SUFFICIENT = 1e-4  # share of the promised decrease that a step must bring (Armijo)
@@ -19,20 +22,19 @@ SMALLEST_SHARE = 1e-6  # a step cut below this share starts afresh along the gra
 _TINY = 1e-30
 
 
-class LBFGS:
+class LBFGS(Descent):
     """Where N samples are on their way down, each with a memory and a step length of its own.
 
     parameters: N×…, kept within `bounds` (lower, upper). squares: (N,) true where the loss is a
     norm with a kink at its minimum 0; there ½·loss² is descended on, which is smooth and has the
-    same minimum. Each call of `next` costs no pass of its own and never waits for the device.
+    same minimum.
     """
 
     steady = True
-    corners = None
 
-    def __init__(self, parameters: Tensor, bounds: tuple[float, float], squares: Tensor) -> None:
+    def __init__(self, parameters: Tensor, bounds: Bounds, squares: Tensor) -> None:
         self._shape, self._bounds, self._squares = parameters.shape[1:], bounds, squares
-        self._memory = Curvature(parameters.flatten(1), bounds)
+        self._memory = Curvature(parameters.flatten(1))
         self._started = False
         self._first = FIRST_STEP * math.sqrt(parameters[0].numel() / (3 * 64**2))
 
@@ -48,16 +50,11 @@ class LBFGS:
             self._judge(point, value, slope)
         else:
             self._point, self._value, self._slope = point, value, slope
-            self._direction = -self._memory.free(point, slope)
+            self._direction = torch.where(pressed(point, slope, self._bounds), 0.0, -slope)
             self._step = self._first / _norm(self._direction).clamp_min(_TINY)
         self._started = True
         step = self._point + self._step[:, None] * self._direction
         return step.clamp(*self._bounds).view(-1, *self._shape)
-
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
-        self._memory.keep(places)
-        _keep(self, places)
 
     def _judge(self, point: Tensor, value: Tensor, slope: Tensor) -> None:
         """Take the point over where it is good enough, else plan a shorter step."""
@@ -76,8 +73,9 @@ class LBFGS:
         self._slope = torch.where(at, slope, self._slope)
         self._value = torch.where(taken, value, self._value)
         fresh = taken | stuck
-        onwards, found = self._memory.aim(self._point, self._slope)
-        downhill = -self._memory.free(self._point, self._slope)
+        held = pressed(self._point, self._slope, self._bounds)
+        onwards, found = self._memory.aim(self._slope, held, turn)
+        downhill = torch.where(held, 0.0, -self._slope)
         onwards = torch.where(found[:, None], onwards, downhill)
         self._direction = torch.where(fresh[:, None], onwards, self._direction)
         started_over = fresh & self._memory.empty
@@ -89,23 +87,19 @@ class LBFGS:
         )
 
 
-class Curvature:
+class Curvature(State):
     """How the slope turned over the last MEMORY moves, of N samples, each with moves of its own.
 
-    points: N×D, within `bounds` (lower, upper).
+    points: N×D, the first ones.
     """
 
-    def __init__(self, points: Tensor, bounds: tuple[float, float]) -> None:
+    def __init__(self, points: Tensor) -> None:
         count, size = points.shape
-        self._bounds = bounds
         new = points.new_zeros
         self._pairs = new(count, 2 * MEMORY, size)  # the moves, then the turns of the slope
         self._move_turn, self._turn_turn = new(count, MEMORY, MEMORY), new(count, MEMORY, MEMORY)
         self._valid = torch.zeros(count, MEMORY, dtype=torch.bool, device=points.device)
-        self._slot = MEMORY - 1  # of the newest
-        # By slot: the slots from the oldest to the newest, kept where they are needed.
-        places = torch.arange(MEMORY, device=points.device)
-        self._oldest_first = ((places[:, None] + places + 1) % MEMORY).unbind()
+        self._slot = torch.full((), MEMORY - 1, device=points.device)  # of the newest
 
     @property
     def empty(self) -> Tensor:
@@ -116,33 +110,31 @@ class Curvature:
         """Moves and turns of the slope, N×D, where the slope turned upwards; of these (N,) only."""
         upwards = _dot(move, turn) > 1e-12 * _norm(move) * _norm(turn)
         which = upwards if which is None else which & upwards
-        self._slot = slot = (self._slot + 1) % MEMORY
-        self._pairs[:, slot] = torch.where(which[:, None], move, 0.0)
-        self._pairs[:, MEMORY + slot] = torch.where(which[:, None], turn, 0.0)
-        self._valid[:, slot] = which
+        self._slot = (self._slot + 1) % MEMORY
+        slot = self._slot.view(1)
+        self._pairs.index_copy_(1, slot, move[:, None])
+        self._pairs.index_copy_(1, MEMORY + slot, turn[:, None])
+        self._valid.index_copy_(1, slot, which[:, None])
 
     def forget(self, which: Tensor) -> None:
         """All that is remembered of these samples, (N,)."""
         self._valid &= ~which[:, None]
 
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
-        _keep(self, places)
+    def aim(self, slope: Tensor, held: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
+        """−H·slope where parameters are not held, N×D, and (N,) where it is known, and downhill.
 
-    def aim(self, point: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-        """−H·slope on the free parameters, N×D, and (N,) where that is known, and downhill.
-
-        To be called once after each call of `remember`.
+        To be called once after each call of `remember`, with the turn that was remembered.
         """
-        pairs, slot = self._pairs, self._slot
-        free = self.free(point, slope)
+        pairs, slot = self._pairs, self._slot.view(1)
+        free = torch.where(held, 0.0, slope)
         # One reading of the memory for all products: with the newest turn, and with the slope.
-        both = torch.stack([pairs[:, MEMORY + slot], free], 1)
+        both = torch.stack([turn, free], 1)
         of_turn, of_slope = (both @ pairs.mT).unbind(1)
-        self._move_turn[:, :, slot] = of_turn[:, :MEMORY]
-        self._turn_turn[:, :, slot] = self._turn_turn[:, slot] = of_turn[:, MEMORY:]
+        self._move_turn.index_copy_(2, slot, of_turn[:, :MEMORY, None])
+        self._turn_turn.index_copy_(2, slot, of_turn[:, MEMORY:, None])
+        self._turn_turn.index_copy_(1, slot, of_turn[:, None, MEMORY:])
 
-        order = self._oldest_first[slot]
+        order = (torch.arange(1, MEMORY + 1, device=slot.device) + slot) % MEMORY  # oldest first
         valid = self._valid[:, order]
         both = valid[:, :, None] & valid[:, None, :]
         move_turn = self._move_turn[:, order][:, :, order].where(both, 0.0)
@@ -164,20 +156,8 @@ class Curvature:
         places = torch.cat([order, MEMORY + order])
         weights = torch.zeros_like(weights).index_copy(1, places, weights)
         step = scale * free + (weights[:, None] @ pairs)[:, 0]
-        direction = -self.free(point, slope, step)
+        direction = torch.where(held, 0.0, -step)
         return direction, known & (_dot(direction, slope) < 0)
-
-    def free(self, point: Tensor, slope: Tensor, value: Tensor | None = None) -> Tensor:
-        """`value` (or the slope) without the parameters that the slope presses against the box."""
-        low, high = self._bounds
-        held = ((point <= low) & (slope > 0)) | ((point >= high) & (slope < 0))
-        return (slope if value is None else value).masked_fill(held, 0.0)
-
-
-def _keep(whole: object, places: Tensor) -> None:
-    for name, value in vars(whole).items():
-        if torch.is_tensor(value):
-            setattr(whole, name, value[places])
 
 
 def _solve(triangle: Tensor, right: Tensor, upper: bool) -> Tensor:

@@ -17,7 +17,6 @@ from explorer.synthesis.corners import with_soft_corners
 from explorer.synthesis.folding import folded
 from explorer.synthesis.parametrisation import parametrisation_called
 from explorer.synthesis.relu import passing_every_gradient
-from explorer.synthesis.replay import CudaGraphs, Recorder, Replayed
 from explorer.synthesis.stem import with_quick_stem
 from explorer.synthesis.transforms import RandomTransforms
 
@@ -44,9 +43,7 @@ class Looking:
     """Looks at a batch of samples, pass by pass, through the lightest network that says the same.
 
     targets, seeds: N×3×H×W in [0, 1]. soft: whether gradients may be looked for through soft
-    corners. recorder: replays passes instead of calling for each kernel anew; on a GPU that is done
-    with CUDA graphs where nothing is said. Random transforms differ from pass to pass, so they are
-    never replayed.
+    corners. alike: whether every pass does the same, which random transforms don't.
     """
 
     def __init__(
@@ -60,7 +57,6 @@ class Looking:
         rng_seeds: Sequence[int],
         relu_passes: bool,
         soft: bool,
-        recorder: Recorder | None = None,
     ) -> None:
         self._network, self._corners = with_quick_stem(folded(network, layer)), None
         if soft and not relu_passes:
@@ -71,47 +67,10 @@ class Looking:
         self._objective = Objective(losses, targets.device)
         self.form = parametrisation_called(losses[0].parametrisation, tuple(seeds.shape[-2:]))
         self._moved = RandomTransforms(rng_seeds) if losses[0].transforms else None
-        self._look = self._one_pass
-        if recorder is None and targets.device.type == "cuda":
-            recorder = CudaGraphs()
-        if recorder is not None and self._moved is None:
-            self._look = Replayed(self._one_pass, recorder)
+        self.alike = self._moved is None
 
     def __call__(self, parameters: Tensor, width: Tensor | None) -> Pass:
         """One pass; parameters N×…, width (N,) of the soft corners, None for sharp ones."""
-        if self._corners is None or width is None:
-            return self._look(parameters)
-        return self._look(parameters, width)
-
-    def weights(self) -> list[dict[str, float]]:
-        """As `Objective.weights`."""
-        return self._objective.weights()
-
-    def blame(self, images: Tensor) -> str:
-        """The end of a sentence that says which terms of the loss are no numbers."""
-        with torch.enable_grad():
-            images = images.detach().requires_grad_(True)
-            terms = self._objective.not_finite(self._seen(images, images))
-        return f", because of the term {' and '.join(map(repr, terms))}" if terms else ""
-
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
-        self._targets, self._seeds = self._targets[places], self._seeds[places]
-        self._wanted = self._wanted[places]
-        for part in (self._objective, self._corners, self._moved):
-            if part is not None:
-                part.keep(places)
-        if isinstance(self._look, Replayed):
-            self._look.forget()
-
-    @torch.no_grad()
-    def _target_representation(self) -> Tensor:
-        def run() -> Tensor:
-            return representation(self._network, self._layer, self._targets)
-
-        return run() if self._corners is None else self._corners.learn(run)
-
-    def _one_pass(self, parameters: Tensor, width: Tensor | None = None) -> Pass:
         if self._corners is not None:
             self._corners.soften(width)
         with torch.enable_grad():
@@ -133,6 +92,32 @@ class Looking:
             gradient,
             scene.offset.detach(),
         )
+
+    def weights(self) -> list[dict[str, float]]:
+        """As `Objective.weights`."""
+        return self._objective.weights()
+
+    def blame(self, images: Tensor) -> str:
+        """The end of a sentence that says which terms of the loss are no numbers."""
+        with torch.enable_grad():
+            images = images.detach().requires_grad_(True)
+            terms = self._objective.not_finite(self._seen(images, images))
+        return f", because of the term {' and '.join(map(repr, terms))}" if terms else ""
+
+    def keep(self, places: Tensor) -> None:
+        """Go on with the samples at these places only, (M,) integers."""
+        self._targets, self._seeds = self._targets[places], self._seeds[places]
+        self._wanted = self._wanted[places]
+        for part in (self._objective, self._corners, self._moved):
+            if part is not None:
+                part.keep(places)
+
+    @torch.no_grad()
+    def _target_representation(self) -> Tensor:
+        def run() -> Tensor:
+            return representation(self._network, self._layer, self._targets)
+
+        return run() if self._corners is None else self._corners.learn(run)
 
     def _seen(self, images: Tensor, shown: Tensor) -> Scene:
         """The images, judged by what the network makes of `shown`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -16,7 +16,9 @@ from explorer.objectives.terms import Distance
 from explorer.objectives.variants import Loss
 from explorer.synthesis.looking import Looking, Pass
 from explorer.synthesis.optimisers import Optimiser
+from explorer.synthesis.replay import CudaGraphs, Recorder, Replayed
 from explorer.synthesis.samples import Samples, Trace
+from explorer.synthesis.state import Descent, State
 
 FRAME_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 CUDA_LOOK_EVERY = 10
@@ -57,11 +59,14 @@ def synthesise(
     watcher: Watcher | None = None,
     rng_seeds: Sequence[int] | None = None,
     relu_passes: bool = False,
+    recorder: Recorder | None = None,
 ) -> list[Trace]:
     """One IRI per sample; targets and seeds N×3×H×W in [0, 1] on the network's device.
 
     rng_seeds: of the generators that draw the random transforms, where the losses have them.
     relu_passes: whether the ReLU that ends the layer passes every gradient on.
+    recorder: replays steps instead of calling for each kernel anew; on a GPU that is done with CUDA
+    graphs where nothing is said. Random transforms differ from step to step: never replayed.
     All losses share one parametrisation, and either all have transforms or none. Where the device
     has too little memory for all samples at once, one half is made after the other. An image is
     always judged as it is: its loss, match and score are those without transforms.
@@ -100,6 +105,7 @@ def synthesise(
                 steps,
                 watcher,
                 shown.of(first),
+                recorder or (CudaGraphs() if targets.is_cuda else None),
             )
         except torch.OutOfMemoryError:
             if last - first == 1:
@@ -121,45 +127,118 @@ def _descend(
     steps: int,
     watcher: Watcher | None,
     shown: _Shown,
+    recorder: Recorder | None,
 ) -> list[Trace]:
     """One trace per sample that `look` looks at; the rest as `synthesise`."""
-    device = seeds.device
     samples = Samples.at_start(seeds, goals, [loss.only_match for loss in losses], steps)
     parameters = look.form.start(seeds)
-    is_norm = torch.tensor([loss.is_norm for loss in losses], device=device)
+    is_norm = torch.tensor([loss.is_norm for loss in losses], device=seeds.device)
     descent = optimiser.start(parameters, steps, look.form.bounds, is_norm)
-    look_every = CUDA_LOOK_EVERY if device.type == "cuda" else 1
+    way = _Way(look, descent, samples, parameters, optimiser.keeps_last)
+    go = _Going(way, recorder if look.alike else None)
+    look_every = CUDA_LOOK_EVERY if seeds.is_cuda else 1
 
     frames: dict[int, list[tuple[int, Tensor]]] = {number: [] for number in range(len(seeds))}
     traces: dict[int, Trace] = {}
     for step in range(steps + 1):
         if watcher is not None and watcher.cancelled():
             raise Cancelled(f"cancelled at step {step}")
-        found = look(parameters, descent.corners)
+        found = go()
+        samples = way.samples
         if step in FRAME_STEPS:
             for number, image in zip(samples.number.tolist(), _to_8bit(found.images), strict=True):
                 frames[number].append((step, image))
-        samples.note(step, found, descent.steady, optimiser.keeps_last)
-        looks = step % look_every == 0 or step == steps
-        if looks:
-            _check_finite(step, found, look)
-            if watcher is not None and watcher.wants():
-                shown.take(samples.number, found.relative_l2, found.images)
-                watcher.report(step, shown.relative_l2, shown.images)
-            going = (samples.end > step).nonzero()[:, 0]
-            if not len(going):
-                break
-        parameters = descent.next(parameters, found.descended, found.gradient, found.offset)
-        if looks and len(going) <= CROWDED * len(samples.number):
+        if step % look_every and step < steps:
+            continue
+        _check_finite(step, found, look)
+        if watcher is not None and watcher.wants():
+            shown.take(samples.number, found.relative_l2, found.images)
+            watcher.report(step, shown.relative_l2, shown.images)
+        going = (samples.end > step).nonzero()[:, 0]
+        if not len(going):
+            break
+        if len(going) <= CROWDED * len(samples.number):
             over = (samples.end <= step).nonzero()[:, 0]
             shown.take(samples.number, found.relative_l2, samples.best)
             weights = look.weights()
             traces |= samples.only(over).traces([weights[place] for place in over.tolist()], frames)
-            samples, parameters = samples.only(going), parameters[going]
-            for part in (look, descent):
+            for part in (way, look):
                 part.keep(going)
-    traces |= samples.traces(look.weights(), frames)
+            go.forget()
+        elif descent.rests():
+            go.forget()
+    traces |= way.samples.traces(look.weights(), frames)
     return [traces[number] for number in range(len(seeds))]
+
+
+class _Way(State):
+    """N samples on their way. Called, it makes a pass, takes it down and plans the next one.
+
+    see: as `Looking`, makes the passes.
+    """
+
+    what = "steps"
+
+    def __init__(
+        self,
+        look: Looking,
+        descent: Descent,
+        samples: Samples,
+        parameters: Tensor,
+        keeps_last: bool,
+    ) -> None:
+        self.see: Callable[[Tensor, Tensor | None], Pass] = look
+        self.descent, self.samples = descent, samples
+        self.parameters, self._keeps_last = parameters, keeps_last
+
+    def __call__(self) -> Pass:
+        """What the pass found."""
+        found = self.see(self.parameters, self.descent.corners)
+        self.samples.note(found, self.descent.steady, self._keeps_last)
+        self.parameters = self.descent.next(
+            self.parameters, found.descended, found.gradient, found.offset
+        )
+        return found
+
+
+class _Going:
+    """The steps of a way, replayed; or where that fails its passes alone, where these can be."""
+
+    def __init__(self, way: _Way, recorder: Recorder | None) -> None:
+        self._way, self._steps = way, Replayed(way, recorder)
+        self._sight = _Sight(way.see)
+        self._passes = Replayed(self._sight, recorder)
+
+    def __call__(self) -> Pass:
+        """One step further; what was found is good until the next call."""
+        found = self._steps()
+        if self._steps.fails:
+            self._way.see = self._pass
+        return found
+
+    def forget(self) -> None:
+        """As `Replayed.forget`."""
+        self._steps.forget()
+        self._passes.forget()
+
+    def _pass(self, parameters: Tensor, width: Tensor | None) -> Pass:
+        self._sight.parameters, self._sight.width = parameters, width
+        return Pass(*(one.clone() for one in self._passes()))
+
+
+class _Sight(State):
+    """A pass, over what it is shown."""
+
+    what = "passes"
+
+    def __init__(self, look: Callable[[Tensor, Tensor | None], Pass]) -> None:
+        self._look = look
+        self.parameters: Tensor | None = None
+        self.width: Tensor | None = None
+
+    def __call__(self) -> Pass:
+        """What the pass found."""
+        return self._look(self.parameters, self.width)
 
 
 def _check_finite(step: int, found: Pass, look: Looking) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,11 +15,11 @@ from torch import Tensor
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.network import Network
 from explorer.objectives.variants import Loss
+from explorer.synthesis.box import Bounds
 from explorer.synthesis.first_order import (
     MOMENTUM,
     REACH,
     STRIDE,
-    Bounds,
     FirstOrder,
     cosine,
     halving,
@@ -29,28 +28,7 @@ from explorer.synthesis.first_order import (
 from explorer.synthesis.lbfgs import LBFGS
 from explorer.synthesis.paced import NEAR, PacedSecant
 from explorer.synthesis.soft_lbfgs import LEAST, SPRINT, SoftLBFGS, SoftLBFGSOrMomentum
-
-
-class Descent(Protocol):
-    """One run of an optimiser.
-
-    steady: whether a sample's steps don't hang on the budget, so that a plateau, once reached,
-    stays one; (N,) or one answer for all. corners: the width (N,) of the soft corners that the
-    next gradient is to be looked for through, if the optimiser wants any.
-    """
-
-    steady: bool | Tensor
-    corners: Tensor | None
-
-    def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
-        """The next parameters to look at, N×… within the bounds.
-
-        loss (N,), gradient N×… and offset N×D, see `Scene`, are those of `parameters`, which the
-        last call returned.
-        """
-
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
+from explorer.synthesis.state import Descent
 
 
 @dataclass(frozen=True)

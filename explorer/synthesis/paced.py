@@ -7,7 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from explorer.synthesis.box import Bounds
 from explorer.synthesis.secant import Secant
+from explorer.synthesis.state import Descent, State
 
 PACE = 0.3  # a step per relative distance; RMS of its pixels
 SHORT = 0.04  # the most that a step is on bent ways, and from seeds of little contrast; the same
@@ -18,10 +20,11 @@ CORNERS, WIDEST = 3.0, 1.2  # how soft corners are per relative distance, and at
 PATIENCE, WORTH = 10, 0.05
 MEAN_OVER, SIZE_OVER = 0.8, 0.95  # how much of the means a pass keeps
 NEAR = 0.1  # the relative distance from which on the secant leads
+ASKED = ("cpu",)  # devices that say sooner whether a mix is wanted than they make it
 AGAIN = 0.5  # where it comes to a stand: how much nearer it has another try
 
 
-class Paced:
+class Paced(State):
     """Momentum whose steps, and the soft corners it looks through, shrink with the distance left.
 
     So nothing hangs on the budget, and it ends as soon as the goal is met. Far away a step is no
@@ -33,15 +36,17 @@ class Paced:
     as it was in the seed. parameters: images N×…, kept within `bounds`.
     """
 
-    def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
+    def __init__(self, parameters: Tensor, bounds: Bounds) -> None:
         self._bounds = bounds
         new = parameters.new_full
         count = len(parameters)
         self._progress, self._share = _Progress(count, new), new((count,), 1.0)
-        self._mean, self._size, self._calls = torch.zeros_like(parameters), new((count,), 0.0), 0
+        self._mean, self._size = torch.zeros_like(parameters), new((count,), 0.0)
+        self._calls = new((), 0.0, dtype=torch.float64)
         self._longest = (OF_CONTRAST * parameters.flatten(1).std(1)).clamp_min(SHORT)
         self._most = self._longest
-        self._point, self._slope, self._loss = parameters, self._mean, new((count,), 0.0)
+        # A first loss that is infinite: no way was taken yet that could be called bent.
+        self._point, self._slope, self._loss = parameters, self._mean, new((count,), torch.inf)
         self.corners = new((count,), WIDEST)
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, left: Tensor) -> Tensor:
@@ -52,10 +57,9 @@ class Paced:
         stands = self._progress.stands(left, torch.ones_like(left, dtype=torch.bool))
         self._share = torch.where(stands, 0.8 * self._share, self._share)
 
-        if self._calls:
-            self._judge(parameters, loss)
+        self._judge(parameters, loss)
         self._point, self._slope, self._loss = parameters, gradient, loss
-        self._calls += 1
+        self._calls = self._calls + 1
         square = gradient.flatten(1).square().mean(1)
         self._mean = torch.lerp(gradient, self._mean, MEAN_OVER)
         self._size = torch.lerp(square, self._size, SIZE_OVER)
@@ -65,13 +69,6 @@ class Paced:
         step = torch.minimum(PACE * held, self._most) / size / (1 - MEAN_OVER**self._calls)
         step = step.view(-1, *[1] * (parameters.ndim - 1))
         return (parameters - step * self._mean).clamp(*self._bounds)
-
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
-        for name, value in vars(self).items():
-            if torch.is_tensor(value):
-                setattr(self, name, value[places])
-        self._progress.keep(places)
 
     def _judge(self, parameters: Tensor, loss: Tensor) -> None:
         """Allow for longer steps if the way here was straight, for shorter ones if it was bent."""
@@ -83,7 +80,7 @@ class Paced:
         self._most = torch.minimum((self._most * change).clamp_min(SHORT), self._longest)
 
 
-class PacedSecant:
+class PacedSecant(Descent):
     """`Paced` as far as NEAR, then `Secant`, which remembers the last of the way there.
 
     A mix of images from far away goes by what is anything but straight, and moves more of what the
@@ -94,7 +91,7 @@ class PacedSecant:
 
     steady = True
 
-    def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
+    def __init__(self, parameters: Tensor, bounds: Bounds) -> None:
         self._paced, self._secant = Paced(parameters, bounds), Secant(parameters, bounds)
         count, new = len(parameters), parameters.new_full
         self._progress = _Progress(count, new)
@@ -110,17 +107,10 @@ class PacedSecant:
         left = torch.linalg.vector_norm(offset, dim=1)
         onwards, led = self._paced.next(parameters, loss, gradient, left), self._near
         self._take_turns(left)
-        # To ask another device takes longer than the mix.
-        wanted = self._near.device.type != "cpu" or bool(self._near.any())
+        wanted = self._near.device.type not in ASKED or bool(self._near.any())
         mixed = self._secant.next(parameters, loss, gradient, offset, led, wanted)
         near = self._near.view(-1, *[1] * (parameters.ndim - 1))
         return torch.where(near, mixed, onwards)
-
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
-        self._near, self._begins = self._near[places], self._begins[places]
-        for part in (self._paced, self._secant, self._progress):
-            part.keep(places)
 
     def _take_turns(self, left: Tensor) -> None:
         stands = self._progress.stands(left, self._near)
@@ -128,7 +118,7 @@ class PacedSecant:
         self._near = (self._near & ~stands) | (left < self._begins)
 
 
-class _Progress:
+class _Progress(State):
     """The lowest distance (N,) so far, and how long that has hardly changed."""
 
     def __init__(self, count: int, new: Callable[..., Tensor]) -> None:
@@ -144,7 +134,3 @@ class _Progress:
         stands = self._waited >= PATIENCE
         self._waited = torch.where(stands, 0.0, self._waited)
         return stands
-
-    def keep(self, places: Tensor) -> None:
-        self.lowest, self._mark = self.lowest[places], self._mark[places]
-        self._waited = self._waited[places]

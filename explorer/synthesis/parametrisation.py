@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -105,7 +106,12 @@ class Fourier:
 
 def colour_matrix(like: Tensor) -> Tensor:
     """C, 3×3: from decorrelated colour planes to R, G and B; its longest column has length 1."""
-    root = torch.tensor(_COLOUR_ROOT, dtype=like.dtype, device=like.device)
+    return _colour_matrix(like.dtype, like.device)
+
+
+@lru_cache
+def _colour_matrix(dtype: torch.dtype, device: torch.device) -> Tensor:
+    root = torch.tensor(_COLOUR_ROOT, dtype=dtype, device=device)
     longest = max(math.hypot(*column) for column in zip(*_COLOUR_ROOT, strict=True))
     return root / longest
 

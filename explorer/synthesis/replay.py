@@ -1,17 +1,21 @@
-"""A pass recorded once as a CUDA graph, and replayed: one launch instead of hundreds.
+"""A step recorded once as a CUDA graph, and replayed: one launch instead of hundreds.
 
 At batch 1 a GPU is done with a layer sooner than the host can ask for the next one. A graph holds
-all kernels of a pass, so that only the kernels themselves take time.
+all kernels of a step, so that only the kernels themselves take time. It reads and writes the same
+places in memory each time: what a step remembers for the next one has to be in a `State`, and is
+kept in its place.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+
+from explorer.synthesis.state import Slot
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +23,7 @@ WARM_UP = 3  # calls before the recording: libraries choose their kernels and ma
 SAME = 2e-3  # how far a replay's numbers may be from those of the call itself
 
 Tensors = tuple[Tensor, ...]
-Outputs = TypeVar("Outputs", bound=Tensors)
+Outputs = TypeVar("Outputs", bound=Tensors, covariant=True)
 
 
 class Recorder(Protocol):
@@ -43,59 +47,101 @@ class CudaGraphs:
         return outputs, graph.replay
 
 
-class Replayed:
-    """A function of tensors to tensors, recorded at the call after WARM_UP others, then replayed.
+class Step(Protocol[Outputs]):
+    """A State that goes one step further when it is called; from the third call on always alike.
 
-    function: it takes tensors that keep their shapes, and nothing it reads besides may move in
-    memory, until `forget` is called; with fewer tensors or more it is recorded anew. What it says
-    is the same with and without: the first replay is compared with the call itself, and a function
-    that cannot be recorded, or comes out otherwise, is called as before.
+    what: what its calls are called, in the plural.
     """
 
-    def __init__(self, function: Callable[..., Outputs], recorder: Recorder) -> None:
-        self._function, self._recorder = function, recorder
-        self._suits = True
+    what: str
+
+    def slots(self) -> Iterator[Slot]:
+        """As `State.slots`."""
+
+    def __call__(self) -> Outputs:
+        """What was found on the way."""
+
+
+class Replayed(Generic[Outputs]):
+    """A step that is recorded at the call after WARM_UP others, then replayed.
+
+    step: a State. Its tensors keep their shapes, and nothing else that it reads moves in memory,
+    until `forget` is called. What it comes to is the same with and without: the first replay is
+    compared with the call itself, and a step that cannot be recorded, or comes out otherwise, is
+    called as before. recorder: None to call it always.
+    """
+
+    def __init__(self, step: Step[Outputs], recorder: Recorder | None) -> None:
+        self._step, self._recorder = step, recorder
+        self.what, self.fails = step.what, False
         self.forget()
 
-    def __call__(self, *inputs: Tensor) -> Outputs:
-        """What the function gives; tensors of its own, that later calls leave alone."""
-        if self._replay is not None and len(inputs) != len(self._inputs):
-            self.forget()
-        if self._replay is None:
-            self._calls += 1
-            called = self._function(*inputs)
-            if self._suits and self._calls > WARM_UP:
-                self._record(inputs, called)
-            return called
-        return self._replayed(inputs)
+    def __call__(self) -> Outputs:
+        """What the step gives; after a replay in tensors that the next one writes into."""
+        if self._replay is not None:
+            for held, name, place in self._places:
+                if held[name] is not place:
+                    held[name] = place.copy_(held[name])
+            self._replay()
+            return self._outputs
+        self._calls += 1
+        if self._recorder is None or self.fails or self._calls <= WARM_UP:
+            return self._step()
+        return self._recorded(self._recorder)
 
     def forget(self) -> None:
         """Record it anew, after calls to get warm: shapes or places in memory have changed."""
-        self._calls, self._replay = 0, None
-        self._inputs: Tensors = ()
-        self._outputs: Tensors = ()
+        self._calls, self._replay, self._outputs = 0, None, None
+        self._places: list[tuple[dict[str, Tensor], str, Tensor]] = []
 
-    def _record(self, inputs: Tensors, called: Tensors) -> None:
-        self._inputs = tuple(one.clone() for one in inputs)
+    def _recorded(self, recorder: Recorder) -> Outputs:
+        for held, name in self._step.slots():
+            held[name] = held[name].clone()  # a place that nobody else has
+            self._places.append((held, name, held[name]))
+        before = [place.clone() for _, _, place in self._places]
+        called = self._step()
+        called = type(called)(*(one.clone() for one in called))
+        after = [held[name].clone() for held, name, _ in self._places]
         try:
-            self._outputs, self._replay = self._recorder.record(
-                lambda: self._function(*self._inputs)
-            )
-            self._suits = all(map(_alike, self._replayed(inputs), called))
+            self._put_back(before)
+            self._outputs, self._replay = recorder.record(self._in_place)
+            self._put_back(before)
+            self._replay()
+            found = [*self._outputs, *(place for _, _, place in self._places)]
+            self.fails = not all(map(_alike, found, [*called, *after]))
             reason = "a replay gives other numbers"
         except RuntimeError as error:
-            self._suits, reason = False, str(error).partition("\n")[0]
-        if not self._suits:
-            log.warning("passes are not replayed: %s", reason)
-            self.forget()
+            self.fails, reason = True, str(error).partition("\n")[0]
+        if not self.fails:
+            return self._outputs
+        log.warning("%s are not replayed: %s", self.what, reason)
+        self._put_back(after)
+        self.forget()
+        return called
 
-    def _replayed(self, inputs: Tensors) -> Tensors:
-        for place, value in zip(self._inputs, inputs, strict=True):
-            place.copy_(value)
-        self._replay()
-        return type(self._outputs)(*(one.clone() for one in self._outputs))
+    def _put_back(self, values: list[Tensor]) -> None:
+        for (held, name, place), value in zip(self._places, values, strict=True):
+            held[name] = place.copy_(value)
+
+    def _in_place(self) -> Outputs:
+        """The step, and then all that it remembers where it was before."""
+        outputs = self._step()
+        taken = {place.untyped_storage().data_ptr() for _, _, place in self._places}
+
+        def apart(value: Tensor) -> Tensor:
+            return value.clone() if value.untyped_storage().data_ptr() in taken else value
+
+        outputs = type(outputs)(*map(apart, outputs))
+        moved = [one for one in self._places if one[0][one[1]] is not one[2]]
+        values = [apart(held[name]) for held, name, _ in moved]
+        for (held, name, place), value in zip(moved, values, strict=True):
+            held[name] = place.copy_(value)
+        return outputs
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
-    """Whether they differ by less than SAME of their size, all in all."""
-    return bool((one - other).norm() <= SAME * other.norm() + torch.finfo(other.dtype).tiny)
+    """Whether they differ by less than SAME of their size, all in all; counts not at all."""
+    if not other.is_floating_point():
+        return torch.equal(one, other)
+    apart = torch.where(one == other, 0.0, one - other)
+    return bool(apart.norm() <= SAME * other.norm() + torch.finfo(other.dtype).tiny)

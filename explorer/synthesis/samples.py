@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from explorer.synthesis.looking import Pass
+from explorer.synthesis.state import State
 
 PLATEAU_STEPS = 50
 PLATEAU_GAIN = 0.01
@@ -41,15 +43,16 @@ class Trace:
 
 
 @dataclass
-class Samples:
-    """N samples; every field is N×…, so that some can go on without the others.
+class Samples(State):
+    """N samples, of which some can go on without the others.
 
-    number: their places among the samples at the start. may_end: whether reaching `goal`, a
-    relative distance, ends the sample. end: the step with which it is done. settled: whether that
-    was a plateau. curves: loss and relative distance, N×2×(steps + 1). lowest: the best score up
-    to each step, N×(steps + 1).
+    step: how many passes have been noted. number: their places among the samples at the start.
+    may_end: whether reaching `goal`, a relative distance, ends the sample. end: the step with which
+    it is done. settled: whether that was a plateau. curves: loss and relative distance,
+    N×2×(steps + 1). lowest: the best score up to each step, N×(steps + 1).
     """
 
+    step: Tensor
     number: Tensor
     goal: Tensor
     may_end: Tensor
@@ -72,45 +75,45 @@ class Samples:
         """All of them, with nothing noted yet; seeds N×3×H×W on the device."""
         count, device = len(seeds), seeds.device
         return cls(
+            step=torch.zeros((), dtype=torch.long, device=device),
             number=torch.arange(count, device=device),
             goal=torch.tensor(list(goals), device=device),
             may_end=torch.tensor(list(may_end), device=device),
-            best=torch.empty_like(seeds),
+            best=seeds.clone(),
             best_score=torch.full((count,), torch.inf, device=device),
             best_step=torch.zeros(count, dtype=torch.long, device=device),
             end=torch.full((count,), steps, dtype=torch.long, device=device),
             settled=torch.zeros(count, dtype=torch.bool, device=device),
-            curves=torch.empty((count, 2, steps + 1), device=device),
-            lowest=torch.empty((count, steps + 1), device=device),
+            curves=torch.zeros((count, 2, steps + 1), device=device),
+            lowest=torch.zeros((count, steps + 1), device=device),
         )
 
-    def note(
-        self,
-        step: int,
-        judged: Pass,
-        steady: bool | Tensor,
-        keeps_last: bool,
-    ) -> None:
-        """Take down what was found at `step`, and whether that ends a sample; never waits."""
-        self.curves[:, 0, step], self.curves[:, 1, step] = judged.loss, judged.relative_l2
+    def note(self, judged: Pass, steady: bool | Tensor, keeps_last: bool) -> None:
+        """Take down what a pass found, and whether that ends a sample; never waits."""
+        step, place = self.step, self.step.view(1)
+        said = torch.stack([judged.loss, judged.relative_l2], 1)
+        self.curves.index_copy_(2, place, said[:, :, None])
         going = step <= self.end
         better = (judged.score < self.best_score) & going
         self.best_score = torch.where(better, judged.score, self.best_score)
-        self.best_step = torch.where(going if keeps_last else better, step, self.best_step)
         kept = going if keeps_last else better
+        self.best_step = torch.where(kept, step, self.best_step)
         self.best = torch.where(kept.view(-1, 1, 1, 1), judged.images, self.best)
-        self.lowest[:, step] = self.best_score
+        self.lowest.index_copy_(1, place, self.best_score[:, None])
         arrived = self.may_end & (judged.relative_l2 <= self.goal) & (step < self.end)
         self.end = torch.where(arrived, step, self.end)
-        if step >= PLATEAU_STEPS:
-            gain = self.lowest[:, step - PLATEAU_STEPS] - self.best_score
-            stays = (gain < PLATEAU_GAIN * self.best_score.abs()) & (step < self.end) & steady
-            self.settled |= stays
-            self.end = torch.where(stays, step, self.end)
+        before = self.lowest.index_select(1, (place - PLATEAU_STEPS).clamp_min(0))[:, 0]
+        little = before - self.best_score < PLATEAU_GAIN * self.best_score.abs()
+        stays = little & (step >= PLATEAU_STEPS) & (step < self.end) & steady
+        self.settled = self.settled | stays
+        self.end = torch.where(stays, step, self.end)
+        self.step = step + 1
 
     def only(self, places: Tensor) -> Samples:
-        """The samples at these places, (M,) integers."""
-        return Samples(**{one.name: getattr(self, one.name)[places] for one in fields(self)})
+        """The samples at these places, (M,) integers; these stay as they are."""
+        others = copy.copy(self)
+        others.keep(places)
+        return others
 
     def traces(
         self, weights: list[dict[str, float]], frames: dict[int, list[tuple[int, Tensor]]]

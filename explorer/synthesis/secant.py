@@ -16,6 +16,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from explorer.synthesis.box import Bounds, pressed
+from explorer.synthesis.state import State
+
 MEMORY = 5
 DAMPING = 0.3  # of each remembered move, in units of its own squared length (Marquardt)
 FIRST, LONGEST = 0.025, 0.04  # the first step per relative distance, and at most; RMS of its pixels
@@ -26,14 +29,14 @@ FAR = 1.0  # the relative distance beyond which nothing is straight enough for a
 _TINY = 1e-20
 
 
-class Secant:
+class Secant(State):
     """Where N samples are on their way, each with a memory and a step length of its own.
 
     parameters: images N×…, kept within `bounds` (lower, upper). Each call of `next` costs no pass
     of its own and never waits for the device. Nothing hangs on the budget.
     """
 
-    def __init__(self, parameters: Tensor, bounds: tuple[float, float]) -> None:
+    def __init__(self, parameters: Tensor, bounds: Bounds) -> None:
         count, size = len(parameters), parameters[0].numel()
         self._shape, self._bounds = parameters.shape[1:], bounds
         self._points = parameters.new_zeros(count, MEMORY, size)
@@ -44,7 +47,7 @@ class Secant:
         self._before = parameters.new_full((count,), torch.inf)
         self._lowest = self._before.clone()
         self.corners = parameters.new_full((count,), WIDEST)
-        self._calls = 0
+        self._calls = torch.zeros((), dtype=torch.long, device=parameters.device)
 
     def next(
         self,
@@ -62,8 +65,11 @@ class Secant:
         the last call returned; a sample's first steps may be another's, and are remembered.
         wanted: false where nobody will go there, so that it need not be found: `parameters` then.
         """
+        if self._offsets is None:
+            self._offsets = offset.new_zeros(len(offset), MEMORY, offset.shape[1])
         point = parameters.flatten(1)
-        slope = self._free(point, gradient.flatten(1) * loss[:, None])  # that of half its square
+        slope = gradient.flatten(1) * loss[:, None]  # that of half its square
+        slope = torch.where(pressed(point, slope, self._bounds), 0.0, slope)
         left = torch.linalg.vector_norm(offset, dim=1)
         after = self._length * torch.where(left < self._before, LONGER, SHORTER)
         led = led & (self._calls > 0)
@@ -84,39 +90,27 @@ class Secant:
         step = nearest - (self._length / size)[:, None] * self._mean
         return step.clamp(*self._bounds).view(-1, *self._shape)
 
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
-        for name, value in vars(self).items():
-            if torch.is_tensor(value):
-                setattr(self, name, value[places])
-
     def _mixed(self, point: Tensor, slope: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
         """The mix of the images remembered and this one that is nearest, if all between them is
         straight, and its slope: the least squares of the offset over the moves from here.
         """
-        known = min(self._calls, MEMORY)
-        if not known:
-            return point, slope
-        moves = self._offsets[:, :known] - offset[:, None]
-        lengths = torch.linalg.vector_norm(moves, dim=2, keepdim=True)
-        unit = moves / lengths.clamp_min(_TINY)
-        damped = unit @ unit.mT + DAMPING * torch.eye(known, device=point.device)
+        moves = self._offsets - offset[:, None]
+        known = torch.arange(MEMORY, device=point.device) < self._calls
+        lengths = torch.linalg.vector_norm(moves, dim=2, keepdim=True) * known[:, None]
+        unit = moves / lengths.clamp_min(_TINY).masked_fill(~known[:, None], torch.inf)
+        damped = unit @ unit.mT + DAMPING * torch.eye(MEMORY, device=point.device)
         by_move, _ = torch.linalg.solve_ex(damped, -(unit @ offset[:, :, None]))
         shares = (by_move / lengths.clamp_min(_TINY)).masked_fill(lengths < _TINY, 0.0).mT
-        ways = self._points[:, :known] - point[:, None]
-        turns = self._slopes[:, :known] - slope[:, None]
+        ways = self._points - point[:, None]
+        turns = self._slopes - slope[:, None]
         return point + (shares @ ways)[:, 0], slope + (shares @ turns)[:, 0]
 
     def _remember(self, point: Tensor, slope: Tensor, offset: Tensor) -> None:
-        if self._offsets is None:
-            self._offsets = offset.new_zeros(len(offset), MEMORY, offset.shape[1])
-        slot = self._calls % MEMORY
-        self._points[:, slot], self._slopes[:, slot] = point, slope
-        self._offsets[:, slot] = offset
-        self._calls += 1
-
-    def _free(self, point: Tensor, slope: Tensor) -> Tensor:
-        """The slope without the pixels that it presses against the box."""
-        low, high = self._bounds
-        held = ((point <= low) & (slope > 0)) | ((point >= high) & (slope < 0))
-        return slope.masked_fill(held, 0.0)
+        slot = (self._calls % MEMORY).view(1)
+        for memory, newest in (
+            (self._points, point),
+            (self._slopes, slope),
+            (self._offsets, offset),
+        ):
+            memory.index_copy_(1, slot, newest[:, None])
+        self._calls = self._calls + 1
