@@ -51,7 +51,7 @@ class Tape(TorchDispatchMode):
 
 
 class Tapes:
-    """Records on tape. wrong: what a replay adds to what it finds. refuses: what it can't record."""
+    """Records on tape. wrong: what a replay adds to what was found. refuses: what to refuse."""
 
     def __init__(self, wrong: float = 0.0, refuses: tuple[str, ...] = ()) -> None:
         self.recorded, self.replays = [], 0

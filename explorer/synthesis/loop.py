@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -16,9 +16,9 @@ from explorer.objectives.terms import Distance
 from explorer.objectives.variants import Loss
 from explorer.synthesis.looking import Looking, Pass
 from explorer.synthesis.optimisers import Optimiser
-from explorer.synthesis.replay import CudaGraphs, Recorder, Replayed
+from explorer.synthesis.replay import CudaGraphs, Recorder
 from explorer.synthesis.samples import Samples, Trace
-from explorer.synthesis.state import Descent, State
+from explorer.synthesis.way import Going, Way
 
 FRAME_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 CUDA_LOOK_EVERY = 10
@@ -134,8 +134,8 @@ def _descend(
     parameters = look.form.start(seeds)
     is_norm = torch.tensor([loss.is_norm for loss in losses], device=seeds.device)
     descent = optimiser.start(parameters, steps, look.form.bounds, is_norm)
-    way = _Way(look, descent, samples, parameters, optimiser.keeps_last)
-    go = _Going(way, recorder if look.alike else None)
+    way = Way(look, descent, samples, parameters, optimiser.keeps_last)
+    go = Going(way, recorder if look.alike else None)
     look_every = CUDA_LOOK_EVERY if seeds.is_cuda else 1
 
     frames: dict[int, list[tuple[int, Tensor]]] = {number: [] for number in range(len(seeds))}
@@ -169,76 +169,6 @@ def _descend(
             go.forget()
     traces |= way.samples.traces(look.weights(), frames)
     return [traces[number] for number in range(len(seeds))]
-
-
-class _Way(State):
-    """N samples on their way. Called, it makes a pass, takes it down and plans the next one.
-
-    see: as `Looking`, makes the passes.
-    """
-
-    what = "steps"
-
-    def __init__(
-        self,
-        look: Looking,
-        descent: Descent,
-        samples: Samples,
-        parameters: Tensor,
-        keeps_last: bool,
-    ) -> None:
-        self.see: Callable[[Tensor, Tensor | None], Pass] = look
-        self.descent, self.samples = descent, samples
-        self.parameters, self._keeps_last = parameters, keeps_last
-
-    def __call__(self) -> Pass:
-        """What the pass found."""
-        found = self.see(self.parameters, self.descent.corners)
-        self.samples.note(found, self.descent.steady, self._keeps_last)
-        self.parameters = self.descent.next(
-            self.parameters, found.descended, found.gradient, found.offset
-        )
-        return found
-
-
-class _Going:
-    """The steps of a way, replayed; or where that fails its passes alone, where these can be."""
-
-    def __init__(self, way: _Way, recorder: Recorder | None) -> None:
-        self._way, self._steps = way, Replayed(way, recorder)
-        self._sight = _Sight(way.see)
-        self._passes = Replayed(self._sight, recorder)
-
-    def __call__(self) -> Pass:
-        """One step further; what was found is good until the next call."""
-        found = self._steps()
-        if self._steps.fails:
-            self._way.see = self._pass
-        return found
-
-    def forget(self) -> None:
-        """As `Replayed.forget`."""
-        self._steps.forget()
-        self._passes.forget()
-
-    def _pass(self, parameters: Tensor, width: Tensor | None) -> Pass:
-        self._sight.parameters, self._sight.width = parameters, width
-        return Pass(*(one.clone() for one in self._passes()))
-
-
-class _Sight(State):
-    """A pass, over what it is shown."""
-
-    what = "passes"
-
-    def __init__(self, look: Callable[[Tensor, Tensor | None], Pass]) -> None:
-        self._look = look
-        self.parameters: Tensor | None = None
-        self.width: Tensor | None = None
-
-    def __call__(self) -> Pass:
-        """What the pass found."""
-        return self._look(self.parameters, self.width)
 
 
 def _check_finite(step: int, found: Pass, look: Looking) -> None:

@@ -92,14 +92,14 @@ class Samples(State):
         """Take down what a pass found, and whether that ends a sample; never waits."""
         step, place = self.step, self.step.view(1)
         said = torch.stack([judged.loss, judged.relative_l2], 1)
-        self.curves.index_copy_(2, place, said[:, :, None])
+        self.curves.index_copy_(2, place, said[:, :, None].to(self.curves.dtype))
         going = step <= self.end
         better = (judged.score < self.best_score) & going
         self.best_score = torch.where(better, judged.score, self.best_score)
         kept = going if keeps_last else better
         self.best_step = torch.where(kept, step, self.best_step)
         self.best = torch.where(kept.view(-1, 1, 1, 1), judged.images, self.best)
-        self.lowest.index_copy_(1, place, self.best_score[:, None])
+        self.lowest.index_copy_(1, place, self.best_score[:, None].to(self.lowest.dtype))
         arrived = self.may_end & (judged.relative_l2 <= self.goal) & (step < self.end)
         self.end = torch.where(arrived, step, self.end)
         before = self.lowest.index_select(1, (place - PLATEAU_STEPS).clamp_min(0))[:, 0]

@@ -99,7 +99,11 @@ class Secant(State):
         lengths = torch.linalg.vector_norm(moves, dim=2, keepdim=True) * known[:, None]
         unit = moves / lengths.clamp_min(_TINY).masked_fill(~known[:, None], torch.inf)
         damped = unit @ unit.mT + DAMPING * torch.eye(MEMORY, device=point.device)
-        by_move, _ = torch.linalg.solve_ex(damped, -(unit @ offset[:, :, None]))
+        by_move = -(unit @ offset[:, :, None])
+        # One system more than is asked for: of a single one torch makes work for a library that
+        # cannot be recorded as a CUDA graph, of several for one that can.
+        more = [torch.cat([one, one[:1]]) for one in (damped, by_move)]
+        by_move = torch.linalg.solve_ex(*more)[0][:-1]
         shares = (by_move / lengths.clamp_min(_TINY)).masked_fill(lengths < _TINY, 0.0).mT
         ways = self._points - point[:, None]
         turns = self._slopes - slope[:, None]
