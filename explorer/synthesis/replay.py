@@ -95,29 +95,37 @@ class Replayed(Generic[Outputs]):
         self._places: list[tuple[dict[str, Tensor], str, Tensor]] = []
 
     def _recorded(self, recorder: Recorder) -> Outputs:
-        for held, name in self._step.slots():
-            held[name] = held[name].clone()  # a place that nobody else has
-            self._places.append((held, name, held[name]))
-        before = [place.clone() for _, _, place in self._places]
+        try:
+            for held, name in self._step.slots():
+                held[name] = held[name].clone()  # a place that nobody else has
+                self._places.append((held, name, held[name]))
+            before, after = ([place.clone() for _, _, place in self._places] for _ in range(2))
+        except torch.OutOfMemoryError as error:
+            self._give_up(error)
+            return self._step()
         called = self._step()
         called = type(called)(*(one.clone() for one in called))
-        after = [held[name].clone() for held, name, _ in self._places]
+        for (held, name, _), value in zip(self._places, after, strict=True):
+            value.copy_(held[name])
         try:
             self._put_back(before)
             self._outputs, self._replay = recorder.record(self._in_place)
             self._put_back(before)
             self._replay()
             found = [*self._outputs, *(place for _, _, place in self._places)]
-            self.fails = not all(map(_alike, found, [*called, *after]))
+            if all(map(_alike, found, [*called, *after])):
+                return self._outputs
             reason = "a replay gives other numbers"
         except RuntimeError as error:
-            self.fails, reason = True, str(error).partition("\n")[0]
-        if not self.fails:
-            return self._outputs
-        log.warning("%s are not replayed: %s", self.what, reason)
+            reason = error
         self._put_back(after)
-        self.forget()
+        self._give_up(reason)
         return called
+
+    def _give_up(self, reason: object) -> None:
+        self.fails = True
+        log.warning("%s are not replayed: %s", self.what, str(reason).partition("\n")[0])
+        self.forget()
 
     def _put_back(self, values: list[Tensor]) -> None:
         for (held, name, place), value in zip(self._places, values, strict=True):
