@@ -92,7 +92,7 @@ class Walk(State):
         found = Found(self.here, 2 * self.here)
         self.trail.index_copy_(1, self.number.view(1), self.here[:, None])
         self.last, self.later = self.later, self.here
-        self.here = 0.9 * self.here + 0.1 * self.last
+        self.here = 1 + 0.5 * self.here - 0.8 * self.last
         self.number = self.number + 1
         return found
 
