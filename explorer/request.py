@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-SCHEMA = 9
+SCHEMA = 10
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.benchmark.cases import LIVE, TARGETS, images_of, network_of
 from explorer.objectives.variants import loss_called
-from explorer.synthesis import paced
+from explorer.synthesis import paced, soft_lbfgs
 from explorer.synthesis.looking import Pass
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import OPTIMISERS
@@ -235,11 +235,12 @@ def test_iris_are_the_same_with_and_without_replays(name, layer, loss, optimiser
     assert recorder.replays > 20
 
 
-def test_steps_are_recorded_anew_when_l_bfgs_rests():
+def test_steps_are_recorded_anew_when_l_bfgs_rests(monkeypatch):
+    monkeypatch.setattr(soft_lbfgs, "LEAST", 0.5)  # so that it hands over soon
     recorder = Tapes()
     network = network_of(LIVE, 64, "cpu")
     targets, seeds = images_of(network, TARGETS[:1])
-    rest = ([loss_called(FREE)], [0.0], OPTIMISERS["soft-lbfgs-or-momentum"], 150)
+    rest = ([loss_called(FREE)], [0.0], OPTIMISERS["soft-lbfgs-or-momentum"], 60)
     (trace,) = synthesise(network, "layer4", targets, seeds, *rest, recorder=recorder)
     (plain,) = synthesise(network, "layer4", targets, seeds, *rest)
     assert len(recorder.recorded) == 2

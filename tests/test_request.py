@@ -34,10 +34,10 @@ OWN = Request(model="file:/a/checkpoint.pt", architecture="timm:resnet18", weigh
 def test_a_key_written_down_once_is_the_key_for_ever():
     assert PLAIN.canonical == (
         '{"goal":0.05,"layer":"stage2.0","loss":"freq","model":"embedded:residual-multi-adv2",'
-        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":9,"seed":"white",'
+        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":10,"seed":"white",'
         '"steps":123,"target":"cat"}'
     )
-    assert PLAIN.key == "81ec08a9f297d72f5e84fe29a810b652b9a88dfdd1a093860f86ba2f26c0c480"
+    assert PLAIN.key == "8879acec1aa37eb5787df1e7fb268e4efc5042edd2aa74704babe0f9428ef89c"
     assert PLAIN.key == hashlib.sha256(PLAIN.canonical.encode()).hexdigest()
 
 

@@ -9,9 +9,14 @@ import torch
 from explorer.synthesis.lbfgs import MEMORY
 from explorer.synthesis.soft_lbfgs import (
     CORNERS,
+    FIRST_AFTER,
+    FIRST_LONGEST,
     LEAST,
+    LONGEST,
     POWER,
     SPRINT,
+    WIDE,
+    WIDER_AFTER,
     WIDEST,
     SoftLBFGS,
     SoftLBFGSOrMomentum,
@@ -37,37 +42,61 @@ def two_loops(slope: np.ndarray, moves: list[np.ndarray], turns: list[np.ndarray
     return rest
 
 
-def test_every_step_is_that_of_the_two_loops_and_the_first_one_polyak_s():
+@pytest.mark.parametrize("away", [0.9, 6], ids=["near", "far"])
+def test_every_step_is_that_of_the_two_loops_and_longer_from_afar_the_first_one_polyak_s(away):
     """On g(x) = W x + (W x)³/10, for longer than the memory."""
     rng = np.random.default_rng(3)
-    matrix, start = rng.standard_normal((24, 30)) / 6, rng.standard_normal(30)
+    matrix, start = rng.standard_normal((24, 30)) / 6, away * rng.standard_normal(30)
     wanted = 0.6 * rng.standard_normal(24)
     search, x, nearest = SoftLBFGS(tensors(start)[0], BOX), start, np.inf
+    assert search.corners.tolist() == [WIDE]
     seen: list[tuple[np.ndarray, np.ndarray]] = []
-    for _ in range(MEMORY + 6):
+    shares, widths = set(), set()
+    for _ in range(MEMORY + 26):
         inner = matrix @ x
         offset = (inner + 0.1 * inner**3 - wanted) / np.linalg.norm(wanted)
         loss = np.linalg.norm(offset)
         slope = matrix.T @ ((1 + 0.3 * inner**2) * offset) / np.linalg.norm(wanted)
         after = search.next(*tensors(x, loss, slope / loss, offset))[0].double().numpy()
-        nearest = min(nearest, loss)
-        width = min(WIDEST, CORNERS * nearest**POWER)
+        nearer, nearest = loss < nearest, min(nearest, loss)
+        widest = np.clip(nearest / WIDER_AFTER, WIDE, WIDEST)
+        width = min(widest, CORNERS * nearest**POWER)
+        widths.add(width)
         assert float(search.corners) == pytest.approx(width, rel=1e-5)
         seen.append((x, slope))
         if len(seen) == 1:
-            expected = -0.5 * loss**2 / (slope @ slope) * slope
+            share = np.clip(loss / FIRST_AFTER, 1, FIRST_LONGEST)
+            expected = -share * 0.5 * loss**2 / (slope @ slope) * slope
         else:
             pairs = list(pairwise(seen))[-MEMORY:]
             moves = [b[0] - a[0] for a, b in pairs]
             turns = [b[1] - a[1] for a, b in pairs]
             assert all(move @ turn > 0 for move, turn in zip(moves, turns, strict=True))
-            expected = -two_loops(slope, moves, turns)
+            share = np.clip(loss, 1, LONGEST) if nearer else 1.0
+            expected = -share * two_loops(slope, moves, turns)
+        shares.add(float(share))
         assert np.linalg.norm(after - x - expected) < 0.02 * np.linalg.norm(expected)
         x = after
         if loss < 1e-3:
             break
     assert nearest < 0.05
     assert len(seen) > MEMORY + 1, "a pair has to be forgotten"
+    assert (shares == {1.0}) == (away < 1)
+    if away > 1:
+        assert {FIRST_LONGEST, LONGEST} < shares
+        assert WIDEST in widths
+
+
+@pytest.mark.parametrize(
+    ("distance", "share"), [(9.0, LONGEST), (1.8, 1.8), (0.7, 1.0), (10.1, 1.0), (20.0, 1.0)]
+)
+def test_only_a_step_that_brought_it_nearer_than_ever_is_followed_by_a_longer_one(distance, share):
+    """On ½·x², where the memory alone would go straight to 0; at first it is 10 away."""
+    x = torch.tensor([[4.0, -4.0]])
+    search = SoftLBFGS(x, BOX)
+    for told in (10.0, 10.2, distance):
+        last, x = x, search.next(x, torch.ones(1), x, torch.tensor([[told]]))
+    torch.testing.assert_close(x, (1 - share) * last)
 
 
 def test_a_move_along_which_the_slope_does_not_turn_up_is_not_remembered():
@@ -133,8 +162,8 @@ def test_what_crawls_is_handed_over_from_where_it_is_and_for_good():
     over = stands + next(n for n in range(9) if 0.9 ** (SPRINT - n) > 1 - LEAST)
     last = None
     for call, (corners, images) in enumerate(passes(budget, stands, 29), start=1):
-        alone = min(WIDEST, CORNERS * (0.9**call) ** POWER)
-        stood = min(WIDEST, CORNERS * (0.9 ** min(call, stands)) ** POWER)
+        alone = min(WIDE, CORNERS * (0.9**call) ** POWER)
+        stood = min(WIDE, CORNERS * (0.9 ** min(call, stands)) ** POWER)
         momentum = 1.5 * (1 - call / budget) ** 2.5
         wanted = torch.tensor([alone, stood if call < over else momentum])
         torch.testing.assert_close(corners, wanted, rtol=1e-4, atol=1e-6)
@@ -147,7 +176,7 @@ def test_what_crawls_is_handed_over_from_where_it_is_and_for_good():
 @pytest.mark.parametrize(("budget", "hands_over"), [(60, True), (30, False)])
 def test_what_begins_to_crawl_in_the_second_half_of_the_budget_is_left_alone(budget, hands_over):
     (corners, _) = passes(budget, 13, AGAIN)[-1]
-    softness = min(WIDEST, CORNERS * (0.9**13) ** POWER)
+    softness = min(WIDE, CORNERS * (0.9**13) ** POWER)
     assert (float(corners[1]) == pytest.approx(softness, rel=1e-4)) == (not hands_over)
 
 

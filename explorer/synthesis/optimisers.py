@@ -66,7 +66,8 @@ OPTIMISERS = {
         ),
         Optimiser(
             "soft-lbfgs",
-            "L-BFGS through soft corners, the softer, the further away it is; every look is a step",
+            "L-BFGS through soft corners, the softer, the further away it is, and from afar with "
+            "longer steps; every look is a step",
             lambda parameters, steps, bounds, squares: SoftLBFGS(parameters, bounds),
             soft=True,
             only_match=True,

@@ -4,6 +4,10 @@ Corners are what a quasi-Newton search founders on: its memory says how the slop
 slope that jumps tells nothing of what comes next. Through soft corners (explorer.synthesis.corners)
 the slope turns evenly, so that steps as long as the memory says can be taken as they are, without
 a search along the line.
+
+What a network of ReLUs answers grows with the contrast of what it sees, about in proportion. So
+from a seed whose representation is several times as long as the target's, steps that the slope and
+the memory of it ask for fall short; there they are longer, and the corners softer.
 """
 
 from __future__ import annotations
@@ -16,7 +20,10 @@ from explorer.synthesis.first_order import soft_momentum
 from explorer.synthesis.lbfgs import Curvature
 from explorer.synthesis.state import Descent
 
-CORNERS, POWER, WIDEST = 0.8, 0.6, 1.0  # corners are CORNERS · distance^POWER soft, and at most
+CORNERS, POWER = 0.8, 0.6  # corners are CORNERS · distance^POWER soft
+WIDE, WIDER_AFTER, WIDEST = 1.0, 2.0, 1.5  # at most; of further away in proportion, up to WIDEST
+LONGEST = 3.0  # times as long as the memory says, at most: as many as the target's lengths to go
+FIRST_AFTER, FIRST_LONGEST = 4.0, 1.75  # the same of the first step, beyond so many lengths
 SPRINT, LEAST = 5, 0.02  # passes, and what they have to bring for momentum not to take over
 _TINY = 1e-20
 
@@ -36,7 +43,7 @@ class SoftLBFGS(Descent):
         self._point: Tensor | None = None  # the last one, and the slope there
         self._slope: Tensor | None = None
         self._nearest = parameters.new_full((len(parameters),), torch.inf)
-        self.corners = torch.full_like(self._nearest, WIDEST)
+        self.corners = torch.full_like(self._nearest, WIDE)
 
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         """The next images to look at, N×…
@@ -44,19 +51,25 @@ class SoftLBFGS(Descent):
         loss (N,), gradient N×… and offset N×D, (g(x) − g(x_t)) / ‖g(x_t)‖, belong to `parameters`.
         """
         point, slope = parameters.flatten(1), gradient.flatten(1) * loss[:, None]
-        self._nearest = torch.minimum(self._nearest, torch.linalg.vector_norm(offset, dim=1))
-        self.corners = (CORNERS * self._nearest**POWER).clamp_max(WIDEST)
+        distance = torch.linalg.vector_norm(offset, dim=1)
+        # Only while each step brings it nearer: one that was too long is not followed by another.
+        nearer, self._nearest = distance < self._nearest, torch.minimum(self._nearest, distance)
+        widest = (self._nearest / WIDER_AFTER).clamp(WIDE, WIDEST)
+        self.corners = (CORNERS * self._nearest**POWER).minimum(widest)
 
         held = pressed(point, slope, self._bounds)
         downhill = torch.where(held, 0.0, -slope)
         # Polyak's step, to a lowest value of 0, where no curvature is known.
         length = 0.5 * loss.square() / downhill.square().sum(1).clamp_min(_TINY)
+        if self._point is None:
+            length = length * (distance / FIRST_AFTER).clamp(1, FIRST_LONGEST)
         step = length[:, None] * downhill
         if self._point is not None:
             turn = slope - self._slope
             self._memory.remember(point - self._point, turn)
             aimed, found = self._memory.aim(slope, held, turn)
-            step = torch.where(found[:, None], aimed, step)
+            longer = torch.where(nearer, distance.clamp(1, LONGEST), 1.0)
+            step = torch.where(found[:, None], longer[:, None] * aimed, step)
         self._point, self._slope = point, slope
         return (point + step).clamp(*self._bounds).view(-1, *self._shape)
 
