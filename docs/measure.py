@@ -201,7 +201,7 @@ def _choices(page) -> list[float]:
         network = _NETWORKS[run % 2]
         page.locator(".js-plotly-plot").nth(3).wait_for()
         page.get_by_role("combobox", name="Network", exact=True).click()
-        option = page.get_by_role("option", name=f"{network} ·").first
+        option = page.get_by_role("option", name=network, exact=True)
         option.wait_for()
         page.evaluate(_SHOWN + _CHOSEN.replace("WORDS", json.dumps(f"{network}, penultimate")))
         option.click()

@@ -264,6 +264,19 @@ def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(brow
     context.close()
 
 
+@pytest.mark.parametrize("picker", ["Network", "Layer"])
+def test_no_choice_is_cut_off(page, address, picker):
+    visit(page, address)
+    page.get_by_role("combobox", name=picker, exact=True).click()
+    options = page.get_by_role("option")
+    options.first.wait_for()
+    assert options.count() > 5
+    cut = """
+      all => all.filter(one => [one, ...one.querySelectorAll("*")].some(
+        part => part.scrollWidth > part.clientWidth)).map(one => one.textContent)"""
+    assert options.evaluate_all(cut) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_all_without_scrolling_sideways(browser, address, scheme):
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import wait
+from math import prod
 
 import streamlit as st
 
@@ -25,6 +26,7 @@ from explorer.request import RequestError
 EVERY = "All"
 FOUND_SHOWN = 30
 MOST_PLACES = 7
+MOST_LETTERS = 50  # that the panel has room for in one line
 _SAID = {"linf": "ℓ∞", "l2": "ℓ₂"}
 
 Layers = dict[str, tuple[str, tuple[int, ...]]]
@@ -42,10 +44,10 @@ def network(default: str) -> str:
         "Network",
         names if chosen in names or chosen is None else [*names, chosen],
         key="model",
-        format_func=lambda name: _title(entries.get(name), name),
+        format_func=lambda name: _title(name, entries),
         accept_new_options=True,
         on_change=_forget_layer,
-        help="Whose eyes we look through. Type to search: a name, an objective, a source. Any of "
+        help="Whose eyes we look through. Type to search: a design, or how it was trained. Any of "
         "timm's or torchvision's names may be typed, too, such as timm:resnet18.",
     )
     model = model or default
@@ -107,9 +109,13 @@ def _group(entries: dict[str, Entry]) -> str:
     return picked or EVERY
 
 
-def _title(one: Entry | None, reference: str) -> str:
-    """`ResNet-50, ℓ₂ ε 3 · robust:…`: what it is, and what to type to find it again."""
-    return reference if one is None else f"{one.title} · {reference}"
+def _title(reference: str, entries: dict[str, Entry]) -> str:
+    """`ResNet-50, ℓ₂ ε 3`; with its reference, too, where another one is called the same."""
+    if reference not in entries:
+        return reference
+    title = entries[reference].title
+    alike = [one for one in entries.values() if one.title == title]
+    return title if len(alike) == 1 else f"{title} · {reference}"
 
 
 def _search(entries: dict[str, Entry]) -> None:
@@ -142,7 +148,8 @@ def _forget_layer() -> None:
 
 
 def _facts(model: str, one: Entry | None) -> None:
-    """What it learned from and how, its size, its licence, and what a first use costs."""
+    """What it learned from and how, its size, its licence, what a first use costs, and what the
+    command line calls it."""
     try:
         one = one or catalogue.entry(model)
     except RequestError:
@@ -150,7 +157,7 @@ def _facts(model: str, one: Entry | None) -> None:
     if one is None:
         return
     if one.group == "small":
-        st.caption(one.summary)
+        st.caption(f"{one.summary}  \n`{model}`")
         return
     attacks = f" {_SAID.get(one.norm, one.norm)} {_radius(one)}" if one.epsilon else ""
     said = [
@@ -163,7 +170,7 @@ def _facts(model: str, one: Entry | None) -> None:
     ]
     facts = " · ".join(part for part in said if part)
     paper = f" · [paper]({one.paper})" if one.paper else ""
-    st.caption(f"{one.summary}  \n{facts}{paper}".strip())
+    st.caption(f"{one.summary}  \n{facts}{paper}  \n`{model}`".strip())
 
 
 def _radius(one: Entry) -> str:
@@ -171,11 +178,10 @@ def _radius(one: Entry) -> str:
 
 
 def _layer_title(name: str, layers: Layers) -> str:
-    """`stage 3, block 2, after addition · layer3.1 · 256×14×14`."""
-    kind, shape = layers.get(name, ("", ()))
-    size = f" · {'×'.join(map(str, shape))}" if shape else ""
-    said = friendly(name, kind)
-    return f"{name}{size}" if said == name else f"{said} · {name}{size}"
+    """`stage 3, block 2, after addition · layer3.1`; the name alone where that is too long."""
+    said = friendly(name, layers.get(name, ("",))[0])
+    title = f"{said} · {name}"
+    return name if said == name or len(title) > MOST_LETTERS else title
 
 
 def _where(name: str, names: list[str], shape: tuple[int, ...]) -> str:
@@ -186,10 +192,10 @@ def _where(name: str, names: list[str], shape: tuple[int, ...]) -> str:
     shown = parts[first : first + MOST_PLACES]
     trail = " › ".join(f"**{part}**" if part == here else part for part in shown)
     trail = f"{'… › ' if first else ''}{trail}{' › …' if first + MOST_PLACES < len(parts) else ''}"
-    numbers = 1
-    for side in shape:
-        numbers *= side
-    return f"{trail}  \nlayer {names.index(name) + 1} of {len(names)}, {numbers:,} numbers"
+    numbers = f"{prod(shape):,} numbers"
+    if len(shape) > 1:
+        numbers = f"{'×'.join(map(str, shape))} = {numbers}"
+    return f"{trail}  \nlayer {names.index(name) + 1} of {len(names)}, {numbers}"
 
 
 def _known_layers(model: str, size: int | None) -> Layers:
