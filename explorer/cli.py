@@ -129,21 +129,15 @@ def _layers(options: argparse.Namespace) -> None:
     from explorer import door
     from explorer.jobs import work
     from explorer.models import catalogue
-    from explorer.models.files import sha256_of
     from explorer.models.friendly import friendly
 
     entry = catalogue.entry(options.reference)
     if entry is not None and entry.layers and options.size is None:
         found: Iterable[tuple] = entry.layers
     else:
-        weights = door.fingerprint(options.reference)
-        if options.reference.startswith("file:"):
-            request, _ = door.from_words(
-                model=options.reference, architecture=options.arch, target="astronaut", seed="noise"
-            )
-            weights = sha256_of(Path(request.model.removeprefix("file:")))
+        asked = door.observer(options.reference, architecture=options.arch, size=options.size)
+        question = (asked.model, asked.architecture, asked.weights, asked.size)
         with an_engine() as engine:
-            question = (options.reference, options.arch, weights, options.size)
             found = ask(engine, work.layers, *question)
     rows = [
         {
@@ -200,9 +194,9 @@ def _worker(options: argparse.Namespace) -> None:
     from explorer.jobs import worker
 
     try:
-        worker.run(options.address)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise Failed(f"no scheduler at {options.address}: {error}") from error
+        worker.run(options.address, options.insecure)
+    except (OSError, RuntimeError) as error:
+        raise Failed(f"no scheduler answers at {options.address}: {error}") from error
 
 
 def _zoo(options: argparse.Namespace) -> None:
@@ -288,7 +282,15 @@ def _parser() -> argparse.ArgumentParser:
     command("losses", _losses, "the loss variants and their formulae", json_option=True)
     command("gallery", _gallery, "the bundled pictures and their credits", json_option=True)
     worker = command("worker", _worker, "serve a scheduler (one per GPU, or one on the CPU)")
-    worker.add_argument("address", help="the scheduler's address, tcp://HOST:PORT")
+    worker.add_argument(
+        "address",
+        help="the scheduler's address, tls://HOST:PORT, or tcp://HOST:PORT on this machine",
+    )
+    worker.add_argument(
+        "--insecure",
+        action="store_true",
+        help="listen without TLS to other machines, each of which could run any program here",
+    )
     zoo = command("zoo", _zoo, "train, list, evaluate or tabulate the embedded networks")
     zoo.add_argument("action", choices=("train", "list", "evaluate", "table"))
     zoo.add_argument("names", nargs="*", metavar="NAME")

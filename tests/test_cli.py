@@ -486,7 +486,8 @@ def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, mon
     assert (rows["layer2"]["shape"], rows["layer2"]["friendly"]) == ([128, 8, 8], "stage 2")
     code, _, err = run("layers", "timm:vit_tiny_patch16_224", "--size", "100")
     assert code == 2
-    assert "size: timm:vit_tiny_patch16_224 cannot look at pictures of 100×100 px" in err
+    full = "timm:vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+    assert f"size: {full} cannot look at pictures of 100×100 px" in err
 
     code, out, err = run(*generate, "--model", f"file:{good}", "--layer", "layer5")
     assert (code, out) == (2, "")
@@ -582,16 +583,15 @@ def test_alignment_and_stir_over_a_set_of_targets(run, shared_engine, monkeypatc
     assert "targets: CKA needs at least 3 images, not 2" in err
 
 
-@pytest.mark.parametrize("address", ["nonsense", "tcp://127.0.0.1:9", "http://127.0.0.1"])
-def test_a_worker_without_a_scheduler_says_so(run, monkeypatch, address):
+def test_a_worker_without_a_scheduler_says_so(run, monkeypatch):
     monkeypatch.setattr(worker, "NO_SCHEDULER_SECONDS", 0.5)
     monkeypatch.setattr(worker, "cores", torch.get_num_threads)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("warm_up", "warm_up_measures"):
         monkeypatch.setattr(pipeline, name, lambda: None)
-    code, out, err = run("worker", address)
+    code, out, err = run("worker", "tcp://127.0.0.1:9")
     assert (code, out) == (1, "")
-    assert f"python -m explorer worker: no scheduler at {address}" in err
+    assert "python -m explorer worker: no scheduler answers at tcp://127.0.0.1:9" in err
     assert "Traceback" not in err
 
 

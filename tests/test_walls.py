@@ -248,6 +248,13 @@ def test_the_benchmarks_references_are_no_second_way_of_making_iris():
     assert strangers == {"explorer.cli_bench"}
 
 
+def test_no_page_keeps_anything_where_a_visitors_message_can_clear_it():
+    """Streamlit clears its caches for everybody when any visitor's websocket says so."""
+    for name in modules("app", "explorer.pages"):
+        assert "cache_resource" not in ast.unparse(tree(name)), name
+        assert "cache_data" not in ast.unparse(tree(name)), name
+
+
 # Never pickle
 
 

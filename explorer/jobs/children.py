@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -22,17 +22,20 @@ LOOK_SECONDS = 0.25
 class Children:
     """One `python -m explorer worker ADDRESS` per GPU, or one on the CPU, kept alive.
 
-    serving: whether the scheduler has any worker now. cannot_serve: called with the exit code
-    whenever one has ended MOST_FAILED_STARTS times or more in a row while none was serving.
+    environment: variables that the workers get beside those of this process. serving: whether the
+    scheduler has any worker now. cannot_serve: called with the exit code whenever one has ended
+    MOST_FAILED_STARTS times or more in a row while none was serving.
     """
 
     def __init__(
         self,
         address: str,
+        environment: Mapping[str, str],
         serving: Callable[[], bool],
         cannot_serve: Callable[[int], None],
     ) -> None:
         self._address = address
+        self._environment = dict(environment)
         self._serving = serving
         self._cannot_serve = cannot_serve
         self._lock = threading.Lock()
@@ -67,7 +70,7 @@ class Children:
                 process.wait()
 
     def _keep(self, slot: int, gpu: str | None) -> None:
-        environment = dict(os.environ)
+        environment = os.environ | self._environment
         if gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpu
         pause, failed_starts = 0.0, 0

@@ -1,8 +1,9 @@
 """The engine: requests in, jobs and results out; every tensor in another process.
 
 Embedded, it keeps a Dask scheduler in this process and one worker child per GPU, or one on the
-CPU, replaced when it dies. With DASK_SCHEDULER_ADDRESS set it attaches to a cluster instead. The
-same request is computed once, however many watch it.
+CPU, replaced when it dies; who may talk to them is said in `explorer.jobs.encryption`. With
+DASK_SCHEDULER_ADDRESS set it attaches to a cluster instead. The same request is computed once,
+however many watch it.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from dataclasses import replace
 from typing import Any
 
 from cache.store import Store
+from explorer.jobs import encryption, work
 from explorer.jobs import job as states
-from explorer.jobs import work
 from explorer.jobs.children import MOST_FAILED_STARTS, Children
 from explorer.jobs.job import Job
 from explorer.jobs.questions import Questions
 from explorer.jobs.tasks import WORKER_DIED, Failure, Task, batches
-from explorer.request import Request
+from explorer.request import Request, RequestError
 from explorer.result import Result, ResultError
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Engine:
         self._questions = Questions()
         self._client: Any = None
         self._cluster: Any = None
+        self._certificate: encryption.RunCertificate | None = None
         self._children: Children | None = None
         self._ready = threading.Event()
         self._failure: str | None = None
@@ -83,20 +85,39 @@ class Engine:
                 }
             )
             if self._address is None:
+                self._certificate = encryption.RunCertificate()
                 self._cluster = LocalCluster(
                     n_workers=0,
-                    protocol="tcp://",
-                    host="127.0.0.1",
-                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                    protocol="tls://",
+                    host=encryption.LOOPBACK,
+                    security=self._certificate.security,
+                    scheduler_kwargs={
+                        "dashboard": False,
+                        "dashboard_address": f"{encryption.LOOPBACK}:0",
+                    },
                 )
                 self._children = Children(
-                    self._cluster.scheduler_address, lambda: not self.starting, self._cannot_serve
+                    self._cluster.scheduler_address,
+                    self._certificate.worker_environment(),
+                    lambda: not self.starting,
+                    self._cannot_serve,
+                )
+            elif encryption.is_open_to_others(self._address):
+                log.warning(
+                    "%s is not encrypted: whoever reaches that scheduler can run any program on "
+                    "its workers",
+                    self._address,
                 )
             self._client = Client(self._cluster or self._address, set_as_default=False)
             self._client.subscribe_topic(work.PROGRESS_TOPIC, self._heard)
         except Exception as error:
             log.exception("the job engine did not start")
-            self._failure = f"the job engine did not start: {error}"
+            reason = (
+                f"DASK_SCHEDULER_ADDRESS: {error.message}"
+                if isinstance(error, RequestError)
+                else error
+            )
+            self._failure = f"the job engine did not start: {reason}"
         with self._lock:
             self._ready.set()
             for task in dict.fromkeys(self._tasks.values()):
@@ -126,6 +147,8 @@ class Engine:
         for part in (self._client, self._cluster):
             if part is not None:
                 part.close(timeout=2)
+        if self._certificate is not None:
+            self._certificate.remove()
 
     def result(self, key: str) -> Result | None:
         """The finished result from the cache or the starter pack, or None."""

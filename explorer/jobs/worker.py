@@ -11,6 +11,8 @@ import logging
 import os
 import threading
 
+from explorer.jobs.encryption import LOOPBACK, listening_host
+
 NO_SCHEDULER_SECONDS = 30
 LOOK_SECONDS = 0.2
 
@@ -24,11 +26,13 @@ def cores() -> int:
     return max(1, min(physical, CPU_COUNT))
 
 
-def run(address: str) -> None:
-    """Serve the scheduler at `address` (tcp://HOST:PORT) until it goes away.
+def run(address: str, insecure: bool = False) -> None:
+    """Serve the scheduler at `address` (tls://HOST:PORT or tcp://HOST:PORT) until it goes away.
 
-    Raises OSError, RuntimeError or ValueError if no scheduler answers there.
+    insecure: whether to listen without TLS where other machines reach it. Raises RequestError for
+    an address that cannot be served, OSError or RuntimeError if no scheduler answers there.
     """
+    host = listening_host(address, insecure)
     # Threads that wait for each other by spinning make a small network's pass 50 times slower as
     # soon as another process is busy; it must be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -41,7 +45,9 @@ def run(address: str) -> None:
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     # It would look at what the job is doing a hundred times a second.
-    dask.config.set({"distributed.worker.profile.enabled": False})
+    dask.config.set(
+        {"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []}
+    )
     torch.set_num_threads(cores())
     pipeline.warm_up()
     threading.Thread(target=pipeline.warm_up_measures, daemon=True).start()
@@ -49,11 +55,12 @@ def run(address: str) -> None:
     async def serve() -> None:
         worker = Worker(
             address,
+            host=host,
             nthreads=1,
             memory_limit=0,
             death_timeout=NO_SCHEDULER_SECONDS,
             dashboard=False,
-            dashboard_address=None,
+            dashboard_address=f"{LOOPBACK}:0",  # nothing is served there, but Dask opens it
         )
         await worker
         while worker.status not in (Status.closing, Status.closed, Status.failed):

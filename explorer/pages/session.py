@@ -6,17 +6,16 @@ import uuid
 
 import streamlit as st
 
-from cache.store import Store
 from explorer.door import Upload, read_upload
 from explorer.jobs.engine import Engine
+from explorer.jobs.shared import engine_of_this_process
 
 MOST_UPLOADS = 8
 
 
-@st.cache_resource(show_spinner=False)
 def engine() -> Engine:
-    """The one engine of this process; not started before somebody needs it."""
-    return Engine(Store())
+    """The one engine of this process, which no visitor can have thrown away."""
+    return engine_of_this_process()
 
 
 def watcher() -> str:

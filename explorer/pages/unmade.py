@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import streamlit as st
 
@@ -72,16 +74,16 @@ def before(request: Request, preview: bytes | None) -> list[Shown]:
 
 def input_size(model: str) -> tuple[int, int]:
     """The size at which the network sees pictures, guessed where the catalogue does not know it."""
-    entry = catalogue.entry(model)
+    entry = catalogue.find(model)
     return entry.input_size if entry is not None else OTHER_SIZE
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
+@lru_cache(maxsize=200)
 def _gallery_png(name: str, size: tuple[int, int]) -> bytes:
     return to_png(to_8bit(fit(gallery.load(name), size)))
 
 
-@st.cache_data(max_entries=50, show_spinner=False)
+@lru_cache(maxsize=50)
 def _seed_png(kind: str, size: tuple[int, int], rng_seed: int) -> bytes:
     return to_png(to_8bit(seeds.make_seed(kind, size, rng_seed)))
 

@@ -1,0 +1,175 @@
+"""What strangers can do: visit by websocket without a browser, and knock at every open port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_SECONDS = 120
+CONNECT_SECONDS = 5
+
+
+def until(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """Wait until the condition holds, and say what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+    return found
+
+
+class App:
+    """A running app. `log` is the file that holds what it prints."""
+
+    def __init__(self, process: subprocess.Popen, port: int, log: Path) -> None:
+        self.process = process
+        self.port = port
+        self.log = log
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def processes(self) -> list[psutil.Process]:
+        """The app itself and all that it started."""
+        app = psutil.Process(self.process.pid)
+        return [app, *app.children(recursive=True)]
+
+    def workers(self) -> list[psutil.Process]:
+        """Those that are `explorer worker`."""
+        return [one for one in self.processes()[1:] if "worker" in one.cmdline()]
+
+
+@contextmanager
+def running_app(cache: Path) -> Iterator[App]:
+    """`streamlit run app.py` as a user would start it, on a free port, with a cache of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cache.mkdir(parents=True, exist_ok=True)
+    log = cache.parent / "app.log"
+    with log.open("wb") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+            cwd=ROOT,
+            env=os.environ | {"IRI_CACHE_DIR": str(cache)},
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        )
+    app = App(process, port, log)
+    try:
+        until(lambda: _is_healthy(app.url))
+        yield app
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@contextmanager
+def visitor(app: App) -> Iterator[Visitor]:
+    """A new session of the app."""
+    address = f"ws://127.0.0.1:{app.port}/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"], max_size=None) as connection:
+        yield Visitor(connection)
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        return urllib.request.urlopen(f"{url}/_stcore/health", timeout=2).read() == b"ok"
+    except OSError:
+        return False
+
+
+class Visitor:
+    """One websocket session: it asks for pages, presses buttons, and reads what comes back."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._socket = connection
+        self._buttons: dict[str, str] = {}
+
+    def send(self, **message: Any) -> None:
+        """One message of the protocol, whatever it is."""
+        self._socket.send(BackMsg(**message).SerializeToString())
+
+    def visit(self, query: str = "", press: str | None = None) -> str:
+        """What Explore shows at this address, as one text, perhaps with a button just pressed."""
+        message = BackMsg()
+        message.rerun_script.query_string = query
+        if press is not None:
+            pressed = message.rerun_script.widget_states.widgets.add()
+            pressed.id, pressed.trigger_value = self._buttons[press], True
+        self._socket.send(message.SerializeToString())
+        return self._read()
+
+    def _read(self) -> str:
+        """All that one run of the page sends, until it ends."""
+        shown, started = [], False
+        while True:
+            message = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE_SECONDS))
+            kind = message.WhichOneof("type")
+            if kind == "new_session":
+                shown, started = [], True
+            elif kind == "delta":
+                element = message.delta.new_element
+                if element.WhichOneof("type") == "button":
+                    self._buttons[element.button.label] = element.button.id
+                shown.append(str(message.delta))
+            elif kind == "script_finished" and started:
+                if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                    return "\n".join(shown)
+                started = False
+
+
+def listening(process: psutil.Process) -> list[tuple[str, int]]:
+    """Address and port of each socket at which the process takes connections."""
+    connections = process.net_connections(kind="inet")
+    return [(*one.laddr,) for one in connections if one.status == psutil.CONN_LISTEN]
+
+
+def ports(process: psutil.Process) -> set[int]:
+    return {port for _, port in listening(process)}
+
+
+def strike(addresses: Iterable[str], mark: Path, **security: Any) -> None:
+    """Have whoever serves these Dask addresses touch a file of ours, by every way that Dask has.
+
+    security: what `distributed.rpc` is to show; nothing by default.
+    """
+
+    async def all_at_once() -> None:
+        await asyncio.gather(
+            *(
+                _strike(address, handler, mark, security)
+                for address in addresses
+                for handler in ("run", "run_function")  # a worker's and a scheduler's
+            )
+        )
+
+    asyncio.run(all_at_once())
+
+
+async def _strike(address: str, handler: str, mark: Path, security: dict[str, Any]) -> None:
+    from distributed import rpc
+    from distributed.protocol.pickle import dumps
+
+    stranger = rpc(address, timeout=CONNECT_SECONDS, **security)
+    # However it is refused: what counts is whether the file is there.
+    with suppress(Exception):
+        call = getattr(stranger, handler)(function=dumps(mark.touch), wait=True)
+        await asyncio.wait_for(call, CONNECT_SECONDS)
+    await stranger.close_rpc()

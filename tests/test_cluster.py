@@ -1,0 +1,176 @@
+"""A scheduler with two workers of their own, in the open and over TLS, and who may listen where."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import dask
+import psutil
+import pytest
+from distributed.security import Security
+from stranger import ROOT, listening, ports, strike, until
+
+from cache import Store
+from explorer import cli
+from explorer.jobs import encryption
+from explorer.jobs import job as states
+from explorer.jobs.engine import Engine
+from explorer.request import Request, RequestError
+
+QUICK = Request(model="embedded:residual-multi-standard", layer="stage1", steps=50, goal=0.0)
+ELSEWHERE = "192.0.2.1"  # kept for documentation: nobody has it
+
+
+@pytest.fixture
+def files(tmp_path) -> dict[str, str]:
+    """Dask's settings that name the files of one certificate for all roles."""
+    made = Security.temporary()
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_text(made.tls_client_cert)
+    key.write_text(made.tls_client_key)
+    roles = ("client", "scheduler", "worker")
+    return (
+        {"distributed.comm.tls.ca-file": str(certificate)}
+        | {f"distributed.comm.tls.{role}.cert": str(certificate) for role in roles}
+        | {f"distributed.comm.tls.{role}.key": str(key) for role in roles}
+    )
+
+
+def as_environment(settings: dict[str, str]) -> dict[str, str]:
+    """The same as variables: distributed.comm.tls.ca-file is DASK_DISTRIBUTED__COMM__TLS__CA_FILE."""
+    return {
+        "DASK_" + name.upper().replace(".", "__").replace("-", "_"): value
+        for name, value in settings.items()
+    }
+
+
+@pytest.fixture(params=["tcp", "tls"])
+def cluster(request, tmp_path, files):
+    """A scheduler's address and its two worker processes."""
+    place, started = tmp_path / "scheduler.json", []
+
+    def start(*words: str) -> psutil.Popen:
+        started.append(
+            psutil.Popen(
+                [sys.executable, "-m", *words],
+                cwd=ROOT,
+                env=os.environ | (as_environment(files) if request.param == "tls" else {}),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        return started[-1]
+
+    try:
+        start(
+            *("distributed.cli.dask_scheduler", "--host", f"{request.param}://127.0.0.1"),
+            *("--port", "0", "--dashboard-address", "127.0.0.1:0", "--no-dashboard"),
+            *("--scheduler-file", str(place)),
+        )
+        until(lambda: place.is_file() and place.read_text().endswith("}"))
+        address = json.loads(place.read_text())["address"]
+        yield address, [start("explorer", "worker", address) for _ in range(2)]
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(timeout=20)
+
+
+@pytest.mark.slow
+def test_two_workers_of_a_cluster_make_the_jobs_and_only_tls_keeps_strangers_out(
+    cluster, files, tmp_path
+):
+    address, workers = cluster
+    encrypted = address.startswith("tls://")
+    with dask.config.set(files if encrypted else {}):
+        engine = Engine(Store(tmp_path / "cache", starter_directory="/nowhere"), address)
+        try:
+            requests = [replace(QUICK, steps=50 + more) for more in range(4)]
+            engine.submit(requests, watcher="a")
+            until(lambda: all(engine.job(one.key).finished for one in requests))
+            for request in requests:
+                assert engine.job(request.key).state == states.DONE, engine.job(request.key)
+                assert engine.result(request.key).request == request
+            until(lambda: len(engine._client.scheduler_info()["workers"]) == 2)
+        finally:
+            engine.close()
+    assert {host for one in workers for host, _ in listening(one)} == {"127.0.0.1"}
+    mark = tmp_path / "mark"
+    doors = [port for one in workers for port in ports(one)]
+    strike([f"{scheme}://127.0.0.1:{port}" for scheme in ("tcp", "tls") for port in doors], mark)
+    assert mark.exists() == (not encrypted), "this is how a worker without TLS obeys everybody"
+
+
+def test_a_worker_listens_beyond_its_machine_only_with_tls_or_when_told_so(files):
+    for here in ("tcp://127.0.0.1:8786", "tcp://localhost:8786", "tcp://[::1]:8786"):
+        assert encryption.listening_host(here) == "127.0.0.1"
+        assert not encryption.is_open_to_others(here)
+    for there in (f"tcp://{ELSEWHERE}:8786", "tcp://0.0.0.0:8786"):
+        with pytest.raises(RequestError, match="not encrypted") as caught:
+            encryption.listening_host(there)
+        assert caught.value.field == "address"
+        assert encryption.listening_host(there, insecure=True) is None
+        assert encryption.is_open_to_others(there)
+    with dask.config.set(files):
+        assert encryption.listening_host(f"tls://{ELSEWHERE}:8786") is None
+        assert encryption.listening_host("tls://127.0.0.1:8786") == "127.0.0.1"
+        assert not encryption.is_open_to_others(f"tls://{ELSEWHERE}:8786")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (f"tcp://{ELSEWHERE}:8786", "everybody in the network could have this worker run"),
+        (f"tls://{ELSEWHERE}:8786", "DASK_DISTRIBUTED__COMM__TLS__CA_FILE is not set"),
+        ("tcp://127.0.0.1", "write it like tls://HOST:8786"),
+        ("tcp://127.0.0.1:scheduler", "write it like tls://HOST:8786"),
+        ("http://127.0.0.1:8786", "write it like tls://HOST:8786"),
+        ("nonsense", "write it like tls://HOST:8786"),
+    ],
+)
+def test_an_address_that_a_worker_cannot_serve_is_refused_in_a_sentence(capsys, address, said):
+    assert cli.main(["worker", address]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("tls://127.0.0.1:9", "DASK_DISTRIBUTED__COMM__TLS__CA_FILE is not set"),
+        ("127.0.0.1", "write it like tls://HOST:8786"),
+    ],
+)
+def test_an_app_that_cannot_attach_to_its_cluster_says_why(tmp_path, address, said):
+    engine = Engine(Store(tmp_path), scheduler_address=address)
+    engine.submit(QUICK)
+    until(lambda: engine.job(QUICK.key).finished, 30)
+    assert "DASK_SCHEDULER_ADDRESS: " in engine.job(QUICK.key).error
+    assert said in engine.job(QUICK.key).error
+    engine.close()
+
+
+def test_a_certificate_that_is_not_there_is_named(files, tmp_path):
+    gone = {"distributed.comm.tls.worker.cert": str(tmp_path / "gone.pem")}
+    with dask.config.set(files | gone), pytest.raises(RequestError, match=r"gone\.pem"):
+        encryption.check_certificates("worker")
+
+
+def test_the_key_of_a_run_is_for_nobody_else_and_goes_with_the_run():
+    certificate = encryption.RunCertificate()
+    paths = [
+        Path(value) for value in certificate.worker_environment().values() if value.endswith(".pem")
+    ]
+    folder = paths[0].parent
+    assert all(path.is_file() and path.parent == folder for path in paths)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert "PRIVATE KEY" in paths[-1].read_text()
+    assert stat.S_IMODE(paths[-1].stat().st_mode) == 0o600
+    certificate.remove()
+    assert not folder.exists()
