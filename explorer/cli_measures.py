@@ -44,14 +44,14 @@ def _compare(options: argparse.Namespace) -> None:
     from explorer.jobs import work
 
     result = _read(options.result)
-    eye, _ = door.from_words(
-        model=options.model,
+    eye = door.observer(
+        options.model,
         architecture=options.arch,
         layer=options.layer,
-        target="astronaut",
-        seed="noise",
+        size=options.size,
         null_folder=options.null_folder,
     )
+    door.check_download(eye)
     with an_engine() as engine:
         found = ask(engine, work.compare, result.to_bytes(), eye.to_dict())
     if options.json:

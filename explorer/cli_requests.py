@@ -68,7 +68,7 @@ def request_of(
     if len(options.rng) > 1:
         raise RequestError("rng_seed", "only generate takes several random numbers; give one")
 
-    defaults = Request(model="embedded:any")
+    defaults = Request.defaults()
     if not network:
         network = {"model": options.model, "architecture": options.arch, "layer": options.layer}
         network["size"] = options.size
@@ -82,8 +82,8 @@ def request_of(
         relu_gradient=options.relu_gradient,
         adversary=options.adversary,
         optimiser=options.optimiser,
-        steps=defaults.steps if options.steps is None else options.steps,
-        goal=defaults.goal if options.goal is None else options.goal,
+        steps=defaults["steps"] if options.steps is None else options.steps,
+        goal=defaults["goal"] if options.goal is None else options.goal,
         rng_seed=options.rng[0],
         null_folder=options.null_folder,
     )

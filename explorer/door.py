@@ -57,22 +57,55 @@ def from_words(
     names = {}
     for field, text in (("target", target), ("seed", seed)):
         names[field] = _picture_name(field, text, pictures)
-    weights = fingerprint(model)
+    request = check(Request(**network(model, architecture), **names, **choices))
+    request = judged_by(request, null_folder)
+    check_download(request)
+    return request, pictures
+
+
+def observer(
+    model: str,
+    *,
+    architecture: str | None = None,
+    layer: str = PENULTIMATE,
+    size: int | None = None,
+    null_folder: str | Path | None = None,
+) -> Request:
+    """A network, a layer and a null that look at pictures made elsewhere, as a checked Request.
+
+    Its other fields do not matter. Raises RequestError as `from_words` does.
+    """
+    request = Request(**network(model, architecture), layer=layer, size=size)
+    return judged_by(check(request), null_folder)
+
+
+def check_download(request: Request) -> None:
+    """HubUnreachable where the network's weights would have to be downloaded here and cannot be."""
+    if "DASK_SCHEDULER_ADDRESS" not in os.environ:
+        hub.check(request.model)
+
+
+def refuse_file(model: str) -> None:
+    """RequestError (field `model`) for a `file:` reference: a visitor names no files of ours."""
+    if model.startswith("file:"):
+        raise RequestError("model", "checkpoints from files work on the command line only")
+
+
+def network(model: str, architecture: str | None = None) -> dict[str, str | None]:
+    """The fields of a Request that stand for a network, whatever its source.
+
+    Raises RequestError (field `model`) where the file or the published network is not there.
+    """
     if model.startswith("file:"):
         from explorer.models.files import sha256_of
 
         path = Path(model.removeprefix("file:"))
         if not _is_file(path):
             raise RequestError("model", f"there is no file {str(path)!r}")
-        weights = sha256_of(path)
-        model = f"file:{path.resolve()}"
-    request = check(
-        Request(model=model, architecture=architecture, weights=weights, **names, **choices)
-    )
-    request = judged_by(request, null_folder)
-    if "DASK_SCHEDULER_ADDRESS" not in os.environ:
-        hub.check(request.model)
-    return request, pictures
+        model, weights = f"file:{path.resolve()}", sha256_of(path)
+    else:
+        weights = fingerprint(model)
+    return {"model": model, "architecture": architecture, "weights": weights}
 
 
 def judged_by(request: Request, null_folder: str | Path | None = None) -> Request:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 
 SCHEMA = 10
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
@@ -158,6 +158,11 @@ class Request:
             raise RequestError("architecture", "only file: models take one; leave it out")
         if self.null is not None and not _NULL.fullmatch(self.null):
             raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
+
+    @classmethod
+    def defaults(cls) -> dict[str, object]:
+        """What each field is where nobody says otherwise; `model` has no default."""
+        return {one.name: one.default for one in fields(cls) if one.default is not MISSING}
 
     @property
     def parametrisation(self) -> str:

@@ -150,6 +150,14 @@ def entry(reference: str) -> Entry | None:
     return _published(own.named(name)) if source == "own" else _entry(reference, source, name)
 
 
+def find(reference: str) -> Entry | None:
+    """As `entry`, but None for a name that does not exist (any more), too."""
+    try:
+        return entry(reference)
+    except RequestError:
+        return None
+
+
 @cache
 def _entry(reference: str, source: str, name: str) -> Entry | None:
     if source == "embedded":

@@ -35,13 +35,8 @@ def read(readers: Mapping[str, Callable[[str], object]]) -> None:
                 continue
 
 
-def write(values: Mapping[str, object], defaults: Mapping[str, object]) -> None:
-    """Put what differs from the defaults into the address."""
-    address = {
-        name: f"{value:g}" if isinstance(value, float) else str(value)
-        for name, value in values.items()
-        if value is not None and value != defaults.get(name)
-    }
+def write(address: dict[str, str]) -> None:
+    """Make this the page's address."""
     st.session_state[_LAST] = address
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)

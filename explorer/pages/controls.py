@@ -13,7 +13,8 @@ from explorer.images import gallery, noise_targets, seeds
 from explorer.images.errors import PictureError
 from explorer.measures.perceptual import MEASURES
 from explorer.models import catalogue
-from explorer.pages import address, loss_panel, network_panel, session
+from explorer.pages import address, links, loss_panel, network_panel, session
+from explorer.pages.links import DEFAULT_EFFORT, DEFAULTS, EFFORTS
 from explorer.pages.naming import picture_title
 from explorer.request import (
     OPTIMISERS,
@@ -23,11 +24,7 @@ from explorer.request import (
     Request,
     RequestError,
 )
-from explorer.starter_pack import EXAMPLES
 
-EFFORTS = {"quick": 100, "normal": 500, "thorough": 1500, "long": 5000}
-DEFAULT_EFFORT = "normal"
-DEFAULTS = EXAMPLES[0][1]
 OPTIMISER_HELP = {
     "auto": "what works best for this network",
     "paced-secant": "momentum, then mixes of the last images",
@@ -81,51 +78,25 @@ def panel() -> Choice:
             key="generate",
             help="Make this image now. A finished one is shown at once.",
         )
-    address.write(
-        {
-            "model": model,
-            "layer": layer,
-            "target": target,
-            "seed": seed,
-            "loss": chosen.name,
-            **{loss_panel.WEIGHT_KEYS[term]: size for term, size in chosen.weights.items()},
-            "representation": chosen.comparison,
-            "relu": relu,
-            "effort": effort,
-            "optimiser": optimiser,
-            "goal": goal,
-            "rng": rng_seed,
-            "adversary": adversary,
-            "size": size,
-        },
-        DEFAULTS.to_dict()
-        | {
-            "effort": DEFAULT_EFFORT,
-            "rng": 0,
-            "adversary": DEFAULT_ADVERSARY,
-            "representation": "relative-l2",
-        },
-    )
+    fields = {
+        "model": model,
+        "layer": layer,
+        "target": target,
+        "seed": seed,
+        "loss": chosen.name,
+        "term_weights": chosen.weights or None,
+        "representation": chosen.comparison,
+        "relu_gradient": relu,
+        "adversary": adversary,
+        "optimiser": optimiser,
+        "goal": goal,
+        "rng_seed": rng_seed,
+        "size": size,
+    }
+    address.write(links.parameters(fields, effort))
     try:
-        if model.startswith("file:"):
-            raise RequestError("model", "checkpoints from files work on the command line only")
-        request = Request(
-            model=model,
-            layer=layer,
-            target=target,
-            seed=seed,
-            loss=chosen.name,
-            term_weights=chosen.weights or None,
-            representation=chosen.comparison,
-            relu_gradient=relu,
-            adversary=adversary,
-            optimiser=optimiser,
-            steps=EFFORTS[effort],
-            goal=goal,
-            rng_seed=rng_seed,
-            size=size,
-            weights=door.fingerprint(model),
-        )
+        door.refuse_file(model)
+        request = Request(**(fields | door.network(model)), steps=EFFORTS[effort])
         return Choice(door.judged_by(door.check(request)), None, generate)
     except (RequestError, PictureError) as error:
         return Choice(None, str(error), generate)
@@ -305,9 +276,6 @@ def _advanced(
 
 def _adversaries(model: str, size: int | None) -> list[str]:
     """Those that can see pictures as small as this network's, where that is known."""
-    try:
-        entry = catalogue.entry(model)
-    except RequestError:
-        entry = None
+    entry = catalogue.find(model)
     side = size or (None if entry is None else min(entry.input_size))
     return [name for name in door.adversaries() if side is None or MEASURES[name].smallest <= side]

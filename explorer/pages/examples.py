@@ -6,26 +6,11 @@ import streamlit as st
 
 from cache import starter
 from explorer.pages import session
-from explorer.pages.controls import EFFORTS
+from explorer.pages.links import link
 from explorer.pages.pictures import Shown, show_pictures
 from explorer.pages.verdicts import matched, one_line
-from explorer.request import Request
 
 engine = session.engine()
-
-
-def panel(request: Request) -> dict[str, str]:
-    """What the address of Explore must say for the panel to hold this request."""
-    effort = next(name for name, steps in EFFORTS.items() if steps == request.steps)
-    return {
-        "model": request.model,
-        "layer": request.layer,
-        "target": request.target,
-        "seed": request.seed,
-        "loss": request.loss,
-        "effort": effort,
-    }
-
 
 st.title("Examples")
 st.markdown("Finished results that ship with the app. Open one, then change a single thing.")
@@ -61,6 +46,6 @@ for place, entry in enumerate(entries):
             "explorer/pages/explore.py",
             label="Open in Explore",
             icon=":material/open_in_new:",
-            query_params=panel(result.request),
+            query_params=link(result.request),
         )
 engine.start()

@@ -11,7 +11,7 @@ from explorer.models import catalogue
 from explorer.pages import session
 from explorer.pages.naming import network_title, number
 from explorer.plots.match import by_layer, null_histogram
-from explorer.request import Request, RequestError
+from explorer.request import RequestError
 from explorer.result import Result
 
 NO_BAR = {"displayModeBar": False}
@@ -128,7 +128,8 @@ def show_other(result: Result) -> None:
     """Another network, chosen here, looks at the same two pictures."""
     st.subheader("How does another network see it?")
     mine = result.request.model
-    there = [entry.reference for entry in catalogue.entries() if entry.reference != mine]
+    offered = (*catalogue.entries(), *_published())
+    there = [entry.reference for entry in offered if entry.reference != mine]
     model = st.selectbox(
         "Ask another network",
         [NOBODY, *there],
@@ -141,9 +142,8 @@ def show_other(result: Result) -> None:
     if model is None or model == NOBODY:
         return
     try:
-        eye = door.check(door.judged_by(Request(model=model)))
-        if model.startswith("file:"):
-            raise RequestError("model", "checkpoints from files work on the command line only")
+        door.refuse_file(model)
+        eye = door.observer(model)
     except RequestError as error:
         st.error(str(error), icon=":material/error:")
         return
@@ -154,6 +154,13 @@ def show_other(result: Result) -> None:
         _other(asked)
     else:
         _wait(asked)
+
+
+def _published() -> tuple[catalogue.Entry, ...]:
+    try:
+        return catalogue.published()
+    except RequestError:
+        return ()  # the panel says what is wrong with the operator's list
 
 
 def _other(asked: dict) -> None:

@@ -23,7 +23,7 @@ def picture_title(name: str) -> str:
 
 def network_title(reference: str) -> str:
     """The catalogue's title, or the reference itself."""
-    entry = catalogue.entry(reference)
+    entry = catalogue.find(reference)
     return reference if entry is None else entry.title
 
 
@@ -42,16 +42,23 @@ def number(value: float | None, digits: int = 3) -> str:
     return "undefined" if value is None else f"{value:.{digits}f}"
 
 
+def exact(value: float) -> str:
+    """A number in as few digits as bring back this very one: `0.02`, `2`."""
+    return repr(value).removesuffix(".0")
+
+
 def command(request: Request) -> str:
     """The command line that makes the same; a name in capitals stands for one's own files."""
     words = ["python", "-m", "explorer", "generate", "--model", request.model]
-    defaults = Request(model=request.model)
+    defaults = Request.defaults()
+    if request.architecture is not None:
+        words += ["--arch", request.architecture]
     words += ["--layer", request.layer]
     for option, name in (("--target", request.target), ("--seed", request.seed)):
         words += [option, "YOUR_PICTURE.png" if name.startswith("picture:") else name]
     words += ["--loss", request.loss]
     for term, size in request.term_weights or ():
-        words += ["--weight", f"{term}={size:g}"]
+        words += ["--weight", f"{term}={exact(size)}"]
     for option, field in (
         ("--representation", "representation"),
         ("--relu-gradient", "relu_gradient"),
@@ -63,8 +70,8 @@ def command(request: Request) -> str:
         ("--size", "size"),
     ):
         value = getattr(request, field)
-        if value != getattr(defaults, field):
-            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+        if value != defaults[field]:
+            words += [option, exact(value) if isinstance(value, float) else str(value)]
     if request.null is not None:
         words += ["--null-folder", "YOUR_PICTURES"]
     return shlex.join([*words, "--out", "iri"])

@@ -150,12 +150,9 @@ def _forget_layer() -> None:
 def _facts(model: str, one: Entry | None) -> None:
     """What it learned from and how, its size, its licence, what a first use costs, and what the
     command line calls it."""
-    try:
-        one = one or catalogue.entry(model)
-    except RequestError:
-        return  # said where the request is checked
+    one = one or catalogue.find(model)
     if one is None:
-        return
+        return  # why is said where the request is checked
     if one.group == "small":
         st.caption(f"{one.summary}  \n`{model}`")
         return

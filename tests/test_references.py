@@ -1,0 +1,200 @@
+"""Every kind of network reference: its results are shown whole, and all ways lead back to them."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from test_pages import APP, IdleEngine, opened, text
+
+from cache import Store
+from explorer import cli, cli_requests, door
+from explorer.jobs import work
+from explorer.jobs.engine import Engine
+from explorer.pages import links, session
+from explorer.pages.links import DEFAULTS, link
+from explorer.pages.naming import command
+from explorer.request import Request
+
+KINDS = {
+    "embedded": "embedded:plain-multi-adv2",
+    "timm": "timm:resnet18.a1_in1k",
+    "torchvision": "torchvision:resnet18/IMAGENET1K_V1",
+    "robust": "robust:resnet50_l2_eps3",
+    "hub": "hub:resnet50_moco_v2",
+    "own": "own:lab",
+    "file": "file:net.pt",
+}
+ODD = {
+    "layer": "logits",
+    "target": "coffee",
+    "seed": "cat",
+    "loss": "adversarial-seed",
+    "term_weights": (("to-seed", 1.23456789),),
+    "relu_gradient": "identity",
+    "adversary": "psnr",
+    "optimiser": "adam",
+    "steps": 1500,
+    "goal": 0.0123456789,
+    "rng_seed": 4_000_000_000,
+    "size": 96,
+}
+
+
+@pytest.fixture(autouse=True)
+def published(tmp_path, monkeypatch):
+    """A checkpoint of one's own, which the operator publishes, too."""
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    (tmp_path / "models.toml").write_text(
+        "[networks.lab]\nfile = 'net.pt'\narchitecture = 'timm:resnet18'\ntitle = 'Ours'\n"
+    )
+    monkeypatch.setenv("IRI_MODELS_TOML", str(tmp_path / "models.toml"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(door.hub, "check", lambda reference: None)  # nothing is downloaded here
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    idle = IdleEngine(Engine(Store()))
+    monkeypatch.setattr(session, "engine", lambda: idle)
+    return idle
+
+
+def asked(kind: str, **choices: object) -> Request:
+    """A request for a network of this kind, as the command line would make it."""
+    architecture = "timm:resnet18" if kind == "file" else None
+    words = {"target": "astronaut", "seed": "grey-noise"} | choices
+    request, _ = door.from_words(model=KINDS[kind], architecture=architecture, **words)
+    return request
+
+
+def test_there_is_one_of_every_kind():
+    from explorer.models.catalogue import SOURCES
+
+    assert set(KINDS) == set(SOURCES)
+
+
+def shown(result) -> AppTest:
+    """A finished result on a page, its plots and all below them included."""
+
+    def page():
+        import streamlit as st
+
+        from explorer.pages import finished
+
+        finished.show(st.session_state["result"])
+
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["result"] = result
+    app.session_state["_painted"] = result.request.key
+    return app.run()
+
+
+@pytest.mark.parametrize("choices", [{}, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finished_result_is_shown_whole(engine, kind, choices):
+    request = asked(kind, **choices)
+    app = shown(replace(engine.result(DEFAULTS.key), request=request))
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 4
+    assert [one.proto.label for one in app.get("download_button")] == [
+        "IRI as PNG",
+        "Everything (zip)",
+    ]
+    assert app.code[0].value == command(request)
+    assert "Versions:" in text(app)
+    assert request.key in app.json[0].value
+
+
+def test_a_result_of_a_network_that_is_published_no_more_is_shown_whole(engine, tmp_path):
+    result = replace(engine.result(DEFAULTS.key), request=asked("own"))
+    (tmp_path / "models.toml").unlink()
+    app = shown(result)
+    assert not app.exception
+    assert "**own:lab**" in text(app)
+    assert "--model own:lab" in app.code[0].value
+
+
+@pytest.mark.parametrize("choices", [{}, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_of_a_result_asks_for_the_same_again(kind, choices):
+    request = asked(kind, **choices)
+    words = shlex.split(command(request))
+    assert words[:3] == ["python", "-m", "explorer"]
+    options = cli._parser().parse_args(words[3:])
+    (again,), _ = cli_requests.requests_of(options, target=options.target)
+    assert again == request
+
+
+@pytest.mark.parametrize("choices", [{}, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "file"])
+def test_the_link_of_a_result_asks_for_the_same_again(engine, kind, choices):
+    request = asked(kind, **choices)
+    engine.answer.set_result([("fc", "Linear", (1000,))])
+    result = replace(engine.result(DEFAULTS.key), request=request)
+    engine.result = lambda key: result if key == request.key else None
+    app = opened(**link(request))
+    assert not app.exception
+    assert "To the network: the same?" in text(app)
+    assert app.query_params.keys() == link(request).keys()
+
+
+def test_what_the_panel_cannot_say_has_no_link():
+    for request in (asked("file"), asked("embedded", steps=7)):
+        with pytest.raises(ValueError, match="cannot say"):
+            link(request)
+    assert links.EFFORTS["normal"] == asked("embedded").steps
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "file"])
+def test_a_network_of_every_kind_can_be_asked_how_it_sees_the_picture(engine, kind):
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.session_state["_painted"] = DEFAULTS.key
+    app.session_state["other_network"] = KINDS[kind]
+    app.run()
+    assert not app.exception
+    assert not app.error
+    ((function, _, eye),) = engine.asked
+    assert function is work.compare
+    assert Request.from_dict(eye).weights == asked(kind).weights
+    assert "Ours" in app.selectbox(key="other_network").options
+
+
+def test_a_visitor_learns_nothing_of_the_servers_files(engine):
+    said = set()
+    for path in ("net.pt", "/etc/passwd", "/nowhere"):
+        app = AppTest.from_file(APP, default_timeout=60)
+        app.session_state["_painted"] = DEFAULTS.key
+        app.session_state["other_network"] = f"file:{path}"
+        app.run()
+        said.add(app.error[0].value)
+        said.add(opened(model=f"file:{path}").error[0].value.removeprefix("This cannot be made. "))
+    assert {one.rstrip(".").lower() for one in said} == {
+        "model: checkpoints from files work on the command line only"
+    }
+    assert not engine.asked
+
+
+def test_compare_looks_at_the_size_that_was_asked_for(monkeypatch, tmp_path, capsys):
+    result = Engine(Store()).result(DEFAULTS.key)
+    (tmp_path / "result.zip").write_bytes(result.to_bytes())
+    looked = []
+
+    def ask(_, function, *arguments):
+        looked.append(arguments[1])
+        raise cli.Failed("that is all")
+
+    monkeypatch.setattr("explorer.cli_measures.ask", ask)
+    words = ("--arch", "timm:resnet18", "--layer", "logits", "--size", "96")
+    cli.main(["compare", "result.zip", "--model", "file:net.pt", *words])
+    (eye,) = (Request.from_dict(one) for one in looked)
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert (eye.size, eye.layer, eye.architecture, eye.weights) == (
+        *(96, "logits"),
+        *("timm:resnet18", digest),
+    )
+    assert eye.model == f"file:{Path('net.pt').resolve()}"
