@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from stranger import ROOT, listening, ports, strike, until
 
 from cache import Store
 from explorer import cli
-from explorer.jobs import encryption
+from explorer.jobs import encryption, work
 from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.request import Request, RequestError
@@ -43,44 +45,51 @@ def files(tmp_path) -> dict[str, str]:
 
 
 def as_environment(settings: dict[str, str]) -> dict[str, str]:
-    """The same as variables: distributed.comm.tls.ca-file is DASK_DISTRIBUTED__COMM__TLS__CA_FILE."""
+    """The same as variables, such as DASK_DISTRIBUTED__COMM__TLS__CA_FILE."""
     return {
         "DASK_" + name.upper().replace(".", "__").replace("-", "_"): value
         for name, value in settings.items()
     }
 
 
+@contextmanager
+def scheduler(protocol: str, place: Path, environment: dict[str, str]) -> Iterator[str]:
+    """The address of a scheduler process that runs in the folder `place`."""
+    file = place / "scheduler.json"
+    words = ["--host", f"{protocol}://127.0.0.1", "--port", "0", "--no-dashboard"]
+    words += ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
+    with process("distributed.cli.dask_scheduler", *words, cwd=place, environment=environment):
+        until(lambda: file.is_file() and file.read_text().endswith("}"))
+        yield json.loads(file.read_text())["address"]
+
+
+@contextmanager
+def process(*words: str, cwd: Path, environment: dict[str, str]) -> Iterator[psutil.Process]:
+    """`python -m` with these words, until the block ends."""
+    started = psutil.Popen(
+        [sys.executable, "-m", *words],
+        cwd=cwd,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(timeout=20)
+
+
 @pytest.fixture(params=["tcp", "tls"])
 def cluster(request, tmp_path, files):
     """A scheduler's address and its two worker processes."""
-    place, started = tmp_path / "scheduler.json", []
-
-    def start(*words: str) -> psutil.Popen:
-        started.append(
-            psutil.Popen(
-                [sys.executable, "-m", *words],
-                cwd=ROOT,
-                env=os.environ | (as_environment(files) if request.param == "tls" else {}),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        return started[-1]
-
-    try:
-        start(
-            *("distributed.cli.dask_scheduler", "--host", f"{request.param}://127.0.0.1"),
-            *("--port", "0", "--dashboard-address", "127.0.0.1:0", "--no-dashboard"),
-            *("--scheduler-file", str(place)),
-        )
-        until(lambda: place.is_file() and place.read_text().endswith("}"))
-        address = json.loads(place.read_text())["address"]
-        yield address, [start("explorer", "worker", address) for _ in range(2)]
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait(timeout=20)
+    environment = as_environment(files) if request.param == "tls" else {}
+    with ExitStack() as stack:
+        known = environment | {"PYTHONPATH": str(ROOT)}
+        address = stack.enter_context(scheduler(request.param, tmp_path, known))
+        worker = process("explorer", "worker", address, cwd=ROOT, environment=environment)
+        other = process("explorer", "worker", address, cwd=ROOT, environment=environment)
+        yield address, [stack.enter_context(worker), stack.enter_context(other)]
 
 
 @pytest.mark.slow
@@ -154,6 +163,18 @@ def test_an_app_that_cannot_attach_to_its_cluster_says_why(tmp_path, address, sa
     assert "DASK_SCHEDULER_ADDRESS: " in engine.job(QUICK.key).error
     assert said in engine.job(QUICK.key).error
     engine.close()
+
+
+def test_a_scheduler_that_does_not_know_the_project_is_not_taken_for_a_dead_worker(tmp_path):
+    with scheduler("tcp", tmp_path, {}) as address:
+        engine = Engine(Store(tmp_path / "cache"), scheduler_address=address)
+        engine.submit(QUICK)
+        until(lambda: engine.job(QUICK.key).finished, 30)
+        assert "No module named 'explorer'" in engine.job(QUICK.key).error
+        question = engine.ask(work.layers, QUICK.model, None, None)
+        with pytest.raises(RuntimeError, match="No module named 'explorer'"):
+            question.result(30)
+        engine.close()
 
 
 def test_a_certificate_that_is_not_there_is_named(files, tmp_path):

@@ -283,18 +283,21 @@ class Engine:
 
         def run() -> None:
             self._ready.wait()
-            value, error = None, None
+            if self._failure is not None:
+                self._questions.settle(answer, None, RuntimeError(self._failure))
+                return
+            name = f"ask-{uuid.uuid4().hex}"
             try:
-                if self._failure is not None:
-                    raise RuntimeError(self._failure)
-                name = f"ask-{uuid.uuid4().hex}"
                 value = self._client.submit(function, *arguments, key=name, priority=10).result()
-                if isinstance(value, Failure):
-                    value, error = None, value.to_exception()
-            except Exception as raised:  # Dask raises many kinds when a worker goes away
-                log.info("a question was not answered", exc_info=raised)
-                error = RuntimeError(self._failure or WORKER_DIED)
-            self._questions.settle(answer, value, error)
+            except Exception as error:  # Dask raises many kinds when a worker goes away
+                if self._failure is not None:  # the engine was closed meanwhile
+                    value = Failure(self._failure)
+                else:
+                    value = Failure.of_dask(error) or Failure(WORKER_DIED)
+            if isinstance(value, Failure):
+                self._questions.settle(answer, None, value.to_exception())
+            else:
+                self._questions.settle(answer, value)
 
         _in_background(run)
         return answer
@@ -333,8 +336,7 @@ class Engine:
         try:
             answer = future.result()
         except Exception as error:  # Dask raises many kinds when a worker goes away
-            log.info("%s was not made", run, exc_info=error)
-            answer = None
+            answer = Failure.of_dask(error)
         with self._lock:
             self._futures.pop(run, None)
             if self._closed:

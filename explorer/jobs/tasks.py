@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from explorer.models.names import first_line
 from explorer.request import Request, RequestError
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ WORKER_DIED = (
 
 OUT_OF_MEMORY = "the worker ran out of memory; choose a smaller network or an earlier layer"
 
+_WORKER_GONE = ("KilledWorker", "CancelledError", "FutureCancelledError", "CommClosedError")
 _SPEAKING = ("HubUnreachable", "NotFinite", "PictureError", "MeasureUnavailable")
 
 
@@ -47,6 +49,16 @@ class Failure:
             return cls(str(error))
         log.error("a job failed", exc_info=error)
         return cls(f"something unexpected went wrong in the worker ({kind}: {error})")
+
+    @classmethod
+    def of_dask(cls, error: Exception) -> Failure | None:
+        """The failure behind what Dask raised in the place of an answer; None: the worker died."""
+        if type(error).__name__ in _WORKER_GONE:
+            log.info("a task was lost with its worker", exc_info=error)
+            return None
+        log.error("the job engine could not run a task", exc_info=error)
+        reason = first_line(error.__cause__ or error)
+        return cls(f"the job engine could not run it ({reason}); the log says more")
 
     def to_exception(self) -> Exception:
         """RequestError where a field is at fault, else RuntimeError."""
