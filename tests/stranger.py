@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,17 @@ class App:
         return [app, *app.children(recursive=True)]
 
     def workers(self) -> list[psutil.Process]:
-        """Those that are `explorer worker`."""
-        return [one for one in self.processes()[1:] if "worker" in one.cmdline()]
+        """Those that are `explorer worker`, without any that has ended."""
+        found = []
+        for child in self.processes()[1:]:
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
+                    found.append(child)
+        return found
 
 
 @contextmanager
-def running_app(cache: Path) -> Iterator[App]:
+def running_app(cache: Path, environment: Mapping[str, str] | None = None) -> Iterator[App]:
     """`streamlit run app.py` as a user would start it, on a free port, with a cache of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -67,17 +72,18 @@ def running_app(cache: Path) -> Iterator[App]:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
             cwd=ROOT,
-            env=os.environ | {"IRI_CACHE_DIR": str(cache)},
+            env=os.environ | {"IRI_CACHE_DIR": str(cache)} | dict(environment or {}),
             stdout=printed,
             stderr=subprocess.STDOUT,
         )
     app = App(process, port, log)
     try:
-        until(lambda: _is_healthy(app.url))
+        until(lambda: _is_healthy(app.url) or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
         yield app
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
+import torch
 from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+from safetensors.torch import save_file
+from stranger import running_app, until
 
-ROOT = Path(__file__).parent.parent
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = [
     "--no-sandbox",
@@ -31,6 +31,7 @@ QUIET = [
     "--disable-sync",
 ]
 PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -41,8 +42,6 @@ def browser():
         if os.environ.get("IRI_REQUIRE_BROWSER"):
             pytest.fail("there is no Chromium, and IRI_REQUIRE_BROWSER is set")
         pytest.skip("there is no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=BROWSER, args=QUIET)
         yield running
@@ -50,29 +49,19 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    cache = tmp_path_factory.mktemp("browser") / "cache"
-    app = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
-        cwd=ROOT,
-        env=os.environ | {"IRI_CACHE_DIR": str(cache)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+def app(tmp_path_factory):
+    """The app, with a network that its operator publishes."""
+    folder = tmp_path_factory.mktemp("browser")
+    torch.manual_seed(0)
+    net = timm.create_model("resnet10t", zero_init_last=False, num_classes=10)
+    save_file(net.state_dict(), folder / "lab.safetensors")
+    (folder / "models.toml").write_text(
+        "[networks.lab]\nfile = 'lab.safetensors'\narchitecture = 'timm:resnet10t'\n"
+        "title = 'Laboratory'\ninput_size = 64\n",
     )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if urllib.request.urlopen(f"{url}/_stcore/health", timeout=2).read() == b"ok":
-                break
-        except OSError:
-            time.sleep(0.2)
-    yield url, app.pid
-    app.terminate()
-    app.wait(timeout=20)
+    published = {"IRI_MODELS_TOML": str(folder / "models.toml")}
+    with running_app(folder / "cache", published) as running:
+        yield running
 
 
 @pytest.fixture
@@ -87,8 +76,8 @@ def page(browser):
     context.close()
 
 
-def visit(page, address, query=""):
-    page.goto(f"{address[0]}/{query}")
+def visit(page, app, query=""):
+    page.goto(f"{app.url}/{query}")
     page.get_by_role("heading", name="Same to the network").wait_for()
 
 
@@ -100,37 +89,55 @@ def finished(page):
     page.get_by_text("To the network: the same?").wait_for()
 
 
-def workers(app_pid: int) -> list[int]:
-    """Children of the app that are `explorer worker`."""
-    import psutil
-
-    children = psutil.Process(app_pid).children(recursive=True)
-    return [child.pid for child in children if "worker" in child.cmdline()]
+def complete(page):
+    """Finished, and drawn to the end: the plots come last, when the pictures are painted."""
+    finished(page)
+    page.locator(".js-plotly-plot").nth(3).wait_for()
 
 
-def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, address):
+def settled(page, measure):
+    """What `measure` finds once that is the same in two animation frames, with all fonts there."""
+    page.wait_for_function("document.fonts.status === 'loaded'")
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    before, now = None, measure()
+    while before is None or now != before:
+        assert time.monotonic() < deadline, f"it does not come to rest: {before}, {now}"
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        before, now = now, measure()
+    return now
+
+
+def decoded(images, count):
+    """Wait until there are so many pictures (or more), ready to be painted pixel by pixel."""
+    for index in range(count):
+        expect(images.nth(index)).to_have_js_property("complete", True)
+        expect(images.nth(index)).to_have_css("image-rendering", "pixelated")
+
+
+def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, app):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    visit(page, address)
-    finished(page)
+    visit(page, app)
     images = page.locator(".frame img")
-    images.first.wait_for()
+    decoded(images, 3)
     sources = images.evaluate_all("all => all.slice(0, 3).map(one => one.src)")
     assert all(source.startswith("data:image/png;base64,") for source in sources)
-    looks = images.evaluate_all(
-        "all => all.slice(0, 3).map(one => [one.naturalWidth, "
-        "getComputedStyle(one).imageRendering, one.getBoundingClientRect().width])"
+    complete(page)
+    looks = settled(
+        page,
+        lambda: images.evaluate_all(
+            "all => all.slice(0, 3).map("
+            "one => [one.naturalWidth, Math.round(one.getBoundingClientRect().width)])"
+        ),
     )
-    assert [look[:2] for look in looks] == [[64, "pixelated"]] * 3
-    assert len({round(look[2]) for look in looks}) == 1
-    assert page.locator(".frame img[alt='']").count() == 0
-    page.locator(".js-plotly-plot").nth(3).wait_for()
-    elsewhere = [url for url in asked if not url.startswith((address[0], "data:", "blob:"))]
+    assert looks == [[64, looks[0][1]]] * 3
+    expect(page.locator(".frame img[alt='']")).to_have_count(0)
+    elsewhere = [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
     assert not elsewhere, "a page must need nothing but its own server"
 
 
-def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_path):
-    visit(page, address, "?target=cat&seed=uniform&effort=thorough&goal=0&optimiser=adam")
+def test_generate_watch_judge_download_and_come_back_by_link(page, app, tmp_path):
+    visit(page, app, "?target=cat&seed=uniform&effort=thorough&goal=0&optimiser=adam")
     page.get_by_text("Not made yet.").wait_for()
     press(page, "Generate")
     page.get_by_role("button", name="Cancel").wait_for()
@@ -143,8 +150,9 @@ def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_
     caught.value.save_as(saved)
     with zipfile.ZipFile(saved) as archive:
         iri = np.load(io.BytesIO(archive.read("iri.npy")), allow_pickle=False)
-        shown = page.locator("figure[data-role=iri] img").first.get_attribute("src")
-        assert base64.b64decode(shown.split(",")[1]) == archive.read("iri.png")
+        png = base64.b64encode(archive.read("iri.png")).decode()
+    shown = page.locator("figure[data-role=iri] img").first
+    expect(shown).to_have_attribute("src", f"data:image/png;base64,{png}")
     assert iri.shape == (3, 64, 64)
     link = page.url
     page.goto("about:blank")
@@ -153,22 +161,22 @@ def test_generate_watch_judge_download_and_come_back_by_link(page, address, tmp_
     assert "target=cat" in link
 
 
-def test_views_are_reached_by_keyboard(page, address):
-    visit(page, address)
-    finished(page)
-    page.get_by_role("radio", name="Side by side").focus()
-    page.keyboard.press("ArrowRight")
-    assert page.get_by_role("radio", name="Slider").get_attribute("aria-checked") == "true"
-    assert page.get_by_role("slider", name="How much of the target").is_visible()
+def test_views_are_reached_by_keyboard(page, app):
+    visit(page, app)
+    complete(page)
+    page.get_by_role("radio", name="Side by side").press("ArrowRight")
+    expect(page.get_by_role("radio", name="Slider")).to_be_checked()
+    expect(page.get_by_role("slider", name="How much of the target")).to_be_visible()
     for view, seen in (("Blink", ".frame"), ("Difference", "img"), ("Spectrum", "img")):
         page.get_by_role("radio", name=view).click()
-        assert page.locator(f".stage {seen}").first.is_visible()
+        expect(page.get_by_role("radio", name=view)).to_be_checked()
+        expect(page.locator(f".stage {seen}").first).to_be_visible()
 
 
-def test_the_difference_shown_is_the_difference_of_the_pixels(page, address):
-    visit(page, address)
-    finished(page)
-    page.locator(".frame img").nth(2).wait_for()
+def test_the_difference_shown_is_the_difference_of_the_pixels(page, app):
+    visit(page, app)
+    complete(page)
+    decoded(page.locator(".frame img"), 3)
     sources = page.locator(".frame img").evaluate_all(
         "all => all.slice(1, 3).map(one => one.src.split(',')[1])"
     )
@@ -178,58 +186,83 @@ def test_the_difference_shown_is_the_difference_of_the_pixels(page, address):
     )
     page.get_by_role("radio", name="Difference").click()
     frame = page.locator(".frame.blended")
-    page.wait_for_function("[...document.images].every(one => one.complete)")
+    decoded(frame.locator("img"), 2)
     frame.evaluate("one => Object.assign(one.style, {width: '640px', height: '640px', border: 0})")
-    shown = np.asarray(Image.open(io.BytesIO(frame.screenshot())).convert("RGB"), dtype=int)
+    taken = settled(page, frame.screenshot)
+    shown = np.asarray(Image.open(io.BytesIO(taken)).convert("RGB"), dtype=int)
     middles = slice(5, 640, 10)  # of the 64 pixels a side, each drawn 10 wide
     assert np.abs(shown[middles, middles] - np.abs(iri - target)).max() <= 1
 
 
-def test_no_picture_moves_when_the_image_is_there(page, address):
+def test_no_picture_moves_when_the_image_is_there(page, app):
     def place():
         page.locator("figure[data-role=target] img").wait_for()
-        box = page.locator("figure[data-role=target] .frame").first.bounding_box()
+        frame = page.locator("figure[data-role=target] .frame").first
+        box = settled(page, frame.bounding_box)
         return [round(box[side]) for side in ("x", "y", "width", "height")]
 
-    visit(page, address, "?target=retina&effort=quick")
+    # All of the steps, however near it comes, so that it is seen under way.
+    visit(page, app, "?target=retina&goal=0&optimiser=adam")
     page.get_by_text("Not made yet.").wait_for()
     before = place()
     press(page, "Generate")
     page.get_by_role("button", name="Cancel").wait_for()
     assert place() == before
-    finished(page)
+    complete(page)
     assert place() == before
 
 
-def test_cancel_is_answered_and_frees_the_worker(page, address):
-    visit(page, address, "?target=rocket&effort=long&goal=0&optimiser=adam")
+def test_cancel_is_answered_and_frees_the_worker(page, app):
+    visit(page, app, "?target=rocket&effort=long&goal=0&optimiser=adam")
     press(page, "Generate")
     page.get_by_text("Making the image: step").first.wait_for()
     press(page, "Cancel")
-    page.get_by_text("Cancelled.").wait_for(timeout=10_000)  # test_jobs holds it to a second
-    visit(page, address, "?target=rocket&effort=quick")
+    page.get_by_text("Cancelled.").wait_for()  # how soon is test_jobs' business
+    visit(page, app, "?target=rocket&effort=quick")
     press(page, "Generate")
     finished(page)
 
 
-def test_a_killed_worker_is_said_and_replaced(page, address):
-    visit(page, address, "?target=raccoon&effort=long&goal=0&optimiser=adam")
+def test_a_killed_worker_is_said_and_replaced(page, app):
+    visit(page, app, "?target=raccoon&effort=long&goal=0&optimiser=adam")
     press(page, "Generate")
     page.get_by_text("Making the image: step").first.wait_for()
-    (worker,) = workers(address[1])
-    os.kill(worker, signal.SIGKILL)
+    os.kill(until(app.workers)[0].pid, signal.SIGKILL)
     page.get_by_text("The worker stopped while it made this").wait_for()
-    visit(page, address, "?target=raccoon&effort=quick")
+    visit(page, app, "?target=raccoon&effort=quick")
     press(page, "Generate")
     finished(page)
 
 
-def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, address, tmp_path):
+def test_a_published_network_goes_from_its_file_to_a_finished_page_and_looks_at_others(page, app):
+    visit(page, app, "?model=own:lab&target=coffee&seed=white&effort=quick")
+    page.get_by_text("Not made yet.").wait_for()
+    press(page, "Generate")
+    complete(page)
+    with page.expect_download() as caught:
+        press(page, "Everything (zip)")
+    with zipfile.ZipFile(caught.value.path()) as archive:
+        made = json.loads(archive.read("result.json"))
+    assert made["request"]["model"] == "own:lab"
+    expect(page.get_by_test_id("stCode")).to_contain_text("--model own:lab --layer penultimate")
+    page.get_by_text("How it was made").click()
+    expect(page.get_by_text("Versions: torch")).to_be_visible()
+    expect(page.get_by_test_id("stJson")).to_be_visible()
+
+    visit(page, app)
+    complete(page)
+    page.get_by_role("combobox", name="Ask another network").click()
+    page.keyboard.type("Labor")
+    page.get_by_role("option", name="Laboratory", exact=True).click()
+    page.get_by_text("To Laboratory, at penultimate, the same?").wait_for()
+
+
+def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, app, tmp_path):
     good, bad = tmp_path / "mine.png", tmp_path / "broken.png"
     ramp = np.linspace(0, 255, 96 * 80, dtype=np.uint8).reshape(80, 96)
     Image.fromarray(ramp).save(good)
     bad.write_bytes(good.read_bytes()[:60])
-    visit(page, address, "?effort=quick")
+    visit(page, app, "?effort=quick")
     page.get_by_text("Use a picture of your own").click()
     page.locator("input[type=file]").set_input_files(bad)
     page.get_by_text("broken.png:").wait_for()
@@ -239,20 +272,28 @@ def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, address, tm
     finished(page)
 
 
-def test_generate_is_in_sight_however_long_the_panel(page, address):
+def test_generate_is_in_sight_however_long_the_panel(page, app):
     page.set_viewport_size({"width": 1440, "height": 700})
-    visit(page, address)
-    page.get_by_text("More settings").click()
-    page.get_by_text("Random number").wait_for()
-    button = page.get_by_role("button", name="Generate", exact=True).bounding_box()
-    assert button["y"] + button["height"] <= 700
+    visit(page, app)
+    panel = page.get_by_test_id("stSidebar")
+    more = panel.get_by_test_id("stExpander").filter(has_text="More settings")
+    more.get_by_text("More settings").click()
+    expect(more.locator("details")).to_have_attribute("open", "")
+    expect(more.get_by_text("Picture size (px)")).to_be_visible()  # the last one in there
+    button = panel.get_by_role("button", name="Generate", exact=True)
+    _, place = settled(page, lambda: (more.bounding_box(), button.bounding_box()))
+    content = panel.get_by_test_id("stSidebarContent")
+    assert content.evaluate("one => one.scrollHeight > one.clientHeight"), "it is a long panel"
+    assert place["y"] >= 0
+    assert place["y"] + place["height"] <= 700
 
 
-def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(browser, address):
+def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(browser, app):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    visit(page, address, "?target=galaxies&effort=quick")
+    visit(page, app, "?target=galaxies&effort=quick")
+    page.get_by_test_id("stExpandSidebarButton").wait_for()  # what the next one presses in turn
     page.get_by_role("button", name="Choose what to make").click()
     panel = page.get_by_test_id("stSidebar")
     panel.get_by_role("combobox", name="Seed").wait_for()
@@ -265,29 +306,28 @@ def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(brow
 
 
 @pytest.mark.parametrize("picker", ["Network", "Layer"])
-def test_no_choice_is_cut_off(page, address, picker):
-    visit(page, address)
+def test_no_choice_is_cut_off(page, app, picker):
+    visit(page, app)
     page.get_by_role("combobox", name=picker, exact=True).click()
     options = page.get_by_role("option")
-    options.first.wait_for()
-    assert options.count() > 5
+    options.nth(5).wait_for()
     cut = """
       all => all.filter(one => [one, ...one.querySelectorAll("*")].some(
         part => part.scrollWidth > part.clientWidth)).map(one => one.textContent)"""
-    assert options.evaluate_all(cut) == []
+    assert settled(page, lambda: options.evaluate_all(cut)) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_without_scrolling_sideways(browser, address, scheme):
+def test_a_phone_shows_all_without_scrolling_sideways(browser, app, scheme):
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    visit(page, address)
-    finished(page)
+    visit(page, app)
+    complete(page)
     page.locator(".frame img").first.wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    wide = page.locator(".frame").evaluate_all(
-        "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).length"
-    )
-    assert wide == 0
+    width = settled(page, lambda: page.evaluate("document.documentElement.scrollWidth"))
+    assert width <= 390
+    wide = """
+      all => all.filter(one => one.getBoundingClientRect().right > innerWidth).length"""
+    assert settled(page, lambda: page.locator(".frame").evaluate_all(wide)) == 0
     context.close()
