@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,10 +25,18 @@ class Failed(Exception):
 
 @contextmanager
 def an_engine() -> Iterator[Engine]:
-    """An engine for one command; it starts a worker only when something has to be made."""
+    """An engine for one command; it starts a worker only when something has to be made.
+
+    Raises RequestError (field `address`) where DASK_SCHEDULER_ADDRESS cannot be one.
+    """
     from cache.store import Store
     from explorer.jobs.engine import Engine
 
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if address:
+        from explorer.jobs.encryption import check_address
+
+        check_address(address, "client")
     engine = Engine(Store())
     try:
         yield engine

@@ -81,7 +81,7 @@ def observer(
 
 def check_download(request: Request) -> None:
     """HubUnreachable where the network's weights would have to be downloaded here and cannot be."""
-    if "DASK_SCHEDULER_ADDRESS" not in os.environ:
+    if not os.environ.get("DASK_SCHEDULER_ADDRESS"):
         hub.check(request.model)
 
 

@@ -9,7 +9,8 @@ os.environ["IRI_OFFLINE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Two threads wait for each other at every small layer whenever another process is busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.pop("DASK_SCHEDULER_ADDRESS", None)
+for name in [name for name in os.environ if name.startswith("DASK_")]:
+    del os.environ[name]  # a cluster of the user's, and its certificates
 
 
 def pytest_sessionfinish() -> None:

@@ -115,7 +115,7 @@ class Visitor:
     def visit(self, query: str = "", press: str | None = None) -> str:
         """What Explore shows at this address, as one text, perhaps with a button just pressed."""
         message = BackMsg()
-        message.rerun_script.query_string = query
+        message.rerun_script.query_string = query.removeprefix("?")
         if press is not None:
             pressed = message.rerun_script.widget_states.widgets.add()
             pressed.id, pressed.trigger_value = self._buttons[press], True

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dask
 import psutil
 import pytest
+import torch
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from distributed.security import Security
+from distributed.utils import get_ip
 from stranger import ROOT, listening, ports, strike, until
 
 from cache import Store
-from explorer import cli
-from explorer.jobs import encryption, work
+from explorer import cli, pipeline
+from explorer.jobs import encryption, work, worker
 from explorer.jobs import job as states
-from explorer.jobs.engine import Engine
+from explorer.jobs.engine import SCHEDULER_GONE, Engine
 from explorer.request import Request, RequestError
 
 QUICK = Request(model="embedded:residual-multi-standard", layer="stage1", steps=50, goal=0.0)
@@ -53,10 +60,12 @@ def as_environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def scheduler(protocol: str, place: Path, environment: dict[str, str]) -> Iterator[str]:
+def scheduler(
+    protocol: str, place: Path, environment: dict[str, str], host: str = "127.0.0.1"
+) -> Iterator[str]:
     """The address of a scheduler process that runs in the folder `place`."""
     file = place / "scheduler.json"
-    words = ["--host", f"{protocol}://127.0.0.1", "--port", "0", "--no-dashboard"]
+    words = ["--host", f"{protocol}://{host}", "--port", "0", "--no-dashboard"]
     words += ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
     with process("distributed.cli.dask_scheduler", *words, cwd=place, environment=environment):
         until(lambda: file.is_file() and file.read_text().endswith("}"))
@@ -87,9 +96,9 @@ def cluster(request, tmp_path, files):
     with ExitStack() as stack:
         known = environment | {"PYTHONPATH": str(ROOT)}
         address = stack.enter_context(scheduler(request.param, tmp_path, known))
-        worker = process("explorer", "worker", address, cwd=ROOT, environment=environment)
+        one = process("explorer", "worker", address, cwd=ROOT, environment=environment)
         other = process("explorer", "worker", address, cwd=ROOT, environment=environment)
-        yield address, [stack.enter_context(worker), stack.enter_context(other)]
+        yield address, [stack.enter_context(one), stack.enter_context(other)]
 
 
 @pytest.mark.slow
@@ -122,7 +131,7 @@ def test_a_worker_listens_beyond_its_machine_only_with_tls_or_when_told_so(files
         assert encryption.listening_host(here) == "127.0.0.1"
         assert not encryption.is_open_to_others(here)
     for there in (f"tcp://{ELSEWHERE}:8786", "tcp://0.0.0.0:8786"):
-        with pytest.raises(RequestError, match="not encrypted") as caught:
+        with pytest.raises(RequestError, match="neither encrypted nor") as caught:
             encryption.listening_host(there)
         assert caught.value.field == "address"
         assert encryption.listening_host(there, insecure=True) is None
@@ -139,6 +148,11 @@ def test_a_worker_listens_beyond_its_machine_only_with_tls_or_when_told_so(files
         (f"tcp://{ELSEWHERE}:8786", "everybody in the network could have this worker run"),
         (f"tls://{ELSEWHERE}:8786", "DASK_DISTRIBUTED__COMM__TLS__CA_FILE is not set"),
         ("tcp://127.0.0.1", "write it like tls://HOST:8786"),
+        ("tcp://127.0.0.1:8786/", "write it like tls://HOST:8786"),
+        ("TCP://127.0.0.1:8786", "write it like tls://HOST:8786"),
+        (" tcp://127.0.0.1:8786", "write it like tls://HOST:8786"),
+        ("tcp://me@127.0.0.1:8786", "write it like tls://HOST:8786"),
+        ("tcp://..:8786", "'..' cannot be a host's name"),
         ("tcp://127.0.0.1:scheduler", "write it like tls://HOST:8786"),
         ("http://127.0.0.1:8786", "write it like tls://HOST:8786"),
         ("nonsense", "write it like tls://HOST:8786"),
@@ -177,21 +191,93 @@ def test_a_scheduler_that_does_not_know_the_project_is_not_taken_for_a_dead_work
         engine.close()
 
 
-def test_a_certificate_that_is_not_there_is_named(files, tmp_path):
-    gone = {"distributed.comm.tls.worker.cert": str(tmp_path / "gone.pem")}
-    with dask.config.set(files | gone), pytest.raises(RequestError, match=r"gone\.pem"):
-        encryption.check_certificates("worker")
+def test_a_scheduler_that_goes_away_fails_what_waits_and_what_comes_in_a_sentence(tmp_path):
+    known = {"PYTHONPATH": str(ROOT)}
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        with scheduler("tcp", tmp_path, known) as address:
+            engine = Engine(Store(tmp_path / "cache"), scheduler_address=address)
+            engine.submit(QUICK)
+            until(lambda: engine.job(QUICK.key).stage != "the worker is starting")
+        until(lambda: engine.job(QUICK.key).finished)
+        later = replace(QUICK, steps=51)
+        engine.submit(later)
+        for request in (QUICK, later):
+            assert engine.job(request.key).error == SCHEDULER_GONE
+        engine.close()
+
+
+def test_a_worker_refuses_a_scheduler_on_its_machine_that_others_reach(
+    tmp_path, monkeypatch, capsys
+):
+    if get_ip().startswith("127."):
+        pytest.skip("this machine has no network")
+    for name in ("warm_up", "warm_up_measures"):
+        monkeypatch.setattr(pipeline, name, lambda: None)
+    monkeypatch.setattr(worker, "cores", torch.get_num_threads)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    with scheduler("tcp", tmp_path, {}, host="0.0.0.0") as address:
+        port = address.rpartition(":")[2]
+        assert cli.main(["worker", f"tcp://127.0.0.1:{port}"]) == 2
+    assert f"{address} is neither encrypted nor" in capsys.readouterr().err
+
+
+def expired(path: Path) -> None:
+    """A certificate that was valid for a day, ten days ago, with its key in the same file."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "expired")])
+    then = datetime.now(UTC) - timedelta(days=10)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+    made = made.public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(then).not_valid_after(then + timedelta(days=1))
+    pem, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path.write_bytes(
+        made.sign(key, hashes.SHA256()).public_bytes(pem)
+        + key.private_bytes(pem, private, serialization.NoEncryption())
+    )
+
+
+@pytest.mark.parametrize("role", ["client", "worker"])
+def test_certificates_that_cannot_be_used_are_named(files, tmp_path, role):
+    other = tmp_path / "other"
+    other.mkdir()
+    expired(other / "expired.pem")
+    (other / "empty.pem").touch()
+    cert, key = (f"distributed.comm.tls.{role}.{part}" for part in ("cert", "key"))
+    for wrong, said in (
+        ({cert: str(other / "gone.pem")}, r"__CERT says .*gone\.pem', where there is no file"),
+        ({cert: str(other / "empty.pem")}, r"cannot be used .*empty\.pem"),
+        ({key: str(other / "expired.pem")}, r"cannot be used .*MISMATCH"),
+        ({"distributed.comm.tls.ca-file": str(other / "empty.pem")}, r"cannot be used .*empty"),
+        ({cert: str(other / "expired.pem"), key: None}, r"expired\.pem' has expired"),
+    ):
+        with dask.config.set(files | wrong), pytest.raises(RequestError, match=said) as caught:
+            encryption.check_address("tls://127.0.0.1:8786", role)
+        assert caught.value.field == "address"
+    with dask.config.set(files):
+        encryption.check_address("tls://127.0.0.1:8786", role)
+    required = {"distributed.comm.require-encryption": True}
+    with dask.config.set(required), pytest.raises(RequestError, match="REQUIRE_ENCRYPTION"):
+        encryption.check_address("tcp://127.0.0.1:8786", role)
+
+
+def test_the_command_line_refuses_a_schedulers_address_that_cannot_be_one(monkeypatch, capsys):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "127.0.0.1")
+    words = ("generate", "--model", QUICK.model, "--target", "cat", "--seed", "uniform")
+    assert cli.main(list(words)) == 2
+    assert "address: '127.0.0.1' is no scheduler's address" in capsys.readouterr().err
 
 
 def test_the_key_of_a_run_is_for_nobody_else_and_goes_with_the_run():
     certificate = encryption.RunCertificate()
-    paths = [
-        Path(value) for value in certificate.worker_environment().values() if value.endswith(".pem")
-    ]
-    folder = paths[0].parent
-    assert all(path.is_file() and path.parent == folder for path in paths)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert "PRIVATE KEY" in paths[-1].read_text()
-    assert stat.S_IMODE(paths[-1].stat().st_mode) == 0o600
+    for _ in range(2):
+        settings = certificate.worker_environment().values()
+        paths = [Path(value) for value in settings if value.endswith(".pem")]
+        folder = paths[0].parent
+        assert all(path.is_file() and path.parent == folder for path in paths)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert "PRIVATE KEY" in paths[-1].read_text()
+        assert stat.S_IMODE(paths[-1].stat().st_mode) == 0o600
+        shutil.rmtree(folder)  # as cleaners of temporary files do; the next worker finds them anew
+    paths = certificate.worker_environment().values()
     certificate.remove()
-    assert not folder.exists()
+    assert not any(Path(path).exists() for path in paths)

@@ -45,7 +45,8 @@ def test_an_embedded_network_says_the_same_without_its_batch_norms(layer):
     whole = load("embedded:residual-multi-adv2")
     light = folded(whole, layer)
     assert norms(whole) > norms(light) == 0
-    assert difference(light, whole, layer) < 1e-6
+    # Rounding comes to less than 1e-6 here; batch-norm without its ε would come to 6e-6.
+    assert difference(light, whole, layer) < 2e-6
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "mobilenetv2_100"])

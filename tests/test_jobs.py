@@ -481,7 +481,11 @@ time.sleep(600)
 @pytest.mark.slow
 def test_a_worker_ends_with_the_process_that_holds_its_engine_which_never_imports_torch(tmp_path):
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # what it leaves, being killed, goes with that
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         pid, *said = holder.stdout.readline().split()

@@ -228,7 +228,7 @@ def test_identical_pictures_reach_the_top_of_each_range():
     image = picture(161)
     for name in OFFLINE_MEASURES:
         value = measure(name).function(image, image).item()
-        assert value == pytest.approx(measure(name).range[1], abs=1e-5), name
+        assert value == pytest.approx(measure(name).range[1], abs=1e-4), name
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
@@ -238,8 +238,8 @@ def test_flat_pictures_give_finite_numbers_within_the_range(level):
         low, high = measure(name).range
         for other in (flat, picture(161), 1 - flat):
             value = measure(name).function(other, flat).item()
-            assert low - 1e-5 <= value <= high + 1e-5, name
-        assert measure(name).function(flat, flat).item() == pytest.approx(high, abs=1e-5), name
+            assert low - 1e-4 <= value <= high + 1e-4, name
+        assert measure(name).function(flat, flat).item() == pytest.approx(high, abs=1e-4), name
 
 
 def test_measures_judge_a_noisy_target_as_nearer_its_target_than_a_flat_seed():
@@ -346,8 +346,8 @@ def test_a_batch_is_its_images_one_by_one():
         for a, b in zip(comparisons, alone, strict=True):
             assert isinstance(a, Comparison)
             assert (a.measure, a.nearer_target, a.reason) == (b.measure, b.nearer_target, b.reason)
-            assert a.to_target == pytest.approx(b.to_target, abs=1e-5)
-            assert a.to_mismatched == pytest.approx(b.to_mismatched, abs=1e-5)
+            assert a.to_target == pytest.approx(b.to_target, abs=1e-4)
+            assert a.to_mismatched == pytest.approx(b.to_mismatched, abs=1e-4)
 
 
 def test_images_of_the_wrong_shape_or_range_are_refused():

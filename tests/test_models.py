@@ -27,6 +27,7 @@ from explorer.request import RequestError
 
 EMBEDDED = catalogue.embedded_names()
 VIT = "vit_tiny_patch16_224"
+ROUNDING = {"rtol": 1e-4, "atol": 1e-4}  # of float32, through the layers of a whole network
 
 
 @pytest.fixture(scope="module")
@@ -195,8 +196,8 @@ def test_an_embedded_network_computes_what_its_file_and_card_say(name):
     weight, bias = state["head.weight"].float(), state["head.bias"].float()
     by_hand["logits"] = by_hand["penultimate"] @ weight.T + bias
     for layer, expected in by_hand.items():
-        torch.testing.assert_close(representation(network, layer, images), expected)
-    torch.testing.assert_close(network(images), by_hand["logits"])
+        torch.testing.assert_close(representation(network, layer, images), expected, **ROUNDING)
+    torch.testing.assert_close(network(images), by_hand["logits"], **ROUNDING)
     assert network.class_count == len(network.classes) == 16
 
 
@@ -222,11 +223,12 @@ def test_resnet18_at_five_layers_is_what_slicing_the_network_gives(resnet18):
         expected["penultimate"] = m.layer4(expected["layer3"]).mean((2, 3))
         expected["logits"] = expected["penultimate"] @ m.fc.weight.T + m.fc.bias
         for layer, value in expected.items():
-            torch.testing.assert_close(representation(network, layer, images), value)
+            found = representation(network, layer, images)
+            torch.testing.assert_close(found, value, **ROUNDING)
         together = representations(network, expected, images)
     assert list(together) == list(expected)
     for layer, value in expected.items():
-        torch.testing.assert_close(together[layer], value)
+        torch.testing.assert_close(together[layer], value, **ROUNDING)
 
 
 def test_resnet18_lists_names_and_shapes_of_a_224_px_picture(resnet18):
@@ -263,7 +265,7 @@ def test_a_vision_transformer_at_five_layers_is_what_running_it_by_hand_gives(vi
         expected["logits"] = expected["penultimate"] @ m.head.weight.T + m.head.bias
         for layer, value in expected.items():
             found = representation(network, layer, images)
-            torch.testing.assert_close(found, value, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(found, value, **ROUNDING)
     shapes = {layer.name: layer.shape for layer in list_layers(network)}
     assert shapes["blocks.5"] == (197, 192)
     assert shapes["penultimate"] == (192,)
@@ -442,7 +444,7 @@ def test_threads_that_ask_one_network_at_once_get_their_own_answers(resnet18):
         answers = {name: threads.submit(ask, name, rng_seed) for name, rng_seed in wanted.items()}
     for name, answer in answers.items():
         for found in answer.result():
-            torch.testing.assert_close(found, expected[name], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(found, expected[name], **ROUNDING)
     assert hooks_left(network) == 0
 
 

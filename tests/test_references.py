@@ -15,6 +15,7 @@ from cache import Store
 from explorer import cli, cli_requests, door
 from explorer.jobs import work
 from explorer.jobs.engine import Engine
+from explorer.models import own
 from explorer.pages import links, session
 from explorer.pages.links import DEFAULTS, link
 from explorer.pages.naming import command
@@ -162,6 +163,54 @@ def test_a_network_of_every_kind_can_be_asked_how_it_sees_the_picture(engine, ki
     assert function is work.compare
     assert Request.from_dict(eye).weights == asked(kind).weights
     assert "Ours" in app.selectbox(key="other_network").options
+
+
+def test_a_changed_checkpoint_is_asked_anew(engine, tmp_path):
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.session_state["_painted"] = DEFAULTS.key
+    app.session_state["other_network"] = KINDS["own"]
+    app.run()
+    app.run()
+    assert len(engine.asked) == 1
+    (tmp_path / "net.pt").write_bytes(b"other weights")
+    app.run()
+    first, second = (Request.from_dict(eye) for _, _, eye in engine.asked)
+    assert first.weights != second.weights
+
+
+@pytest.mark.parametrize("name", ["models.toml", "net.pt"])
+def test_what_the_app_may_not_read_is_said_without_its_place(engine, tmp_path, monkeypatch, name):
+    read = {"models.toml": "_read", "net.pt": "_digest"}[name]
+
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(own, read, refuse)
+    app = opened(model="own:lab")
+    assert not app.exception
+    assert "cannot be read (Permission denied)" in app.error[0].value
+    assert str(tmp_path) not in text(app)
+    app = opened()
+    assert not app.exception
+    assert "To the network: the same?" in text(app)
+
+
+@pytest.mark.parametrize("line", ["input_size = -3", "input_size = 100000", 'file = "a\\u0000b"'])
+def test_what_cannot_be_right_in_models_toml_is_said(engine, tmp_path, line):
+    toml = tmp_path / "models.toml"
+    rows = [row for row in toml.read_text().splitlines() if row.split()[0] != line.split()[0]]
+    toml.write_text("\n".join([*rows, line]))
+    app = opened()
+    assert not app.exception
+    assert f"[networks.lab]: {line.split()[0]}" in app.warning[0].value
+
+
+def test_a_class_may_have_any_name(engine):
+    found = engine.result(DEFAULTS.key)
+    top = [{"name": "a|b", "probability": 0.5}]
+    match = found.match | {"target_top": top, "iri_top": top}
+    app = shown(replace(found, match=match))
+    assert "| **IRI** | a&#124;b 50% | – | – |" in text(app)
 
 
 def test_a_visitor_learns_nothing_of_the_servers_files(engine):

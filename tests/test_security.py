@@ -1,4 +1,4 @@
-"""What the neighbours in a network, other users of the machine and any visitor can do to the app."""
+"""What neighbours in a network, other users of the machine and visitors can do to the app."""
 
 from __future__ import annotations
 

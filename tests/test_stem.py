@@ -112,4 +112,5 @@ def test_soft_corners_lie_upon_it():
         gradients.append(
             value_and_gradient(lambda x, soft=soft: representation(soft, "penultimate", x), x)[1]
         )
-    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+    known, gradient = gradients
+    assert float((gradient - known).norm()) < 1e-5 * float(known.norm())

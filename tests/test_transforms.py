@@ -11,6 +11,9 @@ from skimage.transform import AffineTransform, warp
 from explorer.synthesis import transforms
 from explorer.synthesis.transforms import Amounts, RandomTransforms, affine, moved
 
+# Float32 tells a place among 16 pixels to some 1e-6: that much of a neighbour may come in.
+ROUNDING = 1e-5
+
 
 def picture(height: int, width: int, rng_seed: int = 0) -> np.ndarray:
     """Smooth, so that two ways of sampling agree; H×W×3 in [0, 1]."""
@@ -30,6 +33,10 @@ def warped(image: np.ndarray, where: np.ndarray, mode: str) -> np.ndarray:
     centre = shift((width - 1) / 2, (height - 1) / 2)
     whole = centre @ where @ np.linalg.inv(centre)
     return warp(image, AffineTransform(whole), order=1, mode=mode, cval=0.5)
+
+
+def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return float((one - other).abs().max()) < ROUNDING
 
 
 @pytest.mark.parametrize("size", [(40, 40), (30, 44)])
@@ -68,7 +75,7 @@ def test_no_move_leaves_the_picture_as_it_is():
     image = torch.rand(1, 3, 9, 7, generator=torch.Generator().manual_seed(0))
     same = affine((0.0, 0.0), 1.0, 0.0, (0.0, 0.0), 9, 7)[None].float()
     for pads in (True, False):
-        torch.testing.assert_close(moved(image, same, pads), image, rtol=0, atol=1e-6)
+        torch.testing.assert_close(moved(image, same, pads), image, rtol=0, atol=ROUNDING)
 
 
 def test_gradients_are_what_finite_differences_give():
@@ -125,9 +132,9 @@ def test_a_sample_meets_the_same_transforms_alone_as_in_a_batch_and_others_at_ea
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     together, alone = RandomTransforms([5, 6, 5]), RandomTransforms([6])
     first, second = together(images), together(images)
-    assert torch.equal(alone(images[1:2])[0], first[1])
-    assert torch.equal(alone(images[1:2])[0], second[1])
-    assert not torch.equal(first[1], second[1])
+    assert alike(alone(images[1:2])[0], first[1])
+    assert alike(alone(images[1:2])[0], second[1])
+    assert not alike(first[1], second[1])
     same = RandomTransforms([5, 6, 5])(images[:1].expand(3, 3, 16, 16))
-    assert torch.equal(same[0], same[2])
-    assert not torch.equal(same[0], same[1])
+    assert alike(same[0], same[2])
+    assert not alike(same[0], same[1])

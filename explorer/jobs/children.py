@@ -22,20 +22,20 @@ LOOK_SECONDS = 0.25
 class Children:
     """One `python -m explorer worker ADDRESS` per GPU, or one on the CPU, kept alive.
 
-    environment: variables that the workers get beside those of this process. serving: whether the
-    scheduler has any worker now. cannot_serve: called with the exit code whenever one has ended
-    MOST_FAILED_STARTS times or more in a row while none was serving.
+    environment: gives the variables that a worker gets beside those of this process, before each
+    start. serving: whether the scheduler has any worker now. cannot_serve: called with the exit
+    code whenever one has ended MOST_FAILED_STARTS times or more in a row while none was serving.
     """
 
     def __init__(
         self,
         address: str,
-        environment: Mapping[str, str],
+        environment: Callable[[], Mapping[str, str]],
         serving: Callable[[], bool],
         cannot_serve: Callable[[int], None],
     ) -> None:
         self._address = address
-        self._environment = dict(environment)
+        self._environment = environment
         self._serving = serving
         self._cannot_serve = cannot_serve
         self._lock = threading.Lock()
@@ -70,9 +70,7 @@ class Children:
                 process.wait()
 
     def _keep(self, slot: int, gpu: str | None) -> None:
-        environment = os.environ | self._environment
-        if gpu is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = gpu
+        chosen = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         pause, failed_starts = 0.0, 0
         while not self._closing.wait(pause):
             with self._lock:
@@ -81,7 +79,7 @@ class Children:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "explorer", "worker", self._address],
                     cwd=ROOT,
-                    env=environment,
+                    env=os.environ | self._environment() | chosen,
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,  # Ctrl-C in the terminal is for us alone
                 )

@@ -9,14 +9,16 @@ Dask's own configuration (https://distributed.dask.org/en/stable/tls.html).
 from __future__ import annotations
 
 import ipaddress
-import os
 import shutil
 import socket
+import ssl
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from explorer.models.names import first_line
 from explorer.request import RequestError
 
 if TYPE_CHECKING:
@@ -37,25 +39,30 @@ class RunCertificate:
         from distributed.security import Security
 
         self.security: Security = Security.temporary()
-        self._folder = Path(tempfile.mkdtemp(prefix="iri-tls-"))  # mode 0700
-        self._certificate = self._folder / "certificate.pem"
-        self._key = self._folder / "key.pem"
-        self._certificate.write_text(self.security.tls_worker_cert)
-        self._key.touch(mode=0o600)
-        self._key.write_text(self.security.tls_worker_key)
+        self._folder: Path | None = None
 
     def worker_environment(self) -> dict[str, str]:
-        """The environment variables from which a worker process on this machine takes it."""
+        """The environment variables from which a worker process on this machine takes it.
+
+        Ask for them before each start: cleaners of temporary files may have taken them away.
+        """
+        if self._folder is None or not self._folder.is_dir():
+            self._folder = Path(tempfile.mkdtemp(prefix="iri-tls-"))  # mode 0700
+        certificate, key = self._folder / "certificate.pem", self._folder / "key.pem"
+        certificate.write_text(self.security.tls_worker_cert)
+        key.touch(mode=0o600)
+        key.write_text(self.security.tls_worker_key)
         return {
-            f"{_CONFIGURATION}TLS__CA_FILE": str(self._certificate),
-            f"{_CONFIGURATION}TLS__WORKER__CERT": str(self._certificate),
-            f"{_CONFIGURATION}TLS__WORKER__KEY": str(self._key),
+            f"{_CONFIGURATION}TLS__CA_FILE": str(certificate),
+            f"{_CONFIGURATION}TLS__WORKER__CERT": str(certificate),
+            f"{_CONFIGURATION}TLS__WORKER__KEY": str(key),
             f"{_CONFIGURATION}REQUIRE_ENCRYPTION": "true",
         }
 
     def remove(self) -> None:
         """Delete both files; workers that run already go on."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def listening_host(scheduler: str, insecure: bool = False) -> str | None:
@@ -63,43 +70,68 @@ def listening_host(scheduler: str, insecure: bool = False) -> str | None:
 
     scheduler: `tcp://HOST:PORT` or `tls://HOST:PORT`. A worker of a scheduler on this machine
     listens on the loopback address. insecure: whether others may reach the worker without TLS.
-    Raises RequestError (field `address`) for an address of another form, for a scheduler on
-    another machine without TLS, and where certificates are missing; OSError for an unknown host.
+    Raises RequestError (field `address`) for an address of another form, for one that is neither
+    encrypted nor loopback, and where certificates cannot be used; OSError for an unknown host.
     """
-    encrypted, host = _parts(scheduler)
-    if encrypted:
-        check_certificates("worker")
-    if _is_this_machine(host):
-        return LOOPBACK
-    if not encrypted and not insecure:
+    check_address(scheduler, "worker")
+    if not insecure:
+        refuse_open(scheduler)
+    return LOOPBACK if _is_loopback(scheduler) else None
+
+
+def refuse_open(scheduler: str) -> None:
+    """RequestError (field `address`) where anybody in the network can reach this scheduler."""
+    if is_open_to_others(scheduler):
         raise RequestError(
             "address",
-            f"{scheduler} is on another machine and not encrypted, so everybody in the network "
+            f"{scheduler} is neither encrypted nor a loopback address, so everybody in the network "
             "could have this worker run any program; use tls://HOST:PORT with certificates (see "
-            "docs/deployment.md), or, where nobody else reaches this network, add --insecure",
+            "docs/deployment.md), let the scheduler listen on tcp://127.0.0.1 alone, or, where "
+            "nobody else reaches this network, add --insecure",
         )
-    return None
 
 
 def is_open_to_others(scheduler: str) -> bool:
-    """Whether what is sent to this scheduler crosses a network unencrypted.
+    """Whether others than this machine can talk to this scheduler, or listen, unencrypted."""
+    return not scheduler.startswith("tls://") and not _is_loopback(scheduler)
 
-    Raises as `listening_host` does for an address of another form and for an unknown host.
+
+def check_address(scheduler: str, role: str) -> None:
+    """RequestError (field `address`) where no scheduler can be reached in this way.
+
+    role: `client` or `worker`. The address is of another form, or its certificates, which Dask's
+    configuration names, cannot be used.
     """
-    encrypted, host = _parts(scheduler)
-    if encrypted:
-        check_certificates("client")
-    return not encrypted and not _is_this_machine(host)
+    import dask
+    import distributed  # noqa: F401  (its settings are known once it is imported)
+
+    try:
+        address = urlsplit(scheduler)
+        well_formed = address.hostname and address.port
+        well_formed = well_formed and scheduler == f"{address.scheme}://{address.netloc}"
+    except ValueError:
+        well_formed = False
+    if not well_formed or address.scheme not in ("tcp", "tls") or "@" in scheduler:
+        raise RequestError(
+            "address",
+            f"{scheduler!r} is no scheduler's address; write it like tls://HOST:8786 or "
+            "tcp://127.0.0.1:8786",
+        )
+    if address.scheme == "tls":
+        _check_certificates(role)
+    elif dask.config.get("distributed.comm.require-encryption"):
+        raise RequestError(
+            "address",
+            f"{scheduler} is not encrypted, but Dask's configuration requires it "
+            f"({_CONFIGURATION}REQUIRE_ENCRYPTION); write it like tls://HOST:8786",
+        )
 
 
-def check_certificates(role: str) -> None:
-    """RequestError (field `address`) where Dask's configuration names no files for this role.
-
-    role: `client` or `worker`.
-    """
+def _check_certificates(role: str) -> None:
     from distributed.security import Security
 
-    configured = Security().get_tls_config_for_role(role)
+    security = Security()
+    configured = security.get_tls_config_for_role(role)
     for name, setting in (
         ("ca_file", "TLS__CA_FILE"),
         ("cert", f"TLS__{role.upper()}__CERT"),
@@ -108,30 +140,34 @@ def check_certificates(role: str) -> None:
         path = configured[name]
         if path is None and name == "key":
             continue  # it may be in the certificate's file
-        if path is None or not os.path.isfile(path):
+        if path is None or not Path(path).is_file():
             there = "is not set" if path is None else f"says {path!r}, where there is no file"
             raise RequestError(
                 "address", f"tls:// needs certificates, but {_CONFIGURATION}{setting} {there}"
             )
-
-
-def _parts(scheduler: str) -> tuple[bool, str]:
-    """Whether it is encrypted, and its host."""
+    files = ", ".join(configured[name] for name in ("ca_file", "cert", "key") if configured[name])
     try:
-        address = urlsplit(scheduler)
-        port, host = address.port, address.hostname
-    except ValueError:
-        port, host = None, None
-    if not port or not host or address.scheme not in ("tcp", "tls"):
+        security.get_connection_args(role)
+        expired = _expires(Path(configured["cert"])) < datetime.now(UTC)
+    except (ssl.SSLError, OSError, ValueError) as error:
         raise RequestError(
-            "address",
-            f"{scheduler!r} is no scheduler's address; write it like tls://HOST:8786 or "
-            "tcp://127.0.0.1:8786",
-        )
-    return address.scheme == "tls", host
+            "address", f"the certificates for tls:// cannot be used ({first_line(error)}): {files}"
+        ) from error
+    if expired:
+        raise RequestError("address", f"the certificate {configured['cert']!r} has expired")
 
 
-def _is_this_machine(host: str) -> bool:
-    """Whether everything that the name stands for is a loopback address."""
-    found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
-    return all(ipaddress.ip_address(str(one).partition("%")[0]).is_loopback for one in found)
+def _expires(certificate: Path) -> datetime:
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+
+
+def _is_loopback(scheduler: str) -> bool:
+    """Whether everything that the host's name stands for is a loopback address."""
+    host = urlsplit(scheduler).hostname or ""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    except UnicodeError as error:
+        raise RequestError("address", f"{host!r} cannot be a host's name") from error
+    return all(ipaddress.ip_address(one.partition("%")[0]).is_loopback for one in found)

@@ -35,6 +35,7 @@ KEPT_JOBS = 500
 STUCK_SECONDS = 3.0
 RETRIES = 3
 CLOSED = "the job engine is closed"
+SCHEDULER_GONE = "the scheduler does not answer any more; start it, then this app, again"
 
 
 class Engine:
@@ -48,7 +49,7 @@ class Engine:
 
     def __init__(self, store: Store, scheduler_address: str | None = None) -> None:
         self.store = store
-        self._address = scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS")
+        self._address = scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS") or None
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, Task] = {}
@@ -98,26 +99,27 @@ class Engine:
                 )
                 self._children = Children(
                     self._cluster.scheduler_address,
-                    self._certificate.worker_environment(),
+                    self._certificate.worker_environment,
                     lambda: not self.starting,
                     self._cannot_serve,
                 )
-            elif encryption.is_open_to_others(self._address):
+            else:
+                encryption.check_address(self._address, "client")
+            self._client = Client(self._cluster or self._address, set_as_default=False)
+            announced = self._client.scheduler_info()["address"]
+            if encryption.is_open_to_others(announced):
                 log.warning(
                     "%s is not encrypted: whoever reaches that scheduler can run any program on "
                     "its workers",
-                    self._address,
+                    announced,
                 )
-            self._client = Client(self._cluster or self._address, set_as_default=False)
             self._client.subscribe_topic(work.PROGRESS_TOPIC, self._heard)
+        except RequestError as error:
+            self._failure = f"the job engine did not start: DASK_SCHEDULER_ADDRESS: {error.message}"
+            log.error(self._failure)
         except Exception as error:
             log.exception("the job engine did not start")
-            reason = (
-                f"DASK_SCHEDULER_ADDRESS: {error.message}"
-                if isinstance(error, RequestError)
-                else error
-            )
-            self._failure = f"the job engine did not start: {reason}"
+            self._failure = f"the job engine did not start: {error}"
         with self._lock:
             self._ready.set()
             for task in dict.fromkeys(self._tasks.values()):
@@ -258,7 +260,8 @@ class Engine:
         try:
             self._client.run(work.cancel, run, [key])
         except Exception as error:  # Dask raises many kinds when a worker is going away
-            log.warning("could not tell the worker to give a job up: %s", error)
+            if not self._closed:
+                log.warning("could not tell the worker to give a job up: %s", error)
 
     def _replace_if_stuck(self, future: Any) -> None:
         deadline = time.monotonic() + STUCK_SECONDS
@@ -314,14 +317,19 @@ class Engine:
         if not self._waited_for(task):
             return
         run = task.begin_run()
-        future = self._client.submit(
-            work.make,
-            run,
-            [request.to_dict() for request in task.requests],
-            task.pictures,
-            key=run,
-            pure=False,
-        )
+        try:
+            future = self._client.submit(
+                work.make,
+                run,
+                [request.to_dict() for request in task.requests],
+                task.pictures,
+                key=run,
+                pure=False,
+            )
+        except Exception as error:  # Dask raises many kinds when its scheduler has gone away
+            log.error("a job could not be handed out", exc_info=error)
+            self._not_made(task, Failure(SCHEDULER_GONE))
+            return
         self._futures[run] = future
         future.add_done_callback(lambda done: self._ended(task, run, done))
 

@@ -11,7 +11,8 @@ import logging
 import os
 import threading
 
-from explorer.jobs.encryption import LOOPBACK, listening_host
+from explorer.jobs.encryption import LOOPBACK, listening_host, refuse_open
+from explorer.request import RequestError
 
 NO_SCHEDULER_SECONDS = 30
 LOOK_SECONDS = 0.2
@@ -63,6 +64,14 @@ def run(address: str, insecure: bool = False) -> None:
             dashboard_address=f"{LOOPBACK}:0",  # nothing is served there, but Dask opens it
         )
         await worker
+        if not insecure:
+            # One that was reached on loopback may listen to others, too, and pass all on to us.
+            announced = (await worker.scheduler.identity())["address"]
+            try:
+                refuse_open(announced)
+            except RequestError:
+                await worker.close()
+                raise
         while worker.status not in (Status.closing, Status.closed, Status.failed):
             await asyncio.sleep(LOOK_SECONDS)
         os._exit(0)  # an orderly end would wait for the job that is running

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from explorer.models.files import sha256_of
-from explorer.request import RequestError
+from explorer.request import SIZE_RANGE, RequestError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILE = "models.toml"
@@ -78,9 +78,10 @@ def networks() -> dict[str, Own]:
     Raises RequestError (field `models.toml`) that says what is wrong with the file.
     """
     path = place()
-    if not path.is_file():
-        return {}
-    return _read(path, path.stat().st_mtime_ns)
+    try:
+        return _read(path, path.stat().st_mtime_ns) if path.is_file() else {}
+    except OSError as error:
+        raise RequestError(FILE, f"it cannot be read ({error.strerror})") from error
 
 
 def named(name: str) -> Own:
@@ -101,11 +102,15 @@ def fingerprint(name: str) -> str:
     """
     own = named(name)
     path = Path(own.file)
-    if not path.is_file():
-        raise RequestError("model", f"the checkpoint of 'own:{name}' is not there any more")
-    stat = path.stat()
+    try:
+        if not path.is_file():
+            raise RequestError("model", f"the checkpoint of 'own:{name}' is not there any more")
+        stat = path.stat()
+        content = _digest(path, stat.st_size, stat.st_mtime_ns)
+    except OSError as error:  # its text would tell visitors where the file is
+        reason = f"the checkpoint of 'own:{name}' cannot be read ({error.strerror})"
+        raise RequestError("model", reason) from error
     settings = [own.architecture, own.input_size, own.input, own.classes]
-    content = _digest(path, stat.st_size, stat.st_mtime_ns)
     return hashlib.sha256(json.dumps([content, settings]).encode()).hexdigest()
 
 
@@ -138,7 +143,14 @@ def _own(name: str, row: object, folder: Path) -> Own:
         if not isinstance(row.get(key), str) or not row[key]:
             raise RequestError(FILE, f"{said}: {key} is missing")
     values = {key: _value(said, key, value, str(hints[key])) for key, value in row.items()}
-    values["file"] = str((folder / row["file"]).resolve())
+    try:
+        values["file"] = str((folder / row["file"]).resolve())
+    except (ValueError, OSError) as error:  # such as a null character in it
+        raise RequestError(FILE, f"{said}: file cannot be a file's name ({error})") from error
+    low, high = SIZE_RANGE
+    size = values.get("input_size")
+    if isinstance(size, int) and not low <= size <= high:
+        raise RequestError(FILE, f"{said}: input_size is from {low} to {high} px, not {size}")
     return Own(name=name, **({"title": name} | values))
 
 

@@ -118,7 +118,9 @@ def show_classes(result: Result) -> None:
 def _classes(match: dict) -> str:
     lines = ["| | likeliest | second | third |", "| --- | --- | --- | --- |"]
     for who, title in (("target_top", "target"), ("iri_top", "IRI")):
-        cells = [f"{one['name']} {one['probability']:.0%}" for one in match[who]]
+        cells = [
+            f"{one['name'].replace('|', '&#124;')} {one['probability']:.0%}" for one in match[who]
+        ]
         cells += ["–"] * (3 - len(cells))
         lines.append(f"| **{title}** | {' | '.join(cells[:3])} |")
     return "\n".join(lines)
@@ -147,7 +149,7 @@ def show_other(result: Result) -> None:
     except RequestError as error:
         st.error(str(error), icon=":material/error:")
         return
-    asked = session.remembered(f"{model} sees {result.request.key}")
+    asked = session.remembered(f"{eye.key} sees {result.request.key}")
     if "answer" not in asked:
         asked["answer"] = session.engine().ask(work.compare, result.to_bytes(), eye.to_dict())
     if asked["answer"].done():

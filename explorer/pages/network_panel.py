@@ -206,7 +206,7 @@ def _known_layers(model: str, size: int | None) -> Layers:
         return _as_layers(entry.layers)
     if model.startswith("file:"):
         return {}
-    memory = session.remembered(f"{model} {size}")
+    memory = session.remembered(f"{model} {weights} {size}")
     if "layers" not in memory:
         kept = session.engine().store.get(work.layers_key(model, None, weights, size))
         if kept is not None:
@@ -226,7 +226,7 @@ def _ask_for_layers(model: str, weights: str | None, size: int | None, memory: d
         wait([memory["answer"]], timeout=0.5)  # a warm worker answers at once
     answer = memory["answer"]
     if not answer.done():
-        _wait_for_layers(model, f"{model} {size}")
+        _wait_for_layers(model, f"{model} {weights} {size}")
         return
     try:
         memory["layers"] = _as_layers(answer.result())
