@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from cache import CacheError, Store
-from explorer.jobs import children, work
+from explorer.jobs import children, encryption, work
 from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import Job
@@ -423,6 +423,20 @@ def test_a_worker_that_cannot_start_fails_the_jobs_in_a_sentence(tmp_path, monke
         until(lambda: engine.job(replace(QUICK, steps=4).key).finished, 40)
     finally:
         engine.close()
+
+
+def test_a_worker_that_the_system_does_not_start_fails_the_jobs_in_a_sentence(
+    tmp_path, monkeypatch
+):
+    def full(certificate):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(encryption.RunCertificate, "worker_environment", full)
+    engine = Engine(Store(tmp_path))
+    engine.submit(QUICK, watcher="a")
+    until(lambda: engine.job(QUICK.key).finished, 30)
+    assert "the worker does not start" in engine.job(QUICK.key).error
+    engine.close()
 
 
 def test_a_scheduler_that_is_not_there_fails_the_jobs_in_a_sentence(tmp_path, monkeypatch):

@@ -73,18 +73,13 @@ class Children:
         chosen = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         pause, failed_starts = 0.0, 0
         while not self._closing.wait(pause):
-            with self._lock:
-                if self._closing.is_set():
-                    return
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "explorer", "worker", self._address],
-                    cwd=ROOT,
-                    env=os.environ | self._environment() | chosen,
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,  # Ctrl-C in the terminal is for us alone
-                )
-                self._processes[slot] = process
-            code, served = self._watch(process)
+            try:
+                process = self._start(slot, chosen)
+            except OSError as error:  # such as no room for its certificate
+                log.error("a worker could not be started: %s", error)
+                code, served = error.errno or 1, False
+            else:
+                code, served = self._watch(process) if process is not None else (0, False)
             if self._closing.is_set():
                 return
             log.warning("a worker ended with code %s; the next one starts", code)
@@ -92,6 +87,21 @@ class Children:
             failed_starts = 0 if served else failed_starts + 1
             if failed_starts >= MOST_FAILED_STARTS:
                 self._cannot_serve(code)
+
+    def _start(self, slot: int, chosen: Mapping[str, str]) -> subprocess.Popen | None:
+        """A new worker in this slot; None once the workers are being ended."""
+        with self._lock:
+            if self._closing.is_set():
+                return None
+            process = subprocess.Popen(
+                [sys.executable, "-m", "explorer", "worker", self._address],
+                cwd=ROOT,
+                env=os.environ | self._environment() | chosen,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C in the terminal is for us alone
+            )
+            self._processes[slot] = process
+            return process
 
     def _watch(self, process: subprocess.Popen) -> tuple[int, bool]:
         """Wait for its end: the exit code, and whether any worker served meanwhile."""
