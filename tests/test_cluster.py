@@ -268,7 +268,7 @@ def test_the_command_line_refuses_a_schedulers_address_that_cannot_be_one(monkey
 
 
 def test_the_key_of_a_run_is_for_nobody_else_and_goes_with_the_run():
-    certificate = encryption.RunCertificate()
+    certificate, seen = encryption.RunCertificate(), set()
     for _ in range(2):
         settings = certificate.worker_environment().values()
         paths = [Path(value) for value in settings if value.endswith(".pem")]
@@ -277,7 +277,11 @@ def test_the_key_of_a_run_is_for_nobody_else_and_goes_with_the_run():
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert "PRIVATE KEY" in paths[-1].read_text()
         assert stat.S_IMODE(paths[-1].stat().st_mode) == 0o600
-        shutil.rmtree(folder)  # as cleaners of temporary files do; the next worker finds them anew
+        assert folder not in seen
+        seen.add(folder)
+        # A cleaner of temporary files takes it away, and somebody else makes one of that name.
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o777)
     paths = certificate.worker_environment().values()
     certificate.remove()
     assert not any(Path(path).exists() for path in paths)

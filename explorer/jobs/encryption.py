@@ -39,16 +39,17 @@ class RunCertificate:
         from distributed.security import Security
 
         self.security: Security = Security.temporary()
-        self._folder: Path | None = None
+        self._folders: list[Path] = []
 
     def worker_environment(self) -> dict[str, str]:
         """The environment variables from which a worker process on this machine takes it.
 
-        Ask for them before each start: cleaners of temporary files may have taken them away.
+        Ask for them before each start: cleaners of temporary files may have taken the files away.
+        Each time they are in a new folder, for somebody else may own an old name by then.
         """
-        if self._folder is None or not self._folder.is_dir():
-            self._folder = Path(tempfile.mkdtemp(prefix="iri-tls-"))  # mode 0700
-        certificate, key = self._folder / "certificate.pem", self._folder / "key.pem"
+        folder = Path(tempfile.mkdtemp(prefix="iri-tls-"))  # mode 0700
+        self._folders.append(folder)
+        certificate, key = folder / "certificate.pem", folder / "key.pem"
         certificate.write_text(self.security.tls_worker_cert)
         key.touch(mode=0o600)
         key.write_text(self.security.tls_worker_key)
@@ -60,9 +61,9 @@ class RunCertificate:
         }
 
     def remove(self) -> None:
-        """Delete both files; workers that run already go on."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        """Delete all files; workers that run already go on."""
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def listening_host(scheduler: str, insecure: bool = False) -> str | None:
