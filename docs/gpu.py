@@ -26,7 +26,7 @@ TARGETS = ("astronaut", "coffee", "cat")
 
 def passes() -> None:
     """Milliseconds of a pass and a step at batch 1: called kernel by kernel, and replayed."""
-    from explorer.benchmark.cases import DEEP_LIVE
+    from explorer.research.benchmark.cases import DEEP_LIVE
     from explorer.synthesis import replay
 
     warm_up = replay.WARM_UP
@@ -50,7 +50,7 @@ def passes() -> None:
 
 def batches() -> None:
     """Milliseconds per pass and image by batch size."""
-    from explorer.benchmark.cases import DEEP_LIVE, LIVE
+    from explorer.research.benchmark.cases import DEEP_LIVE, LIVE
 
     print("| network, layer | batch 1 | 4 | 16 | 16 / 1 |\n|---|---|---|---|---|")
     places = ((EMBEDDED, "penultimate", 64), (LIVE, "layer2", 64), (DEEP_LIVE, "layer2", 224))
@@ -65,9 +65,9 @@ def batches() -> None:
 
 def reach() -> None:
     """How near we come, by seconds, and how near the paper's procedure comes."""
-    from explorer.benchmark.cases import DEEP_DEFAULT, DEEP_LIVE
-    from explorer.benchmark.drive import run_reference
-    from explorer.benchmark.references import Task, paper_mended
+    from explorer.research.benchmark.cases import DEEP_DEFAULT, DEEP_LIVE
+    from explorer.research.benchmark.drive import run_reference
+    from explorer.research.benchmark.references import Task, paper_mended
     from explorer.synthesis.optimisers import OPTIMISERS
 
     print(
@@ -98,7 +98,7 @@ def reach() -> None:
 
 def feather() -> None:
     """Where Feather et al.'s schedule ends after its 24,000 steps as published, one target."""
-    from explorer.benchmark.cases import DEEP_LIVE
+    from explorer.research.benchmark.cases import DEEP_LIVE
     from explorer.synthesis.optimisers import OPTIMISERS
 
     print(f"| network, layer | after {FEATHER_PASSES} passes | seconds |\n|---|---|---|")
@@ -115,8 +115,8 @@ class _Work:
     """Targets at a layer of a network on the GPU, from N(0, 1) noise, by what `auto` is there."""
 
     def __init__(self, name: str, layer: str, targets: tuple[str, ...], size: int = 224) -> None:
-        from explorer.benchmark.cases import images_of, network_of
-        from explorer.objectives.variants import loss_called
+        from explorer.losses.variants import loss_called
+        from explorer.research.benchmark.cases import images_of, network_of
         from explorer.synthesis.optimisers import automatic
 
         self.network, self.layer = network_of(name, size, "cuda"), layer

@@ -53,9 +53,9 @@ def warm_worker(scratch: Path) -> None:
     import timm
     import torch
 
-    from cache.store import Store
-    from explorer import door
+    from explorer import validation
     from explorer.jobs.engine import Engine
+    from explorer.store.store import Store
 
     torch.manual_seed(0)
     checkpoint = scratch / "resnet18.pt"
@@ -75,7 +75,7 @@ def warm_worker(scratch: Path) -> None:
     for title, words in cases.items():
         seconds, distances, making, steps = [], [], [], []
         for run in range(RUNS + 1):
-            request, pictures = door.from_words(
+            request, pictures = validation.from_words(
                 **words, target="astronaut", seed="noise", rng_seed=NEW_RNG_SEED + run
             )
             begun = time.monotonic()

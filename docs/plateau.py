@@ -36,8 +36,8 @@ class _Shortcut(nn.Module):
 
 def main(wanted: Sequence[str]) -> None:
     """Make them, layer by layer; wanted: layers and targets, all where none is named."""
-    from explorer.benchmark.cases import DEEP_DEFAULT, TARGETS, images_of, network_of
-    from explorer.objectives.variants import loss_called
+    from explorer.losses.variants import loss_called
+    from explorer.research.benchmark.cases import DEEP_DEFAULT, TARGETS, images_of, network_of
     from explorer.synthesis.loop import synthesise
     from explorer.synthesis.optimisers import OPTIMISERS
 

@@ -22,10 +22,10 @@ RUNS = 7
 
 def main() -> None:
     """Measure all of them."""
-    from explorer.benchmark.cases import LIVE, TARGETS, images_of, network_of
+    from explorer.losses.variants import loss_called
     from explorer.models.layers import representation
     from explorer.models.threads import fitting_threads
-    from explorer.objectives.variants import loss_called
+    from explorer.research.benchmark.cases import LIVE, TARGETS, images_of, network_of
     from explorer.synthesis import loop
     from explorer.synthesis.folding import folded
     from explorer.synthesis.loop import synthesise

@@ -18,7 +18,7 @@ CELL, LABEL, PER_ROW = 72, 34, 9
 def main() -> None:
     """Make every variant with both networks, print seconds and distances, save the sheet."""
     from explorer import Request, generate
-    from explorer.objectives.variants import LOSSES
+    from explorer.losses.variants import LOSSES
 
     font = ImageFont.load_default(size=9)
     rows = -(-len(LOSSES) // PER_ROW)

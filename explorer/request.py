@@ -2,8 +2,8 @@
 
 Only the standard library is used here, so that every process (page, command line, worker, a
 script of somebody else's) agrees on a request without importing anything heavy. Whether a name
-*exists* (a network, a gallery picture, a loss variant) is checked at the door (`explorer.door`);
-here only its form and range are.
+*exists* (a network, a gallery picture, a loss variant) is checked by `explorer.validation`; here
+only its form and range are.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
+
+from explorer.errors import RequestError
 
 SCHEMA = 10
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
@@ -47,18 +49,6 @@ _NULL = re.compile(rf"{NULL_PREFIX}[0-9a-f]{{64}}")
 _PICTURE = re.compile(r"picture:[0-9a-f]{64}|[a-z0-9][a-z0-9-]*")
 
 
-class RequestError(ValueError):
-    """A request that cannot be right: names the `field` and says in a sentence what would be."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(field, message)
-        self.field = field
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.message}"
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """One IRI to be made.
@@ -68,7 +58,7 @@ class Request:
     target: a gallery name, a noise target (`noise`, `noise-1`, …), or `picture:` + the SHA-256 of
         an upload's pixels.
     seed: a seed kind (`noise`, `white`, …), a gallery name, or `picture:` + SHA-256.
-    loss: a loss variant's name, see `explorer.objectives.variants`; its suffixes decide
+    loss: a loss variant's name, see `explorer.losses.variants`; its suffixes decide
         `parametrisation` and `transforms`.
     term_weights: sizes of weights instead of the variant's own, by term; 0 removes a term. Given
         as a mapping, kept as pairs in the order of their names.
@@ -82,7 +72,7 @@ class Request:
     rng_seed: of the random generators that draw the seed image and the random transforms.
     size: the side in px at which the network looks at pictures; None is as it was trained.
     adversary: for adversarial losses, the perceptual measure that plays the adversary; None is
-        `explorer.door.DEFAULT_ADVERSARY`.
+        `explorer.validation.DEFAULT_ADVERSARY`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
         (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
         `own:` models have the second only, a fingerprint of checkpoint and settings.

@@ -33,7 +33,7 @@ def has_converged(
 ) -> bool:
     """Whether a search arrived, so that its picture speaks of the network and not of the search.
 
-    It did if the match succeeds against the null (`explorer.measures.match`) *and* either the goal
+    It did if the match succeeds against the null (`explorer.metrics.match`) *and* either the goal
     was met or the search had come to where it gets no nearer (`stopped` is `plateau`). One whose
     budget ran out before, or that stands still without a match, has not converged.
     """

@@ -11,17 +11,23 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.benchmark import cases, machine, plan, references, report, tables
-from explorer.benchmark import run as running
-from explorer.benchmark.cases import LIVE, Case
-from explorer.benchmark.clock import Clock, peak_memory
-from explorer.benchmark.drive import run_engine, run_reference
-from explorer.benchmark.markdown import markdown
-from explorer.benchmark.plan import BatchCase, Plan, Work
-from explorer.benchmark.procedures import ENGINE, ENGINE_GREY, PAPER, PROCEDURES, REFERENCES
-from explorer.benchmark.references import Task
 from explorer.cli import main
 from explorer.models.network import InputSpec, Network
+from explorer.research.benchmark import cases, machine, plan, references, report, tables
+from explorer.research.benchmark import run as running
+from explorer.research.benchmark.cases import LIVE, Case
+from explorer.research.benchmark.clock import Clock, peak_memory
+from explorer.research.benchmark.drive import run_engine, run_reference
+from explorer.research.benchmark.markdown import markdown
+from explorer.research.benchmark.plan import BatchCase, Plan, Work
+from explorer.research.benchmark.procedures import (
+    ENGINE,
+    ENGINE_GREY,
+    PAPER,
+    PROCEDURES,
+    REFERENCES,
+)
+from explorer.research.benchmark.references import Task
 
 SIDE = 8
 PLAIN = InputSpec((SIDE, SIDE), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cache import CacheError, Store, settings
-from cache.errors import DamagedEntry
+from explorer.store import CacheError, Store, settings
+from explorer.store.errors import DamagedEntry
 
 ROOT = Path(__file__).parents[1]
 PAYLOAD = bytes(range(256)) * 400
@@ -152,7 +152,7 @@ def test_importing_is_light_and_diskcache_comes_with_the_first_use(tmp_path):
     code = """
 import sys, time
 start = time.process_time()
-import cache, cache.packs
+import explorer.store, explorer.store.packs
 took = time.process_time() - start
 assert "diskcache" not in sys.modules and "numpy" not in sys.modules
 assert not [name for name in sys.modules if name.startswith("explorer")]
@@ -193,7 +193,7 @@ def test_an_entry_as_large_as_the_limit_stays_and_a_larger_one_is_refused(tmp_pa
 def test_a_full_disk_is_said_in_a_sentence_and_leaves_no_half_value(tmp_path):
     code = """
 import resource, sys
-from cache import CacheError, Store
+from explorer.store import CacheError, Store
 store = Store(sys.argv[1])
 store.put("a", b"1")
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
@@ -331,7 +331,7 @@ def test_a_directory_deleted_under_an_open_store_is_made_again(store):
 
 
 def test_a_healthy_database_that_is_locked_is_not_moved_aside(store):
-    from cache.opening import set_aside_if_damaged
+    from explorer.store.opening import set_aside_if_damaged
 
     store.put("a", PAYLOAD)
     with database(store) as db:
@@ -417,7 +417,7 @@ def test_diskcache_s_own_iteration_refuses_a_pickled_key(store, marker):
 def test_a_planted_filename_outside_is_neither_read_nor_deleted(tmp_path, mode, form):
     store = Store(tmp_path / "data", limit=10_000)
     store.put("c", b"1")
-    from cache import frame
+    from explorer.store import frame
 
     secret = tmp_path / "secret"
     secret.write_bytes(frame.wrap(b"even in a valid frame"))
@@ -490,7 +490,7 @@ def test_the_disk_keeps_the_four_plain_types(store):
 
 WRITE_AND_READ = """
 import sys
-from cache import Store
+from explorer.store import Store
 store, name = Store(sys.argv[1]), sys.argv[2]
 for round in range(40):
     store.put(f"own-{name}-{round}", name.encode() * 3000)
@@ -537,7 +537,7 @@ def test_threads_share_a_store(store):
 def test_a_writer_killed_at_any_moment_leaves_only_whole_entries(tmp_path):
     code = """
 import sys
-from cache import Store
+from explorer.store import Store
 store = Store(sys.argv[1])
 store.put("first", b"1")
 print("ready", flush=True)

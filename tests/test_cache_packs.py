@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from cache import CacheError, Store, starter
-from cache.packs import export_pack, import_pack
+from explorer.store import CacheError, Store, starter
+from explorer.store.packs import export_pack, import_pack
 
 FORMAT = "iri-explorer-pack-1"
 

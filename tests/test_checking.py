@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from explorer import checking, cli, cli_check
-from explorer.checking import FAILED, OK, SKIPPED, Checked
+from explorer import cli
 from explorer.models.network import InputSpec, Network
+from explorer.research import network_check
+from explorer.research.commands import check_networks
+from explorer.research.network_check import FAILED, OK, SKIPPED, Checked
 
 SAMPLE = (
     "timm:test_resnet",
@@ -25,17 +27,17 @@ SAMPLE = (
 @pytest.mark.slow
 @pytest.mark.parametrize("reference", SAMPLE)
 def test_a_sample_of_architectures_works(reference):
-    found = checking.check(reference)
+    found = network_check.check(reference)
     assert (found.state, found.reason) == (OK, "")
     assert found.layers > 20
     assert len(found.descents) == 3
     assert found.descents[-1][0] == "penultimate"
     assert all(after < before for _, before, after in found.descents)
-    assert found.difference <= checking.TOLERANCE
+    assert found.difference <= network_check.TOLERANCE
 
 
 def test_one_that_is_too_large_is_skipped_with_the_reason():
-    found = checking.check("timm:resnet18", most_parameters=1e6)
+    found = network_check.check("timm:resnet18", most_parameters=1e6)
     assert found.state == SKIPPED
     assert found.reason == "12 M parameters, more than 1 M"
 
@@ -67,12 +69,12 @@ class Moody(nn.Module):
 def test_what_does_not_work_is_found(monkeypatch, module):
     torch.manual_seed(0)
     network = Network("timm:odd", module(), InputSpec((16, 16)))
-    monkeypatch.setattr(checking, "untrained", lambda reference: network)
+    monkeypatch.setattr(network_check, "untrained", lambda reference: network)
     if module is Dead:
         with pytest.raises(RuntimeError):
-            checking.check("timm:odd")
+            network_check.check("timm:odd")
     else:
-        found = checking.check("timm:odd")
+        found = network_check.check("timm:odd")
         assert found.state == FAILED
         assert "the truncated pass differs" in found.reason
 
@@ -82,8 +84,8 @@ def crash(pipe, *arguments):
 
 
 def test_a_network_that_takes_its_process_with_it_is_a_failure_and_no_more(monkeypatch):
-    monkeypatch.setattr(checking, "_answer", crash)
-    found = checking.check_apart("timm:any")
+    monkeypatch.setattr(network_check, "_answer", crash)
+    found = network_check.check_apart("timm:any")
     assert (found.state, found.reason) == (FAILED, "its process ended with code 7")
 
 
@@ -94,7 +96,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch, caps
         looked.append(reference)
         return Checked(reference, SKIPPED if len(looked) == 2 else OK, seconds=1.0)
 
-    monkeypatch.setattr(checking, "check_apart", check_apart)
+    monkeypatch.setattr(network_check, "check_apart", check_apart)
     out = str(tmp_path / "found.jsonl")
     words = ["check-networks", "timm:a", "timm:b", "timm:c", "--out", out]
     assert cli.main(words[:3] + words[4:]) == 0
@@ -110,14 +112,14 @@ def test_the_random_draw_goes_on_until_enough_were_not_skipped(tmp_path, monkeyp
     def check_apart(reference, most, memory):
         return Checked(reference, SKIPPED if "vit" in reference else OK)
 
-    monkeypatch.setattr(checking, "check_apart", check_apart)
+    monkeypatch.setattr(network_check, "check_apart", check_apart)
     out = tmp_path / "found.jsonl"
     assert cli.main(["check-networks", "--random", "10", "--out", str(out)]) == 0
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    drawn = [row for row in rows if row["group"] == cli_check.DRAWN]
+    drawn = [row for row in rows if row["group"] == check_networks.DRAWN]
     assert sum(row["state"] == OK for row in drawn) == 10
     assert len({row["reference"] for row in drawn}) == len(drawn) > 10
     order = [row["reference"] for row in drawn]
-    assert order == list(checking.random_architectures(0))[: len(order)]
-    assert order != list(checking.random_architectures(1))[: len(order)]
+    assert order == list(network_check.random_architectures(0))[: len(order)]
+    assert order != list(network_check.random_architectures(1))[: len(order)]
     assert dataclasses.asdict(Checked(**rows[0])) == rows[0]

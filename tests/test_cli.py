@@ -17,15 +17,16 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from cache import Store
-from explorer import cli, pipeline
+from explorer import cli
+from explorer.analysis import generation
 from explorer.jobs import children, worker
 from explorer.jobs import engine as engines
+from explorer.losses.variants import LOSSES
 from explorer.models import catalogue
 from explorer.models.catalogue import embedded_names
-from explorer.objectives.variants import LOSSES
 from explorer.request import Request
 from explorer.result import Result
+from explorer.store import Store
 from explorer.zoo.architectures import build
 
 ROOT = Path(__file__).parents[1]
@@ -588,7 +589,7 @@ def test_a_worker_without_a_scheduler_says_so(run, monkeypatch):
     monkeypatch.setattr(worker, "cores", torch.get_num_threads)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("warm_up", "warm_up_measures"):
-        monkeypatch.setattr(pipeline, name, lambda: None)
+        monkeypatch.setattr(generation, name, lambda: None)
     code, out, err = run("worker", "tcp://127.0.0.1:9")
     assert (code, out) == (1, "")
     assert "python -m explorer worker: no scheduler answers at tcp://127.0.0.1:9" in err

@@ -25,12 +25,13 @@ from distributed.security import Security
 from distributed.utils import get_ip
 from stranger import ROOT, listening, ports, strike, until
 
-from cache import Store
-from explorer import cli, pipeline
+from explorer import cli
+from explorer.analysis import generation
 from explorer.jobs import encryption, work, worker
 from explorer.jobs import job as states
 from explorer.jobs.engine import SCHEDULER_GONE, Engine
 from explorer.request import Request, RequestError
+from explorer.store import Store
 
 QUICK = Request(model="embedded:residual-multi-standard", layer="stage1", steps=50, goal=0.0)
 ELSEWHERE = "192.0.2.1"  # kept for documentation: nobody has it
@@ -212,7 +213,7 @@ def test_a_worker_refuses_a_scheduler_on_its_machine_that_others_reach(
     if get_ip().startswith("127."):
         pytest.skip("this machine has no network")
     for name in ("warm_up", "warm_up_measures"):
-        monkeypatch.setattr(pipeline, name, lambda: None)
+        monkeypatch.setattr(generation, name, lambda: None)
     monkeypatch.setattr(worker, "cores", torch.get_num_threads)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     with scheduler("tcp", tmp_path, {}, host="0.0.0.0") as address:

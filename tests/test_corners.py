@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.losses.variants import loss_called
 from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
-from explorer.objectives.variants import loss_called
 from explorer.synthesis.corners import Corners, with_soft_corners
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import OPTIMISERS

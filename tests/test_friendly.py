@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.models.friendly import friendly, is_main, place_in, places
+from explorer.models.layer_titles import friendly, is_main, place_in, places
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cache import CacheError, Store
 from explorer.jobs import children, encryption, work
 from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import Job
 from explorer.jobs.tasks import OUT_OF_MEMORY, WORKER_DIED, Failure
 from explorer.request import Request, RequestError
+from explorer.store import CacheError, Store
 
 ROOT = Path(__file__).parents[1]
 QUICK = Request(model="embedded:residual-multi-standard", layer="stage1", steps=3, goal=0.0)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from explorer.measures.alignment import alignment, nearer_than, over_measures
+from explorer.metrics.alignment import alignment, nearer_than, over_measures
 
 
 def row(measure: str, to_target: float | None, to_seed: float, wrong: float, **more) -> dict:

@@ -6,8 +6,8 @@ import torch
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from explorer.images import gallery
-from explorer.measures.colour import ciede2000, ciede2000_of_lab, cielab
-from explorer.measures.perceptual import measure
+from explorer.metrics.colour import ciede2000, ciede2000_of_lab, cielab
+from explorer.metrics.perceptual import measure
 
 torch.set_num_threads(1)
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torchvision
 
-from explorer.measures import backbones, dists, lpips
-from explorer.measures.perceptual import available, compare, measure
-from explorer.models import hub
+from explorer.metrics import backbones, dists, lpips
+from explorer.metrics.perceptual import available, compare, measure
+from explorer.models import hubs
 
 torch.set_num_threads(1)
 
@@ -177,7 +177,7 @@ def test_weights_that_are_damaged_or_pickled_code_give_a_reason(squeezenet):
 def test_offline_the_reason_comes_fast_and_says_so(monkeypatch):
     monkeypatch.delenv("IRI_OFFLINE")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(hub, "_answers", {})
+    monkeypatch.setattr(hubs, "_answers", {})
     # 192.0.2.0/24 is set aside for documentation: no packet to it is ever answered.
     monkeypatch.setattr(backbones, "_url", lambda net: f"https://192.0.2.1/{net}-00000000.pth")
     monkeypatch.setenv("IRI_LPIPS", "all")
@@ -198,7 +198,7 @@ def test_offline_the_reason_comes_fast_and_says_so(monkeypatch):
 def test_a_download_that_is_not_the_published_file_is_refused_and_remembered(monkeypatch, tmp_path):
     monkeypatch.delenv("IRI_OFFLINE")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(hub, "reachable", lambda url: True)
+    monkeypatch.setattr(hubs, "reachable", lambda url: True)
     wrong = tmp_path / "published-01234567.pth"
     wrong.write_bytes(b"something else")
     monkeypatch.setattr(backbones, "_url", lambda net: wrong.as_uri())
@@ -213,7 +213,7 @@ def test_a_checkpoint_folder_that_cannot_be_made_is_a_reason(monkeypatch, tmp_pa
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
     monkeypatch.delenv("IRI_OFFLINE")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(hub, "reachable", lambda url: True)
+    monkeypatch.setattr(hubs, "reachable", lambda url: True)
     with pytest.raises(
         backbones.MeasureUnavailable, match=r"squeezenet1_1.* could not be downloaded"
     ):

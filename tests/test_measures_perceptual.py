@@ -11,8 +11,8 @@ import torch
 from scipy.signal import convolve2d
 from skimage.metrics import structural_similarity
 
-from explorer.measures import backbones, image_distances, robust_features
-from explorer.measures.perceptual import (
+from explorer.metrics import backbones, image_distances, robust_features
+from explorer.metrics.perceptual import (
     MEASURES,
     Comparison,
     compare,
@@ -21,7 +21,7 @@ from explorer.measures.perceptual import (
     verdict,
     why_it_judges,
 )
-from explorer.measures.robust_features import RobustFeatures
+from explorer.metrics.robust_features import RobustFeatures
 from explorer.models.loading import load
 
 torch.set_num_threads(1)
@@ -60,7 +60,7 @@ def _no_network(monkeypatch, tmp_path):
 
 def test_registry_is_read_without_importing_torch():
     code = (
-        "import sys, explorer.measures.perceptual as perceptual\n"
+        "import sys, explorer.metrics.perceptual as perceptual\n"
         "print(len(perceptual.MEASURES), 'torch' in sys.modules)"
     )
     answer = subprocess.run(

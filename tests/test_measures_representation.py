@@ -9,11 +9,11 @@ import torch
 from scipy import stats
 from scipy.spatial import distance
 
-from explorer.measures.by_layer import MOST_RANKED, by_layer
-from explorer.measures.layer_measures import LAYER_MEASURES, OF_A_PAIR
-from explorer.measures.match import judge_match, judge_matches
-from explorer.measures.null import MEASURES, QUANTILES, Null, null_distribution
-from explorer.measures.representation import (
+from explorer.metrics.by_layer import MOST_RANKED, by_layer
+from explorer.metrics.layer_measures import LAYER_MEASURES, OF_A_PAIR
+from explorer.metrics.match import judge_match, judge_matches
+from explorer.metrics.null import MEASURES, QUANTILES, Null, null_distribution
+from explorer.metrics.representation import (
     SNR_CAP_DB,
     all_measures,
     average_ranks,
@@ -199,7 +199,7 @@ def test_null_is_that_of_a_double_loop_over_all_ordered_pairs(pictures):
 
 def test_null_does_not_depend_on_how_many_columns_are_taken_at_a_time(pictures, monkeypatch):
     whole = null_distribution(pictures)
-    monkeypatch.setattr("explorer.measures.null._CHUNK_NUMBERS", 7 * 13)
+    monkeypatch.setattr("explorer.metrics.null._CHUNK_NUMBERS", 7 * 13)
     parts = null_distribution(pictures)
     for name in ("relative_l2", "cosine", "pearson_r2", "spearman"):
         expected = getattr(whole, name).quantiles

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.measures import cka
-from explorer.measures.cka import cka_by_chance, linear_cka
-from explorer.measures.stir import Inverted, at_layer, shared_invariance, stir
+from explorer.metrics import cka
+from explorer.metrics.cka import cka_by_chance, linear_cka
+from explorer.metrics.stir import Inverted, at_layer, shared_invariance, stir
 from explorer.models.layers import representation
 from explorer.models.loading import load
 

@@ -15,12 +15,7 @@ from torch import nn
 
 from explorer.models import catalogue, from_timm
 from explorer.models.files import sha256_of
-from explorer.models.layers import (
-    list_layers,
-    representation,
-    representations,
-    visit_layers,
-)
+from explorer.models.layers import list_layers, representation, representations, visit_layers
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError

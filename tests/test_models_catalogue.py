@@ -9,10 +9,11 @@ import torch
 from timm.data import resolve_data_config
 from torchvision import models
 
-from explorer.models import catalogue, known, listing, own, robust, self_supervised
+from explorer.models import catalogue, models_toml, pretrained, robust, self_supervised
 from explorer.models.files import sha256_of
 from explorer.models.loading import kept, load, untrained
 from explorer.request import Request, RequestError
+from explorer.research import pretrained_table
 
 SHELF = catalogue.shelf()
 
@@ -107,45 +108,45 @@ def test_parameters_are_counted_rightly():
 
 
 def test_every_name_in_the_table_is_known_to_its_library():
-    pretrained = set(timm.list_pretrained())
-    listed = {name.partition(":")[2] for name in known.references("timm")}
+    there = set(timm.list_pretrained())
+    listed = {name.partition(":")[2] for name in pretrained.references("timm")}
     assert len(listed) > 1_700
-    assert listed <= pretrained
-    for reference in known.references("torchvision"):
+    assert listed <= there
+    for reference in pretrained.references("torchvision"):
         architecture, _, tag = reference.partition(":")[2].partition("/")
         assert tag in models.get_model_weights(architecture).__members__
 
 
 def test_the_table_is_what_the_libraries_say_today():
-    rows = list(listing.of_torchvision())
-    assert [known.find(row.reference) for row in rows] == [
-        known.Known.from_line(row.to_line()) for row in rows
+    rows = list(pretrained_table.of_torchvision())
+    assert [pretrained.find(row.reference) for row in rows] == [
+        pretrained.Known.from_line(row.to_line()) for row in rows
     ]
-    for row in listing.of_timm(lambda name: 1):
-        there = known.find(row.reference)
-        assert there is not None, f"{row.reference}: python -m explorer.models.listing"
+    for row in pretrained_table.of_timm(lambda name: 1):
+        there = pretrained.find(row.reference)
+        assert there is not None, f"{row.reference}: python -m explorer.research.pretrained_table"
         assert (there.size, there.place) == (row.size, row.place)
 
 
 def test_default_weights_are_named():
-    assert known.full("timm:resnet18") == "timm:resnet18.a1_in1k"
+    assert pretrained.full("timm:resnet18") == "timm:resnet18.a1_in1k"
     assert timm.get_pretrained_cfg("resnet18").tag == "a1_in1k"
-    assert known.full("torchvision:resnet50") == "torchvision:resnet50/IMAGENET1K_V2"
+    assert pretrained.full("torchvision:resnet50") == "torchvision:resnet50/IMAGENET1K_V2"
     assert models.ResNet50_Weights.DEFAULT.name == "IMAGENET1K_V2"
     for same in ("timm:resnet18.tv_in1k", "timm:nobody", "embedded:x", "timm:resnet"):
-        assert known.full(same) == same
+        assert pretrained.full(same) == same
 
 
 def test_names_are_found_by_any_of_their_parts():
-    assert "timm:beit_base_patch16_224.in22k_ft_in22k" in known.search("224 Beit, base")
-    assert known.search("resnet50")[0].partition(":")[2].startswith("resnet50")
-    assert known.search("no such network") == []
-    assert known.search(" ") == []
-    assert len(known.search("resnet", 10)) == 10
+    assert "timm:beit_base_patch16_224.in22k_ft_in22k" in pretrained.search("224 Beit, base")
+    assert pretrained.search("resnet50")[0].partition(":")[2].startswith("resnet50")
+    assert pretrained.search("no such network") == []
+    assert pretrained.search(" ") == []
+    assert len(pretrained.search("resnet", 10)) == 10
 
 
 def test_networks_without_a_classifier_are_not_offered():
-    assert "torchvision:vgg16/IMAGENET1K_FEATURES" not in known.references()
+    assert "torchvision:vgg16/IMAGENET1K_FEATURES" not in pretrained.references()
 
 
 # Names that are not right
@@ -216,7 +217,7 @@ def test_a_published_network_is_offered_and_sees_as_its_entry_says(published):
     assert (one.reference, one.title, one.group) == ("own:lab-net", "Our network", "own")
     assert (one.input_size, one.classes) == ((64, 64), ("cup", "cat", "car"))
     assert "lab.pt" not in json.dumps(one.to_dict())
-    fingerprint = own.fingerprint("lab-net")
+    fingerprint = models_toml.fingerprint("lab-net")
     network = load("own:lab-net", None, fingerprint)
     assert (network.input.size, network.input.mean) == ((64, 64), (0.5, 0.5, 0.5))
     assert network.classes == ("cup", "cat", "car")
@@ -235,14 +236,14 @@ def test_without_a_list_nothing_is_published(tmp_path, monkeypatch):
 
 
 def test_a_changed_checkpoint_or_setting_is_another_request(published):
-    before = own.fingerprint("lab-net")
+    before = models_toml.fingerprint("lab-net")
     text = published.read_text()
     published.write_text(text.replace("0.25, 0.25, 0.25", "0.2, 0.2, 0.2"))
-    settings = own.fingerprint("lab-net")
+    settings = models_toml.fingerprint("lab-net")
     published.write_text(text.replace("Three kinds", "Kinds"))
-    assert own.fingerprint("lab-net") == before != settings
+    assert models_toml.fingerprint("lab-net") == before != settings
     torch.save({}, published.parent / "lab.pt")
-    content = own.fingerprint("lab-net")
+    content = models_toml.fingerprint("lab-net")
     assert len({before, settings, content}) == 3
     keys = {Request("own:lab-net", weights=one).key for one in (before, settings, content)}
     assert len(keys) == 3
@@ -278,4 +279,4 @@ def test_a_wrong_list_is_answered_in_a_sentence(tmp_path, monkeypatch, text, sai
 def test_classes_that_do_not_match_the_network_are_refused(published):
     published.write_text(published.read_text().replace(', "car"', ""))
     with pytest.raises(RequestError, match="2 classes"):
-        load("own:lab-net", None, own.fingerprint("lab-net"))
+        load("own:lab-net", None, models_toml.fingerprint("lab-net"))

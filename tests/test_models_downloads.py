@@ -13,9 +13,9 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from explorer import pipeline
-from explorer.models import catalogue, downloads, hub
-from explorer.models.hub import HubUnreachable
+from explorer.analysis import generation
+from explorer.models import catalogue, downloads, hubs
+from explorer.models.hubs import HubUnreachable
 from explorer.models.loading import load, untrained
 from explorer.request import Request
 from explorer.synthesis.loop import Cancelled
@@ -90,7 +90,7 @@ def server(monkeypatch, tmp_path):
     for name in ("IRI_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub, "_answers", {})
+    monkeypatch.setattr(hubs, "_answers", {})
     monkeypatch.setenv("HF_ENDPOINT", running.url)
     monkeypatch.setenv("IRI_MODELS_DIR", str(tmp_path / "models"))
     monkeypatch.setattr(downloads, "BLOCK", 1024)
@@ -128,7 +128,7 @@ def test_a_download_that_broke_off_goes_on_where_it_was(server):
     url = f"{server.url}/net.pth"
     with pytest.raises(HubUnreachable, match="could not be downloaded"):
         downloads.from_url("hub:net", url, say_nothing)
-    place = hub.torch_folder() / "net.pth"
+    place = hubs.torch_folder() / "net.pth"
     assert not place.exists()
     assert 0 < len(place.with_name("net.pth.incomplete").read_bytes()) < len(content)
     server.break_after = None
@@ -145,7 +145,7 @@ def test_what_is_not_the_published_file_is_thrown_away(server):
     url = f"{server.url}/net-{digest}.pth"
     with pytest.raises(HubUnreachable, match="not the published file"):
         downloads.from_url("torchvision:net", url, say_nothing)
-    assert here(hub.torch_folder()) == []
+    assert here(hubs.torch_folder()) == []
     server.files[f"/net-{digest}.pth"] = b"published"
     assert downloads.from_url("torchvision:net", url, say_nothing).read_bytes() == b"published"
 
@@ -159,7 +159,7 @@ def test_whoever_gives_up_while_loading_leaves_a_beginning_that_is_not_loaded(se
     url = f"{server.url}/net.pth"
     with pytest.raises(Cancelled):
         downloads.from_url("hub:net", url, give_up)
-    assert not (hub.torch_folder() / "net.pth").exists()
+    assert not (hubs.torch_folder() / "net.pth").exists()
     assert len(downloads.from_url("hub:net", url, say_nothing).read_bytes()) == 50_000
 
 
@@ -188,7 +188,7 @@ def test_a_hub_file_lies_where_hugging_face_looks_for_it(server):
     server.files["/lab/nets/resolve/main/a.ckpt"] = b"weights"
     path = downloads.from_hub("robust:a", "lab/nets", ("b.ckpt", "a.ckpt"), None, say_nothing)
     assert path.read_bytes() == b"weights"
-    kept = try_to_load_from_cache("lab/nets", "a.ckpt", cache_dir=hub.huggingface_folder())
+    kept = try_to_load_from_cache("lab/nets", "a.ckpt", cache_dir=hubs.huggingface_folder())
     assert Path(kept) == path
     asked = len(server.asked)
     assert downloads.from_hub("robust:a", "lab/nets", ("a.ckpt",), None, say_nothing) == path
@@ -277,7 +277,7 @@ def test_offline_is_one_sentence_within_five_seconds(monkeypatch, tmp_path, refe
     for name in ("IRI_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("IRI_MODELS_DIR", str(tmp_path))
-    monkeypatch.setattr(hub, "_answers", {})
+    monkeypatch.setattr(hubs, "_answers", {})
 
     def never(*arguments, **named):
         time.sleep(20)
@@ -285,8 +285,8 @@ def test_offline_is_one_sentence_within_five_seconds(monkeypatch, tmp_path, refe
 
     monkeypatch.setattr(socket, "create_connection", never)
     for ask in (
-        lambda: hub.check(reference),
-        lambda: pipeline.generate(Request(model=reference, target="cat", seed="white", steps=1)),
+        lambda: hubs.check(reference),
+        lambda: generation.generate(Request(model=reference, target="cat", seed="white", steps=1)),
     ):
         begun = time.monotonic()
         with pytest.raises(HubUnreachable, match="does not answer") as caught:
@@ -301,11 +301,11 @@ def test_offline_is_one_sentence_within_five_seconds(monkeypatch, tmp_path, refe
 
 def test_weights_that_are_here_need_no_hub(monkeypatch, tmp_path):
     monkeypatch.setenv("IRI_MODELS_DIR", str(tmp_path))
-    robust = hub.huggingface_folder() / "models--madrylab--robust-imagenet-models"
+    robust = hubs.huggingface_folder() / "models--madrylab--robust-imagenet-models"
     for path in (
         robust / "snapshots" / COMMIT / "resnet18_l2_eps3.ckpt",
-        hub.torch_folder() / "resnet50_vicreg.pth",
-        hub.torch_folder() / "resnet18-f37072fd.pth",
+        hubs.torch_folder() / "resnet50_vicreg.pth",
+        hubs.torch_folder() / "resnet18-f37072fd.pth",
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -314,6 +314,6 @@ def test_weights_that_are_here_need_no_hub(monkeypatch, tmp_path):
         "hub:resnet50_vicreg",
         "torchvision:resnet18/IMAGENET1K_V1",
     ):
-        hub.check(reference)
+        hubs.check(reference)
     with pytest.raises(HubUnreachable, match="switched off"):
-        hub.check("robust:resnet18_l2_eps1")
+        hubs.check("robust:resnet18_l2_eps1")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.objectives.formula import L1, MATCH, SYMBOLS, TO_TARGET, TV, balanced, capped
-from explorer.objectives.objective import BEARABLE, EVEN, Objective
-from explorer.objectives.terms import TERMS, Scene, gaussian_blur, gram_matrix
-from explorer.objectives.variants import BASES, LOSSES, loss_called
+from explorer.losses.formula import L1, MATCH, SYMBOLS, TO_TARGET, TV, balanced, capped
+from explorer.losses.objective import BEARABLE, EVEN, Objective
+from explorer.losses.terms import TERMS, Scene, gaussian_blur, gram_matrix
+from explorer.losses.variants import BASES, LOSSES, loss_called
 from explorer.request import RequestError
 
 CPU = torch.device("cpu")

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cache import starter
+from explorer.analysis.examples import EXAMPLES
+from explorer.app import session
+from explorer.app.panels.sidebar import DEFAULTS
 from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
-from explorer.pages import session
-from explorer.pages.controls import DEFAULTS
-from explorer.starter_pack import EXAMPLES
+from explorer.store import starter
 
 APP = str(Path(__file__).parent.parent / "app.py")
 
@@ -51,8 +51,8 @@ class IdleEngine:
 
 @pytest.fixture
 def engine(monkeypatch):
-    from cache.store import Store
     from explorer.jobs.engine import Engine
+    from explorer.store.store import Store
 
     idle = IdleEngine(Engine(Store()))
     monkeypatch.setattr(session, "engine", lambda: idle)
@@ -218,7 +218,7 @@ def test_the_page_says_whether_the_search_converged_and_why_it_stopped(
 def test_the_examples_say_how_many_searches_converged(engine):
     results = [engine.result(request.key) for _, request in EXAMPLES]
     app = opened()
-    app.switch_page("explorer/pages/examples.py").run()
+    app.switch_page("explorer/app/pages/examples.py").run()
     converged = sum(one.converged for one in results)
     assert f"Of these {len(EXAMPLES)}" in text(app)
     assert f"and {converged} converged" in text(app)
@@ -414,10 +414,10 @@ def test_every_example_of_the_pack_is_what_the_code_would_ask_for(engine):
         assert engine.result(request.key) is not None
 
 
-@pytest.mark.parametrize("page", ["examples", "reading"])
+@pytest.mark.parametrize("page", ["examples", "how_to_read"])
 def test_the_other_pages_open(engine, page):
     app = opened()
-    app.switch_page(f"explorer/pages/{page}.py").run()
+    app.switch_page(f"explorer/app/pages/{page}.py").run()
     assert not app.exception
     assert app.title
 

@@ -15,13 +15,14 @@ from safetensors.torch import load_file
 from scipy import stats
 from scipy.spatial import distance
 
-from explorer import door, nulls
-from explorer.comparison import compare
+from explorer import validation
+from explorer.analysis import nulls
+from explorer.analysis.comparison import compare
+from explorer.analysis.generation import generate, generate_batch
 from explorer.images import gallery
+from explorer.losses.variants import BASES, LOSSES
 from explorer.models import catalogue
 from explorer.models.network import InputSpec, Network
-from explorer.objectives.variants import BASES, LOSSES
-from explorer.pipeline import generate, generate_batch
 from explorer.request import Request, RequestError
 from explorer.result import Result
 from explorer.synthesis.loop import Cancelled
@@ -250,7 +251,7 @@ def own_pictures(tmp_path_factory):
 def test_a_folder_of_ones_own_replaces_the_gallery_as_the_null(
     result, store, own_pictures, by_hand, monkeypatch
 ):
-    request = door.judged_by(replace(REQUEST, steps=1), own_pictures)
+    request = validation.judged_by(replace(REQUEST, steps=1), own_pictures)
     made = generate(request, store=store)
     null = made.match["null"]
     assert (null["n_pictures"], null["n_pairs"]) == (4, 12)
@@ -277,13 +278,13 @@ def test_a_folder_of_ones_own_replaces_the_gallery_as_the_null(
             expected = np.quantile(pairs, share)
             assert found["quantiles"][quantile] == pytest.approx(expected, rel=2e-3), measure
     monkeypatch.setenv("IRI_NULL_FOLDER", str(own_pictures))
-    assert door.judged_by(replace(REQUEST, steps=1)) == request
+    assert validation.judged_by(replace(REQUEST, steps=1)) == request
 
 
 def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictures, tmp_path):
     folder, kept = tmp_path / "own", Memory()
     shutil.copytree(own_pictures, folder)
-    first = door.judged_by(replace(REQUEST, steps=1), folder)
+    first = validation.judged_by(replace(REQUEST, steps=1), folder)
     generate(first, store=kept)
     generate(replace(first, rng_seed=9), store=kept)
     assert kept.puts == 1
@@ -291,7 +292,7 @@ def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictu
     with pytest.raises(RequestError, match="has changed since") as caught:
         generate(first, store=kept)
     assert caught.value.field == "null_folder"
-    second = door.judged_by(replace(REQUEST, steps=1), folder)
+    second = validation.judged_by(replace(REQUEST, steps=1), folder)
     assert second.key != first.key
     generate(second, store=kept)
     assert kept.puts == 2
@@ -299,9 +300,9 @@ def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictu
         generate(replace(second, null_folder=None), store=Memory())
     (folder / "0.png").write_bytes(b"no picture")
     with pytest.raises(RequestError, match=r"0\.png: "):
-        generate(door.judged_by(REQUEST, folder), store=kept)
+        generate(validation.judged_by(REQUEST, folder), store=kept)
     with pytest.raises(RequestError, match="no folder"):
-        door.judged_by(REQUEST, tmp_path / "nowhere")
+        validation.judged_by(REQUEST, tmp_path / "nowhere")
 
 
 # Another network looks
@@ -348,7 +349,7 @@ def test_a_network_of_another_size_is_shown_the_picture_at_its_own(result, store
     network = Network(
         "file:pooled", Pooled(), InputSpec(size=(128, 128), mean=(0.0,) * 3, std=(1.0,) * 3)
     )
-    with mock.patch("explorer.comparison.load", return_value=network):
+    with mock.patch("explorer.analysis.comparison.load", return_value=network):
         found = compare(result, replace(REQUEST, layer="logits"), Memory())
     iri, target = (pixels(png) for png in (result.iri_png, result.target_png))
     small = [x.reshape(3, 8, 8, 8, 8).mean((2, 4)).ravel() for x in (iri, target)]
@@ -366,7 +367,7 @@ def test_uploads_can_be_target_and_seed(store):
     for _ in range(2):
         file = io.BytesIO()
         Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(file, "PNG")
-        upload = door.read_upload(file.getvalue())
+        upload = validation.read_upload(file.getvalue())
         sent[upload.name] = (upload.png, file.getvalue())
     target, seed = sent
     request = replace(REQUEST, target=target, seed=seed, steps=2)

@@ -11,15 +11,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_pages import APP, IdleEngine, opened, text
 
-from cache import Store
-from explorer import cli, cli_requests, door
+from explorer import cli, validation
+from explorer.app import links, session
+from explorer.app.links import DEFAULTS, link
+from explorer.app.naming import command
 from explorer.jobs import work
 from explorer.jobs.engine import Engine
-from explorer.models import own
-from explorer.pages import links, session
-from explorer.pages.links import DEFAULTS, link
-from explorer.pages.naming import command
+from explorer.models import models_toml
 from explorer.request import Request
+from explorer.store import Store
 
 KINDS = {
     "embedded": "embedded:plain-multi-adv2",
@@ -55,7 +55,9 @@ def published(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("IRI_MODELS_TOML", str(tmp_path / "models.toml"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(door.hub, "check", lambda reference: None)  # nothing is downloaded here
+    monkeypatch.setattr(
+        validation.hubs, "check", lambda reference: None
+    )  # nothing is downloaded here
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def asked(kind: str, **choices: object) -> Request:
     """A request for a network of this kind, as the command line would make it."""
     architecture = "timm:resnet18" if kind == "file" else None
     words = {"target": "astronaut", "seed": "grey-noise"} | choices
-    request, _ = door.from_words(model=KINDS[kind], architecture=architecture, **words)
+    request, _ = validation.from_words(model=KINDS[kind], architecture=architecture, **words)
     return request
 
 
@@ -85,9 +87,9 @@ def shown(result) -> AppTest:
     def page():
         import streamlit as st
 
-        from explorer.pages import finished
+        from explorer.app.panels import result_view
 
-        finished.show(st.session_state["result"])
+        result_view.show(st.session_state["result"])
 
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["result"] = result
@@ -127,7 +129,7 @@ def test_the_command_of_a_result_asks_for_the_same_again(kind, choices):
     words = shlex.split(command(request))
     assert words[:3] == ["python", "-m", "explorer"]
     options = cli._parser().parse_args(words[3:])
-    (again,), _ = cli_requests.requests_of(options, target=options.target)
+    (again,), _ = options.requests_of(options, target=options.target)
     assert again == request
 
 
@@ -185,7 +187,7 @@ def test_what_the_app_may_not_read_is_said_without_its_place(engine, tmp_path, m
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(own, read, refuse)
+    monkeypatch.setattr(models_toml, read, refuse)
     app = opened(model="own:lab")
     assert not app.exception
     assert "cannot be read (Permission denied)" in app.error[0].value
@@ -237,7 +239,7 @@ def test_compare_looks_at_the_size_that_was_asked_for(monkeypatch, tmp_path, cap
         looked.append(arguments[1])
         raise cli.Failed("that is all")
 
-    monkeypatch.setattr("explorer.cli_measures.ask", ask)
+    monkeypatch.setattr("explorer.cli.measures.ask", ask)
     words = ("--arch", "timm:resnet18", "--layer", "logits", "--size", "96")
     cli.main(["compare", "result.zip", "--model", "file:net.pt", *words])
     (eye,) = (Request.from_dict(one) for one in looked)

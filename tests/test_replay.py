@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from explorer.benchmark.cases import LIVE, TARGETS, images_of, network_of
-from explorer.objectives.variants import loss_called
+from explorer.losses.variants import loss_called
+from explorer.research.benchmark.cases import LIVE, TARGETS, images_of, network_of
 from explorer.synthesis import paced, soft_lbfgs
 from explorer.synthesis.looking import Pass
 from explorer.synthesis.loop import synthesise

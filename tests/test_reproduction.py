@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from explorer.cli import main
-from explorer.measures.alignment import aligned_share, mean_difference
+from explorer.metrics.alignment import aligned_share, mean_difference
 from explorer.models.catalogue import embedded_names
-from explorer.reproduction import plan as plans
-from explorer.reproduction import run as running
-from explorer.reproduction import tables
-from explorer.reproduction.claims import (
+from explorer.research.reproduction import plan as plans
+from explorer.research.reproduction import run as running
+from explorer.research.reproduction import tables
+from explorer.research.reproduction.claims import (
     FAILS,
     HOLDS,
     UNCLEAR,
@@ -27,7 +27,7 @@ from explorer.reproduction.claims import (
     judge,
     single_factor_pairs,
 )
-from explorer.reproduction.plan import FAMILIES, FULL, JUDGE, QUICK, Plan, Work
+from explorer.research.reproduction.plan import FAMILIES, FULL, JUDGE, QUICK, Plan, Work
 
 FREE = FAMILIES["regularizer-free"]
 

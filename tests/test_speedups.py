@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.benchmark.cases import LIVE, TARGETS, images_of, network_of
-from explorer.benchmark.drive import run_engine
-from explorer.benchmark.references import Task
-from explorer.measures.match import match_images
+from explorer.analysis.nulls import null_of
+from explorer.losses.variants import loss_called
+from explorer.metrics.match import match_images
 from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
 from explorer.models.threads import fitting_threads
-from explorer.nulls import null_of
-from explorer.objectives.variants import loss_called
+from explorer.research.benchmark.cases import LIVE, TARGETS, images_of, network_of
+from explorer.research.benchmark.drive import run_engine
+from explorer.research.benchmark.references import Task
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import OPTIMISERS
 

@@ -10,12 +10,12 @@ from torch import nn
 
 from explorer.images import gallery
 from explorer.images.fitting import fit
+from explorer.losses.objective import BEARABLE
+from explorer.losses.terms import TERMS
+from explorer.losses.variants import loss_called
 from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
-from explorer.objectives.objective import BEARABLE
-from explorer.objectives.terms import TERMS
-from explorer.objectives.variants import loss_called
 from explorer.request import MATCH_OPTIMISERS
 from explorer.synthesis.loop import Cancelled, NotFinite, synthesise
 from explorer.synthesis.optimisers import OPTIMISERS

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.losses.variants import loss_called
 from explorer.models.network import InputSpec, Network
-from explorer.objectives.variants import loss_called
 from explorer.request import RequestError
 from explorer.synthesis.loop import synthesise
 from explorer.synthesis.optimisers import OPTIMISERS, automatic

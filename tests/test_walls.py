@@ -15,21 +15,21 @@ LIGHT = (
     "explorer",
     "explorer.request",
     "explorer.result",
-    "explorer.door",
+    "explorer.validation",
     "explorer.cli",
     "explorer.images",
     "explorer.models.catalogue",
-    "explorer.objectives.variants",
-    "explorer.measures.perceptual",
-    "explorer.measures.layer_measures",
-    "explorer.measures.alignment",
-    "explorer.targets",
+    "explorer.losses.variants",
+    "explorer.metrics.perceptual",
+    "explorer.metrics.layer_measures",
+    "explorer.metrics.alignment",
+    "explorer.analysis.targets",
     "explorer.jobs.engine",
     "explorer.jobs.work",
-    "cache",
-    "cache.store",
-    "cache.packs",
-    "cache.starter",
+    "explorer.store",
+    "explorer.store.store",
+    "explorer.store.packs",
+    "explorer.store.starter",
 )
 
 
@@ -46,7 +46,7 @@ def modules(*packages: str) -> dict[str, Path]:
     return found
 
 
-ALL = modules("app", "explorer", "cache")
+ALL = modules("app", "explorer")
 
 
 @cache
@@ -119,7 +119,7 @@ def test_the_eyes_of_these_tests_see_what_is_there():
     assert "explorer.images.encoding" in imports("explorer.images")
     assert "torch" in imports("explorer.jobs.worker")
     assert "torch" not in imports("explorer.jobs.worker", only_when_imported=True)
-    assert brings_torch("explorer.pipeline")
+    assert brings_torch("explorer.analysis.generation")
     assert brings_torch("explorer.synthesis.loop")
     assert not brings_torch("explorer.request")
     assert importers("diskcache")
@@ -152,7 +152,7 @@ def test_importing_every_plot_imports_no_torch():
 
 def test_importing_every_page_module_imports_no_torch():
     """Page scripts run when imported, so they are left to the tests that run them."""
-    helpers = [name for name in modules("explorer.pages") if not is_script(name)]
+    helpers = [name for name in modules("explorer.app") if not is_script(name)]
     assert helpers
     assert loaded_after(*helpers) == set()
 
@@ -167,7 +167,7 @@ def is_script(name: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("room", ["app", "explorer.pages", "explorer.plots", "explorer.study"])
+@pytest.mark.parametrize("room", ["app", "explorer.app", "explorer.plots", "explorer.study"])
 def test_no_function_of_the_screen_imports_what_brings_torch(room):
     for name in modules(room):
         assert not any(within(each, *HEAVY) for each in imports(name)), name
@@ -183,7 +183,7 @@ def test_what_must_be_light_reaches_no_torch_at_import(name):
 def test_the_engine_and_the_door_import_nothing_heavy_in_any_function():
     for name in ("explorer.jobs.engine", "explorer.jobs.job", "explorer.jobs.tasks"):
         assert not any(brings_torch(other) for other in ours(name)), name
-    assert not any(brings_torch(other) for other in ours("explorer.door"))
+    assert not any(brings_torch(other) for other in ours("explorer.validation"))
 
 
 # Who knows what
@@ -192,10 +192,10 @@ def test_the_engine_and_the_door_import_nothing_heavy_in_any_function():
 @pytest.mark.parametrize(
     ("libraries", "rooms"),
     [
-        (("streamlit",), ("app", "explorer.pages")),
+        (("streamlit",), ("app", "explorer.app")),
         (("plotly",), ("explorer.plots",)),
         (("distributed", "dask"), ("explorer.jobs",)),
-        (("diskcache",), ("cache",)),
+        (("diskcache",), ("explorer.store",)),
         (("sqlalchemy", "psycopg"), ("explorer.study",)),
     ],
     ids=lambda value: value[0],
@@ -205,8 +205,10 @@ def test_a_library_is_known_in_one_room_only(libraries, rooms):
     assert strangers == set()
 
 
-def test_the_cache_knows_nothing_of_explorer():
-    assert importers("explorer", among=modules("cache")) == set()
+def test_the_store_knows_nothing_of_the_rest_of_explorer():
+    for name in modules("explorer.store"):
+        assert all(within(each, "explorer", "explorer.store") for each in ours(name)), name
+        assert {each for each in ours(name) if not within(each, "explorer.store")} <= {"explorer"}
 
 
 def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
@@ -219,38 +221,28 @@ def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
     assert ours("explorer.result") - {"explorer"} == {"explorer.request"}
 
 
-@pytest.mark.parametrize("room", ["synthesis", "objectives", "measures", "models"])
-def test_the_library_knows_no_screen_no_cache_and_no_queue(room):
-    forbidden = ("cache", "explorer.jobs", "explorer.pages", "explorer.plots", "explorer.study")
-    assert importers(*forbidden, "streamlit", among=modules(f"explorer.{room}")) == set()
-
-
-@pytest.mark.parametrize(
-    ("room", "allowed"),
-    [
-        ("images", {"images"}),
-        ("models", {"models", "images", "request", "zoo"}),
-        ("measures", {"measures", "models", "request"}),
-        ("objectives", {"objectives", "models", "measures", "request"}),
-        ("synthesis", {"synthesis", "objectives", "models", "request"}),
-        ("plots", {"plots", "request", "result"}),
-        ("benchmark", {"benchmark", "images", "models", "objectives", "synthesis", "request"}),
-    ],
-)
-def test_a_room_imports_its_neighbours_only(room, allowed):
-    for name in modules(f"explorer.{room}"):
-        rooms = {each.split(".")[1] for each in ours(name) if each.startswith("explorer.")}
-        assert rooms <= allowed, name
+def test_the_import_contracts_of_pyproject_hold():
+    """Which package may use which: layers, checked by import-linter."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_the_benchmarks_references_are_no_second_way_of_making_iris():
-    strangers = {name for name in importers("explorer.benchmark") if "benchmark" not in name}
-    assert strangers == {"explorer.cli_bench"}
+    strangers = {
+        name for name in importers("explorer.research.benchmark") if "benchmark" not in name
+    }
+    assert strangers == {"explorer.research.commands.bench"}
 
 
 def test_no_page_keeps_anything_where_a_visitors_message_can_clear_it():
     """Streamlit clears its caches for everybody when any visitor's websocket says so."""
-    for name in modules("app", "explorer.pages"):
+    for name in modules("app", "explorer.app"):
         assert "cache_resource" not in ast.unparse(tree(name)), name
         assert "cache_data" not in ast.unparse(tree(name)), name
 

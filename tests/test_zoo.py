@@ -12,11 +12,12 @@ import torch
 from safetensors import safe_open
 from torch.nn import functional
 
-from explorer.zoo import cards, pictures, table
+from explorer.research.training import table
+from explorer.research.training.attacks import Attack, norms, pgd, project
+from explorer.research.training.evaluation import measure
+from explorer.research.training.recipes import RECIPES
+from explorer.zoo import cards, pictures
 from explorer.zoo.architectures import count_parameters
-from explorer.zoo.attacks import Attack, norms, pgd, project
-from explorer.zoo.evaluation import measure
-from explorer.zoo.recipes import RECIPES
 
 SHIPPED = cards.names()
 

@@ -11,14 +11,21 @@ import torch
 from torch import nn
 
 from explorer import cli
-from explorer.zoo import augmentation, cards, evaluation, losses, pictures, training
+from explorer.research.training import augmentation, evaluation, losses, training
+from explorer.research.training.attacks import Attack, norms
+from explorer.research.training.augmentation import (
+    AUGMENTATIONS,
+    UNKNOWN,
+    Augmentation,
+    augment,
+    relabel,
+)
+from explorer.research.training.batches import batches
+from explorer.research.training.contrastive import fit_head
+from explorer.research.training.evaluation import measure
+from explorer.research.training.recipes import OBJECT, RECIPES, Recipe
+from explorer.zoo import cards, pictures
 from explorer.zoo.architectures import build, count_parameters
-from explorer.zoo.attacks import Attack, norms
-from explorer.zoo.augmentation import AUGMENTATIONS, UNKNOWN, Augmentation, augment, relabel
-from explorer.zoo.batches import batches
-from explorer.zoo.contrastive import fit_head
-from explorer.zoo.evaluation import measure
-from explorer.zoo.recipes import OBJECT, RECIPES, Recipe
 
 
 @pytest.fixture(autouse=True)

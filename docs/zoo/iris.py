@@ -17,13 +17,13 @@ TARGETS, STEPS, GOAL, GAP = 16, 500, 0.05, 4
 
 def main() -> None:
     """Make sixteen IRIs of two networks from two kinds of seed, print medians, save the sheet."""
+    from explorer.analysis.targets import FIRST_DRAWN
     from explorer.images import seeds
+    from explorer.losses.variants import loss_called
     from explorer.models.loading import load
     from explorer.models.threads import fitting_threads
-    from explorer.objectives.variants import loss_called
     from explorer.synthesis.loop import synthesise
     from explorer.synthesis.optimisers import automatic
-    from explorer.targets import FIRST_DRAWN
     from explorer.zoo.pictures import picture
 
     numbers = range(FIRST_DRAWN, FIRST_DRAWN + TARGETS)

@@ -19,7 +19,6 @@ from concurrent.futures import Future as ConcurrentFuture
 from dataclasses import replace
 from typing import Any
 
-from cache.store import Store
 from explorer.jobs import encryption, work
 from explorer.jobs import job as states
 from explorer.jobs.children import MOST_FAILED_STARTS, Children
@@ -28,6 +27,7 @@ from explorer.jobs.questions import Questions
 from explorer.jobs.tasks import WORKER_DIED, Failure, Task, batches
 from explorer.request import Request, RequestError
 from explorer.result import Result, ResultError
+from explorer.store.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from functools import cache
 
-from cache.store import Store
 from explorer.jobs.engine import Engine
+from explorer.store.store import Store
 
 _lock = threading.Lock()
 

@@ -59,8 +59,8 @@ def make(run: str, requests: list[dict], pictures: dict[str, bytes]) -> list[byt
     """
     from distributed import get_worker
 
-    from cache.store import Store
-    from explorer.pipeline import generate_batch
+    from explorer.analysis.generation import generate_batch
+    from explorer.store.store import Store
 
     asked = [Request.from_dict(request) for request in requests]
     watcher = _Reporter(run, asked, get_worker().log_event)
@@ -81,11 +81,11 @@ def layers(
     """
     import torch
 
-    from cache.store import Store
+    from explorer.analysis.generation import device
     from explorer.models.catalogue import split_reference
     from explorer.models.layers import list_layers
     from explorer.models.loading import load, untrained
-    from explorer.pipeline import device
+    from explorer.store.store import Store
 
     if split_reference(reference)[0] in ("embedded", "file", "own"):
         network = load(reference, architecture, weights, device(), size)
@@ -110,22 +110,22 @@ def layers_key(
 def compare(result: bytes, eye: dict) -> dict:
     """How the network and layer of a request, as a dict, see a finished result.
 
-    See `explorer.comparison.compare`.
+    See `explorer.analysis.comparison.compare`.
     """
-    from cache.store import Store
-    from explorer.comparison import compare
+    from explorer.analysis.comparison import compare
     from explorer.result import Result
+    from explorer.store.store import Store
 
     return compare(Result.from_bytes(result), Request.from_dict(eye), Store())
 
 
 @_or_failure
 def stir(first: tuple, second: tuple) -> dict:
-    """STIR of two networks in both directions; see `explorer.comparison.shared`.
+    """STIR of two networks in both directions; see `explorer.analysis.comparison.shared`.
 
     Each side is (request as a dict, its targets as PNG bytes, its IRIs as float32 3×H×W arrays).
     """
-    from explorer.comparison import shared
+    from explorer.analysis.comparison import shared
 
     return shared(*((Request.from_dict(one), *images) for one, *images in (first, second)))
 

@@ -42,7 +42,7 @@ def run(address: str, insecure: bool = False) -> None:
     from distributed import Worker
     from distributed.core import Status
 
-    from explorer import pipeline
+    from explorer.analysis import generation
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     # It would look at what the job is doing a hundred times a second.
@@ -50,8 +50,8 @@ def run(address: str, insecure: bool = False) -> None:
         {"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []}
     )
     torch.set_num_threads(cores())
-    pipeline.warm_up()
-    threading.Thread(target=pipeline.warm_up_measures, daemon=True).start()
+    generation.warm_up()
+    threading.Thread(target=generation.warm_up_measures, daemon=True).start()
 
     async def serve() -> None:
         worker = Worker(

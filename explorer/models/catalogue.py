@@ -2,7 +2,7 @@
 
 An Entry says what a person should know before choosing a network. Embedded entries are read from
 the model cards that ship beside the weights, the curated shelf from `shelf.toml`, and what
-torchvision and timm say of their own networks from `known.tsv`.
+torchvision and timm say of their own networks from `pretrained.tsv`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from explorer.models import known, own, robust, self_supervised
+from explorer.models import models_toml, pretrained, robust, self_supervised
 from explorer.request import RequestError
 
 CARDS = Path(__file__).resolve().parent.parent / "zoo" / "weights"
 
-SHELF = Path(__file__).with_name("shelf.toml")
+SHELF = Path(__file__).with_name("curated.toml")
 
 SOURCES = {
     "embedded": "small networks of our own that ship with the app and work offline",
@@ -147,7 +147,9 @@ def entry(reference: str) -> Entry | None:
     Raises RequestError for a source or a name that does not exist.
     """
     source, name = split_reference(reference)
-    return _published(own.named(name)) if source == "own" else _entry(reference, source, name)
+    return (
+        _published(models_toml.named(name)) if source == "own" else _entry(reference, source, name)
+    )
 
 
 def find(reference: str) -> Entry | None:
@@ -172,7 +174,7 @@ def _entry(reference: str, source: str, name: str) -> Entry | None:
         raise RequestError(
             "model", f"{name!r} is no torchvision name; one is 'torchvision:resnet50/IMAGENET1K_V1'"
         )
-    return _described(known.full(reference))
+    return _described(pretrained.full(reference))
 
 
 def entries() -> tuple[Entry, ...]:
@@ -195,8 +197,8 @@ def listed(source: str | None = None, words: str = "") -> tuple[Entry, ...]:
     names = {
         "robust": lambda: [f"robust:{name}" for name in robust.names()],
         "hub": lambda: [f"hub:{name}" for name in self_supervised.NETWORKS],
-        "timm": lambda: known.references("timm"),
-        "torchvision": lambda: known.references("torchvision"),
+        "timm": lambda: pretrained.references("timm"),
+        "torchvision": lambda: pretrained.references("torchvision"),
     }
     if source in names:
         found = [one for one in map(entry, names[source]()) if one is not None]
@@ -214,7 +216,7 @@ def _text(one: Entry) -> str:
 
 def published() -> tuple[Entry, ...]:
     """The networks of the operator's models.toml; RequestError says what is wrong with it."""
-    return tuple(_published(one) for one in own.networks().values())
+    return tuple(_published(one) for one in models_toml.networks().values())
 
 
 def architecture_of(reference: str) -> str:
@@ -230,13 +232,13 @@ def architecture_of(reference: str) -> str:
 def parameters(reference: str, architecture: str | None = None) -> int:
     """How many numbers a network is made of, or 0 where that is not known before loading it."""
     if architecture is not None:
-        return known.parameters_of(architecture)
+        return pretrained.parameters_of(architecture)
     found = entry(reference)
     return 0 if found is None else found.parameters
 
 
-def _published(one: own.Own) -> Entry:
-    like = known.find(known.full(one.architecture))
+def _published(one: models_toml.Own) -> Entry:
+    like = pretrained.find(pretrained.full(one.architecture))
     size = like.size if like is not None else (224, 224)
     return Entry(
         reference=f"own:{one.name}",
@@ -304,13 +306,13 @@ def _described(reference: str) -> Entry | None:
     )
 
 
-def _facts(reference: str) -> known.Known | None:
+def _facts(reference: str) -> pretrained.Known | None:
     """How a network sees pictures and how big it is: of its own line, or its architecture's."""
     source, _, name = reference.partition(":")
     if source == "robust":
         architecture = robust.ARCHITECTURES[robust.parts(name)[0]]
         wide = architecture == "wide_resnet50_4"
-        like = known.find(
+        like = pretrained.find(
             f"torchvision:{'wide_resnet50_2' if wide else architecture}/IMAGENET1K_V1"
         )
         count = robust.WIDE_RESNET50_4_PARAMETERS if wide else like.parameters
@@ -326,14 +328,14 @@ def _facts(reference: str) -> known.Known | None:
     if source == "hub":
         published = self_supervised.named(name)
         return replace(
-            known.find("torchvision:resnet50/IMAGENET1K_V1"),
+            pretrained.find("torchvision:resnet50/IMAGENET1K_V1"),
             reference=reference,
             parameters=self_supervised.PARAMETERS,
             megabytes=published.megabytes,
             licence=published.licence,
             place=published.url,
         )
-    return known.find(reference)
+    return pretrained.find(reference)
 
 
 def _embedded(card: dict) -> Entry:

@@ -19,8 +19,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from explorer.models import hub
-from explorer.models.hub import HubUnreachable
+from explorer.models import hubs
+from explorer.models.hubs import HubUnreachable
 from explorer.models.names import first_line
 
 ANSWER_SECONDS = 4.0
@@ -51,31 +51,31 @@ def from_hub(
     from huggingface_hub.file_download import get_hf_file_metadata
     from huggingface_hub.utils import build_hf_headers
 
-    folder = hub.huggingface_folder()
+    folder = hubs.huggingface_folder()
     for name in files:
         kept = try_to_load_from_cache(repository, name, cache_dir=folder, revision=revision)
         if isinstance(kept, str) and Path(kept).is_file():
             return Path(kept)
-    hub.require(reference, hub.endpoint())
+    hubs.require(reference, hubs.endpoint())
     place = folder / f"models--{repository.replace('/', '--')}"
     for name in files:
-        url = hf_hub_url(repository, name, revision=revision, endpoint=hub.endpoint())
+        url = hf_hub_url(repository, name, revision=revision, endpoint=hubs.endpoint())
         try:
-            there = get_hf_file_metadata(url, timeout=ANSWER_SECONDS, endpoint=hub.endpoint())
+            there = get_hf_file_metadata(url, timeout=ANSWER_SECONDS, endpoint=hubs.endpoint())
         except GatedRepoError as error:
             raise HubUnreachable(
                 f"the weights of {reference} are given out only to people who accepted their "
-                f"licence at {hub.endpoint()}/{repository}; do so and set HF_TOKEN"
+                f"licence at {hubs.endpoint()}/{repository}; do so and set HF_TOKEN"
             ) from error
         except EntryNotFoundError:
             continue
         except (HfHubHTTPError, OSError, ValueError) as error:
-            raise _failed(reference, hub.endpoint(), error) from error
+            raise _failed(reference, hubs.endpoint(), error) from error
         if not (there.etag and there.commit_hash):
-            raise _failed(reference, hub.endpoint(), "it did not say what the file is")
+            raise _failed(reference, hubs.endpoint(), "it did not say what the file is")
         blob = place / "blobs" / there.etag
         # A token is for the hub alone, never for the store to which it forwards.
-        same_host = urlsplit(there.location).netloc == urlsplit(hub.endpoint()).netloc
+        same_host = urlsplit(there.location).netloc == urlsplit(hubs.endpoint()).netloc
         fetch(
             reference,
             there.location,
@@ -98,10 +98,10 @@ def from_url(
 
     digest: see `fetch`; where it is not told, the one in the file's name, as torch's hub has it.
     """
-    path = hub.torch_folder() / (name or Path(urlsplit(url).path).name)
+    path = hubs.torch_folder() / (name or Path(urlsplit(url).path).name)
     if path.is_file():
         return path
-    hub.require(reference, url)
+    hubs.require(reference, url)
     found = _HASH_IN_NAME.search(path.name)
     if not digest and found:
         digest = f"sha256:{found[1]}"

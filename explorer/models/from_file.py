@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from explorer.models import own
+from explorer.models import models_toml
 from explorer.models.downloads import Tell
 from explorer.models.files import check_fit, normaliser, read_state_dict, strip_prefixes
 from explorer.models.network import Network
@@ -55,8 +55,8 @@ def load_published(
     weights: its fingerprint when the request was made. Raises RequestError if the entry or the
     checkpoint is another one now.
     """
-    one = own.named(name)
-    if weights and own.fingerprint(name) != weights:
+    one = models_toml.named(name)
+    if weights and models_toml.fingerprint(name) != weights:
         raise RequestError("weights", f"{reference} has changed since the request was made")
     side = size or one.input_size
     network = load(reference, Path(one.file), one.architecture, None, side, tell)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from explorer.losses.objective import Objective
+from explorer.losses.terms import Distance, Scene
+from explorer.losses.variants import Loss
 from explorer.models.layers import representation
 from explorer.models.network import Network
-from explorer.objectives.objective import Objective
-from explorer.objectives.terms import Distance, Scene
-from explorer.objectives.variants import Loss
 from explorer.synthesis.corners import with_soft_corners
 from explorer.synthesis.folding import folded
 from explorer.synthesis.parametrisation import parametrisation_called

@@ -10,10 +10,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from explorer.losses.terms import Distance
+from explorer.losses.variants import Loss
 from explorer.models.network import Network
 from explorer.models.precision import full_precision
-from explorer.objectives.terms import Distance
-from explorer.objectives.variants import Loss
 from explorer.synthesis.looking import Looking, Pass
 from explorer.synthesis.optimisers import Optimiser
 from explorer.synthesis.replay import CudaGraphs, Recorder

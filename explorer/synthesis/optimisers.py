@@ -12,9 +12,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from explorer.losses.variants import Loss
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.network import Network
-from explorer.objectives.variants import Loss
 from explorer.synthesis.box import Bounds
 from explorer.synthesis.first_order import (
     MOMENTUM,

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from explorer.models.layers import list_layers
 from explorer.models.network import InputSpec, Network
+from explorer.research.training.recipes import Recipe
 from explorer.zoo import pictures
 from explorer.zoo.architectures import SIDE, GridNetwork, build, count_parameters
-from explorer.zoo.recipes import Recipe
 
 WEIGHTS = Path(__file__).parent / "weights"
 MEAN = (0.5, 0.5, 0.5)

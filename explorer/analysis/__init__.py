@@ -1,0 +1,1 @@
+"""The use cases as functions: make IRIs, compare networks by them, judge them against a null."""

@@ -1,0 +1,1 @@
+"""The Streamlit app: pages, panels, components, and the page's address."""

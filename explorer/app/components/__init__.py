@@ -1,0 +1,1 @@
+"""Custom Streamlit components: pictures, deferred drawing, the sidebar on phones."""

@@ -1,0 +1,107 @@
+"""A request without a result: what it would start from, or why it failed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import streamlit as st
+
+from explorer.app import session
+from explorer.app.components.pictures import Shown, show_pictures
+from explorer.app.naming import picture_title, said, sentence
+from explorer.images import gallery, noise_targets, seeds
+from explorer.images.encoding import from_png, to_8bit, to_png
+from explorer.images.fitting import fit
+from explorer.jobs.job import Job
+from explorer.models import catalogue
+from explorer.request import Request
+
+OTHER_SIZE = (224, 224)
+
+
+def show(request: Request, cancelled: bool = False) -> None:
+    """Seed and target with an empty frame between them, and the button that fills it."""
+    show_pictures(before(request, None), reserve=True, key="pictures")
+    text = "Cancelled." if cancelled else "Not made yet."
+    st.markdown(f"{text} {said(request)}")
+    st.button(
+        "Generate",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="generate_here",
+        on_click=ask_to_make,
+    )
+
+
+def show_failure(request: Request, job: Job) -> None:
+    """Why it failed, in a sentence, and the way to try again."""
+    show_pictures(before(request, None), reserve=True, key="pictures")
+    wrong = f" ({job.field})" if job.field else ""
+    st.error(f"This was not made{wrong}. {sentence(job.error)}", icon=":material/error:")
+    st.button(
+        "Try again",
+        type="primary",
+        icon=":material/refresh:",
+        key="generate_here",
+        on_click=ask_to_make,
+    )
+
+
+def ask_to_make() -> None:
+    """Have the page submit its request in the run that follows."""
+    st.session_state["_make"] = True
+
+
+def before(request: Request, preview: bytes | None) -> list[Shown]:
+    """Seed, IRI as far as it is, and target."""
+    size = (request.size, request.size) if request.size else input_size(request.model)
+    seed, target = (picture_title(request.seed), picture_title(request.target))
+    return [
+        Shown(
+            seed_as_fitted(request.seed, size, request.rng_seed),
+            "Seed",
+            seed,
+            f"Seed: {seed}",
+            "seed",
+        ),
+        Shown(preview, "IRI", "in the making" if preview else "not made yet", "The IRI", "iri"),
+        Shown(
+            target_as_fitted(request.target, size), "Target", target, f"Target: {target}", "target"
+        ),
+    ]
+
+
+def input_size(model: str) -> tuple[int, int]:
+    """The size at which the network sees pictures, guessed where the catalogue does not know it."""
+    entry = catalogue.find(model)
+    return entry.input_size if entry is not None else OTHER_SIZE
+
+
+@lru_cache(maxsize=200)
+def _gallery_png(name: str, size: tuple[int, int]) -> bytes:
+    return to_png(to_8bit(fit(gallery.load(name), size)))
+
+
+@lru_cache(maxsize=50)
+def _seed_png(kind: str, size: tuple[int, int], rng_seed: int) -> bytes:
+    return to_png(to_8bit(seeds.make_seed(kind, size, rng_seed)))
+
+
+def seed_as_fitted(name: str, size: tuple[int, int], rng_seed: int) -> bytes | None:
+    """A seed kind, gallery picture or upload as the network would see it; None if it is gone."""
+    return _seed_png(name, size, rng_seed) if name in seeds.kinds() else _as_fitted(name, size)
+
+
+def target_as_fitted(name: str, size: tuple[int, int]) -> bytes | None:
+    """A noise target, gallery picture or upload as the network would see it; None if it is gone."""
+    if noise_targets.is_one(name):
+        return to_png(to_8bit(noise_targets.make_target(name, size)))
+    return _as_fitted(name, size)
+
+
+def _as_fitted(name: str, size: tuple[int, int]) -> bytes | None:
+    if not name.startswith("picture:"):
+        return _gallery_png(name, size)
+    png = session.uploads().get(name)
+    return None if png is None else to_png(to_8bit(np.asarray(fit(from_png(png), size))))

@@ -1,0 +1,41 @@
+"""Errors that a person can act on, and how an unknown name is answered."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RequestError(ValueError):
+    """A request that cannot be right: names the `field` and says in a sentence what would be."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(field, message)
+        self.field = field
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
+
+
+def did_you_mean(
+    name: str, names: Iterable[str], prefix: str = "", most: int = 1, cutoff: float = 0.5
+) -> str:
+    """`did you mean 'layer4'? ` with the nearest names, or nothing where none is near.
+
+    prefix: written before each suggestion, such as `timm:`. most: how many are suggested at most.
+    cutoff: least similarity, in [0, 1] (`difflib.get_close_matches`).
+    """
+    near = difflib.get_close_matches(name, list(names), n=most, cutoff=cutoff)
+    if not near:
+        return ""
+    return f"did you mean {' or '.join(repr(prefix + each) for each in near)}? "
+
+
+def unknown(field: str, kind: str, name: object, names: Iterable[str]) -> RequestError:
+    """The error for a name that does not exist: the nearest one first, then all of them."""
+    names = list(names)
+    suggestion = did_you_mean(str(name), names)
+    return RequestError(
+        field, f"unknown {kind} {name!r}; {suggestion}choose one of {', '.join(names)}"
+    )

@@ -1,0 +1,145 @@
+"""How far apart two representations are: relative ℓ₂, cosine, Pearson, Spearman, SNR, per sample.
+
+Every function takes two tensors of one shape, N×…, flattens each sample, works in float64 (a
+layer may hold a million numbers) and returns N float64 values. What there is, as data, is in
+`explorer.metrics.layer_measures`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+SNR_CAP_DB = 300.0
+
+
+def all_measures(
+    representation: Tensor, target_representation: Tensor, most_ranked: int | None = None
+) -> dict[str, Tensor]:
+    """Every measure of this module by name, N values each, from one conversion to float64.
+
+    most_ranked: where a representation holds more numbers than this, Spearman's correlation is that
+    of so many of them, drawn once and for all per size; None ranks all.
+    """
+    a, b = _pair(representation, target_representation)
+    noise, signal = _norm(a - b), _norm(b)
+    return {
+        "relative_l2": _relative(noise, signal),
+        "cosine": _cosine(a, b),
+        "pearson": _correlation(a, b),
+        "spearman": _rank_correlation(*(_drawn(each, most_ranked) for each in (a, b))),
+        "snr_db": _decibels(noise, signal),
+    }
+
+
+def relative_l2(representation: Tensor, target_representation: Tensor) -> Tensor:
+    """‖a − b‖₂ / ‖b‖₂ per sample, N values in [0, ∞); b is the target's representation.
+
+    Two zero vectors give 0; anything else against a zero target gives infinity. Source: Nanda et
+    al. 2023, the regularizer-free loss.
+    """
+    a, b = _pair(representation, target_representation)
+    return _relative(_norm(a - b), _norm(b))
+
+
+def cosine(representation: Tensor, target_representation: Tensor) -> Tensor:
+    """⟨a, b⟩ / (‖a‖₂·‖b‖₂) per sample, N values in [−1, 1]; nan where either one is zero."""
+    return _cosine(*_pair(representation, target_representation))
+
+
+def pearson(representation: Tensor, target_representation: Tensor) -> Tensor:
+    """Pearson's correlation per sample, N values in [−1, 1]; nan where either one is constant."""
+    return _correlation(*_pair(representation, target_representation))
+
+
+def spearman(representation: Tensor, target_representation: Tensor) -> Tensor:
+    """Spearman's rank correlation per sample, N values in [−1, 1]; ties share their mean rank.
+
+    nan where either one is constant or holds a nan.
+    """
+    return _rank_correlation(*_pair(representation, target_representation))
+
+
+def snr_db(representation: Tensor, target_representation: Tensor) -> Tensor:
+    """20·log₁₀(‖b‖₂ / ‖b − a‖₂) per sample, N values in dB; b is the target's representation.
+
+    A relative distance of 0.1 is 20 dB. (The code published with Feather et al. 2023 takes 10·log₁₀
+    of the same ratio, so it prints half of this.) Capped at ±SNR_CAP_DB: identical vectors give the
+    upper cap, anything else against a zero target the lower one.
+    """
+    a, b = _pair(representation, target_representation)
+    return _decibels(_norm(a - b), _norm(b))
+
+
+def average_ranks(vectors: Tensor) -> Tensor:
+    """Ranks 1 … D of each row, N×D float64; equal values share the mean of their ranks."""
+    ordered, order = vectors.sort(dim=1)
+    count = ordered.shape[1]
+    position = torch.arange(count, device=vectors.device).expand_as(order)
+    changes = ordered[:, 1:] != ordered[:, :-1]
+    edge = changes.new_ones(len(ordered), 1)
+    starts, ends = torch.cat([edge, changes], dim=1), torch.cat([changes, edge], dim=1)
+    first = torch.where(starts, position, 0).cummax(dim=1).values
+    last = torch.where(ends, position, count - 1).flip(1).cummin(dim=1).values.flip(1)
+    ranks = torch.empty(vectors.shape, dtype=torch.float64, device=vectors.device)
+    return ranks.scatter_(1, order, (first + last).double() / 2 + 1)
+
+
+def in_double(representation: Tensor) -> Tensor:
+    """N×… → N×D in float64, on the same device unless that one has no float64."""
+    flat = representation.flatten(1)
+    return (flat.cpu() if flat.device.type == "mps" else flat).double()
+
+
+def _pair(representation: Tensor, target_representation: Tensor) -> tuple[Tensor, Tensor]:
+    mine, other = tuple(representation.shape), tuple(target_representation.shape)
+    if mine != other:
+        raise ValueError(f"the representations differ in shape: {mine} and {other}")
+    if len(mine) < 2:
+        raise ValueError(f"representations are N×…, one row per image; this one is {mine}")
+    return in_double(representation), in_double(target_representation)
+
+
+@lru_cache(maxsize=64)
+def _places(numbers: int, drawn: int) -> Tensor:
+    """`drawn` of the places 0 … numbers − 1 in rising order, always the same ones."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randperm(numbers, generator=generator)[:drawn].sort().values
+
+
+def _drawn(vectors: Tensor, most: int | None) -> Tensor:
+    if most is None or vectors.shape[1] <= most:
+        return vectors
+    return vectors[:, _places(vectors.shape[1], most).to(vectors.device)]
+
+
+def _norm(vectors: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(vectors, dim=1)
+
+
+def _relative(noise: Tensor, signal: Tensor) -> Tensor:
+    return torch.where(noise == 0, torch.zeros_like(noise), noise / signal)
+
+
+def _decibels(noise: Tensor, signal: Tensor) -> Tensor:
+    decibels = 20 * (signal.log10() - noise.log10())
+    return decibels.masked_fill(noise == 0, SNR_CAP_DB).clamp(-SNR_CAP_DB, SNR_CAP_DB)
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return ((a * b).sum(1) / (_norm(a) * _norm(b))).clamp(-1, 1)
+
+
+def _rank_correlation(a: Tensor, b: Tensor) -> Tensor:
+    undefined = (a.isnan() | b.isnan()).any(dim=1)
+    return _correlation(average_ranks(a), average_ranks(b)).masked_fill(undefined, torch.nan)
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    # Rounding in the mean leaves a constant vector a little uneven: ask it before centring.
+    constant = (a.amax(1) == a.amin(1)) | (b.amax(1) == b.amin(1))
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    correlation = (a * b).sum(1) / (_norm(a) * _norm(b))
+    return correlation.clamp(-1, 1).masked_fill(constant, torch.nan)

@@ -1,1 +1,0 @@
-"""One file per Streamlit page, and the widgets that pages share."""

@@ -1,0 +1,1 @@
+"""Maintainers' tools: benchmarks, reproduction, training, checks. Nothing imports them."""

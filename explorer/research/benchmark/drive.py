@@ -1,0 +1,118 @@
+"""One procedure run on one task under a clock: distances and seconds, pass by pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.losses.variants import loss_called
+from explorer.research.benchmark.clock import Clock
+from explorer.research.benchmark.references import Passes, Task, relative_distance
+from explorer.synthesis.loop import synthesise
+from explorer.synthesis.optimisers import automatic
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one procedure did for each of N samples.
+
+    relative_l2: N lists; entry k is of the image after k passes, clamped to [0, 1].
+    unclamped: the same of the image as the procedure has it; None where it never leaves [0, 1].
+    seconds: entry k is the time, from the start of everything, until that image was there.
+    laps, cpu_laps: seconds and CPU seconds of single passes, for the whole batch; the latter None
+        on CUDA.
+    """
+
+    relative_l2: list[list[float]]
+    unclamped: list[list[float]] | None
+    seconds: list[float]
+    laps: list[float]
+    cpu_laps: list[float] | None
+
+
+def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool = True) -> Run:
+    """Drive a reference for the task's passes; what the clock shows is the procedure's own work.
+
+    clamps: whether its images lie in [0, 1], so that the distance it computes is theirs. If not,
+    the clamped image is measured beside it, off the clock.
+    """
+    clock = Clock(task.seeds.device)
+    counted: list[Tensor] = []
+    own: list[Tensor] = []
+    goal = None if clamps else task.goal()
+    clock.start()
+    with closing(procedure(task)) as passes:
+        for images, distance in passes:
+            clock.lap()
+            own.append(distance.clone())
+            counted.append(own[-1] if goal is None else _measured(task, images.clamp(0, 1), goal))
+            if len(own) > task.passes:
+                break
+            clock.start()
+    laps = clock.laps()
+    return Run(
+        _per_sample(counted),
+        None if clamps else _per_sample(own),
+        [0.0, *np.cumsum(laps[:-1]).tolist()],
+        laps[1:],
+        _after_first(clock.cpu_laps()),
+    )
+
+
+def run_engine(task: Task) -> Run:
+    """Our engine with optimiser `auto` and no goal to stop at, the regularizer-free loss."""
+    count = len(task.targets)
+    clock = Clock(task.seeds.device)
+    clock.start()
+    traces = synthesise(
+        task.network,
+        task.layer,
+        task.targets,
+        task.seeds,
+        [loss_called("regularizer-free")] * count,
+        [0.0] * count,
+        automatic(task.network, task.layer),
+        task.passes,
+        watcher=_Timekeeper(clock),
+    )
+    laps = clock.laps()
+    curves = [trace.relative_l2 for trace in traces]
+    # The loop may look up less often than it passes; passes in between are taken as even.
+    looks, passes = np.linspace(0, 1, len(laps)), np.linspace(0, 1, max(map(len, curves)))
+    seconds = np.interp(passes, looks, np.cumsum(laps))
+    laps, cpu_laps = np.diff(seconds).tolist(), _after_first(clock.cpu_laps())
+    return Run(curves, None, seconds.tolist(), laps, cpu_laps)
+
+
+class _Timekeeper:
+    """Looks on and does nothing but note the time before each pass."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def cancelled(self) -> bool:
+        self._clock.lap()
+        return False
+
+    def wants(self) -> bool:
+        return False
+
+    def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None: ...
+
+
+def _after_first(laps: list[float] | None) -> list[float] | None:
+    return None if laps is None else laps[1:]
+
+
+def _measured(task: Task, images: Tensor, goal: Tensor) -> Tensor:
+    with torch.no_grad():
+        return relative_distance(task.represent(images), goal)
+
+
+def _per_sample(distances: list[Tensor]) -> list[list[float]]:
+    return torch.stack(distances).cpu().T.tolist()

@@ -1,0 +1,138 @@
+"""Measuring what a plan asks for, going on where an earlier run stopped."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer.models.network import Network
+from explorer.models.threads import fitting_threads
+from explorer.research.benchmark import machine
+from explorer.research.benchmark.cases import images_of, network_of
+from explorer.research.benchmark.clock import peak_memory
+from explorer.research.benchmark.plan import BatchCase, Plan, Work, fingerprint
+from explorer.research.benchmark.procedures import PROCEDURES, Procedure
+from explorer.research.benchmark.references import Task
+from explorer.research.benchmark.scaling import batch_costs
+from explorer.synthesis.optimisers import automatic
+
+Report = Callable[[str], None]
+WARM_UP_PASSES = 3
+
+
+def run(plan: Plan, out: Path, device: str, report: Report = print) -> list[dict[str, Any]]:
+    """The parts that are there after at most `plan.limit_seconds`, plain JSON values.
+
+    Every part is kept in `out/parts` under a name that changes with the code it rests on, the
+    plan, torch and the device; parts that are there are not measured again.
+    """
+    begun = time.monotonic()
+    folder = out / "parts"
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = (machine.describe(device), plan.batch_rounds, plan.batch_passes)
+    parts = []
+    for number, piece in enumerate(plan.pieces, start=1):
+        path = folder / f"{_file_name(piece)}+{fingerprint(facts, piece)}.json"
+        if path.is_file():
+            parts.append(json.loads(path.read_text(encoding="utf-8")))
+            continue
+        if time.monotonic() > begun + plan.limit_seconds:
+            continue
+        part = _measure(plan, piece, device)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(part), encoding="utf-8")
+        partial.replace(path)
+        parts.append(part)
+        report(f"[{number}/{len(plan.pieces)}] {_said(piece)}: {part['seconds']:.0f} s")
+    missing = plan.missing(parts)
+    if missing:
+        said = f"{missing} of {len(plan.pieces)} parts are missing"
+        report(f"out of time: {said}; the same command goes on")
+    return parts
+
+
+def _measure(plan: Plan, piece: Work | BatchCase, device: str) -> dict[str, Any]:
+    begun, used = time.perf_counter(), time.process_time()
+    network = network_of(piece.case.network, piece.case.size, device)
+    with fitting_threads(network):
+        if isinstance(piece, BatchCase):
+            found = _batches(plan, piece, network)
+        else:
+            found = _work(piece, network)
+        threads = torch.get_num_threads()
+    seconds = time.perf_counter() - begun
+    return {
+        "case": asdict(piece.case),
+        "threads": threads,
+        "seconds": round(seconds, 2),
+        "cpu_share": round((time.process_time() - used) / seconds, 3),
+        **found,
+    }
+
+
+def _batches(plan: Plan, piece: BatchCase, network: Network) -> dict[str, Any]:
+    costs = batch_costs(
+        network, piece.case.layer, piece.batches, plan.batch_rounds, plan.batch_passes
+    )
+    return {"kind": "batches", "costs": {str(k): asdict(cost) for k, cost in costs.items()}}
+
+
+def _work(work: Work, network: Network) -> dict[str, Any]:
+    """The procedure, warmed up, once per budget that it hangs on."""
+    targets, seeds = images_of(network, (work.target,))
+    kind, procedure = network.device.type, PROCEDURES[work.procedure]
+    task = Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES)
+    procedure.run(task)
+    probes, runs = [], {}
+    for passes in work.budgets if procedure.scheduled(task) else (work.passes,):
+        probes.append(machine.probe(kind))
+        runs[str(passes)] = _one(procedure, replace(task, passes=passes))
+    return {
+        "kind": "work",
+        "target": work.target,
+        "procedure": work.procedure,
+        "passes": work.passes,
+        "auto": automatic(network, work.case.layer).name,
+        "peak": asdict(machine.peak(kind)),
+        "work": asdict(machine.work_of(network, work.case.layer)),
+        "probes": probes,
+        "runs": runs,
+    }
+
+
+def _one(procedure: Procedure, task: Task) -> dict[str, Any]:
+    made = []
+    memory = peak_memory(lambda: made.append(procedure.run(task)), task.seeds.device)
+    run = made[0]
+    unclamped = None if run.unclamped is None else _short(run.unclamped[0])
+    return {
+        "relative_l2": _short(run.relative_l2[0]),
+        "unclamped": unclamped,
+        "seconds": _short(run.seconds),
+        "seconds_per_pass": statistics.median(run.laps),
+        "cpu_seconds_per_pass": None if run.cpu_laps is None else statistics.median(run.cpu_laps),
+        "memory": memory,
+    }
+
+
+def _short(values: list[float]) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _file_name(piece: Work | BatchCase) -> str:
+    words = [piece.case.network, piece.case.layer, str(piece.case.size)]
+    words += ["batches"] if isinstance(piece, BatchCase) else [piece.target, piece.procedure]
+    return re.sub(r"[^\w.+-]", "-", "+".join(words))
+
+
+def _said(piece: Work | BatchCase) -> str:
+    what = "batches" if isinstance(piece, BatchCase) else f"{piece.target}, {piece.procedure}"
+    return f"{piece.case.title}, {what}"

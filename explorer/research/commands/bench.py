@@ -1,0 +1,45 @@
+"""`python -m explorer bench`: our engine and reference procedures on the same work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+def add_bench_command(command: Callable) -> None:
+    """Add `bench` to the parser; `command` makes a subparser with its help."""
+    one = command(
+        "bench", _run, "time our engine beside the procedures it came from", json_option=True
+    )
+    one.add_argument("--quick", action="store_true", help="at most three minutes on two cores")
+    one.add_argument(
+        "--out",
+        type=Path,
+        default=Path("benchmark"),
+        help="folder of bench.md, bench.json and the parts to go on from (default: %(default)s)",
+    )
+    one.add_argument(
+        "--into", type=Path, metavar="FILE", help="Markdown file whose section is to be replaced"
+    )
+
+
+def _run(options: argparse.Namespace) -> None:
+    from explorer.analysis.generation import device
+    from explorer.research.benchmark import machine, plan, report, run
+    from explorer.research.benchmark.markdown import markdown
+
+    kind = device()
+    chosen = plan.plan_called("quick" if options.quick else "full", kind)
+    parts = run.run(chosen, options.out, kind, lambda line: print(line, file=sys.stderr))
+    facts = machine.describe(kind)
+    found = report.to_json(chosen, parts, facts)
+    text = markdown(chosen, parts, facts, kind)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "bench.md").write_text(text, encoding="utf-8")
+    (options.out / "bench.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    if options.into is not None:
+        report.put_into(options.into, text, kind)
+    print(json.dumps(found, indent=1) if options.json else text)

@@ -1,0 +1,40 @@
+"""`python -m explorer reproduce`: whether the paper's conclusions hold on the embedded zoo."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from explorer.request import RequestError
+
+SHELVES = ("embedded", "imagenet")
+
+
+def add_reproduce_command(command: Callable) -> None:
+    """Add `reproduce` to the parser; `command` makes a subparser with its help."""
+    one = command("reproduce", _run, "ask the paper's questions of the embedded networks")
+    one.add_argument("--quick", action="store_true", help="fewer networks, targets and steps")
+    one.add_argument(
+        "--out", type=Path, default=Path("reproduction"), help="folder (default: %(default)s)"
+    )
+    one.add_argument("--shelf", default="embedded", help=", ".join(SHELVES))
+    one.add_argument("--processes", type=int, help="how many at once (default: one per CPU)")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from explorer.research.reproduction.plan import FULL, QUICK
+    from explorer.research.reproduction.report import write
+    from explorer.research.reproduction.run import run
+
+    if options.shelf not in SHELVES:
+        raise RequestError("shelf", f"{options.shelf!r} is none; there are {', '.join(SHELVES)}")
+    if options.shelf != "embedded":
+        raise RequestError("shelf", "the networks of this shelf cannot be had yet; use 'embedded'")
+    if options.processes is not None and options.processes < 1:
+        raise RequestError("processes", "at least 1 is needed")
+    plan = QUICK if options.quick else FULL
+    parts = run(plan, options.out, processes=options.processes)
+    for claim in write(plan, parts, options.out):
+        print(f"{claim.title}: {claim.verdict}")
+    print(f"Written to {options.out / 'report.md'}, with tables, a figure and a contact sheet")

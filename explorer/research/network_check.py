@@ -1,0 +1,237 @@
+"""Does every network work? Layers, a short IRI at three of them, and the truncated pass.
+
+Random weights, no download: what is checked is that an architecture can be listed, cut at a layer
+and optimised through. Each network has a process of its own, so that one that needs too much
+memory or time, or crashes, takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from explorer.images import gallery, seeds
+from explorer.images.fitting import fit
+from explorer.losses.variants import loss_called
+from explorer.models.layers import Layer, list_layers, representation, visit_layers
+from explorer.models.loading import untrained
+from explorer.models.names import LOGITS, PENULTIMATE, first_line
+from explorer.models.network import Network
+from explorer.synthesis.first_order import FirstOrder, cosine
+from explorer.synthesis.loop import synthesise
+from explorer.synthesis.optimisers import Optimiser
+
+STEPS = 20
+TARGET = "astronaut"
+TOLERANCE = 1e-6
+COMPARED_LAYERS = 5
+MOST_PARAMETERS = 100_000_000
+MEMORY_BYTES = 8_000_000_000
+LONGEST_SECONDS = 1800
+
+DESCENT = Optimiser(
+    "check",
+    "Adam, step 0.05, cosine decay",
+    partial(FirstOrder, make=torch.optim.Adam, step=0.05, decay=cosine),
+)
+"""One for all, whatever `auto` stands for: a row of the table stays comparable with the others."""
+
+STATES = OK, FAILED, SKIPPED = "ok", "failed", "skipped"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What checking one network showed.
+
+    descents: (layer, relative distance at the seed, least one within STEPS steps).
+    group: why it was checked (the shelf, a random draw).
+    difference: the largest between the pass that ends at a layer and the whole one, relative to
+        the largest value there, over COMPARED_LAYERS layers.
+    """
+
+    reference: str
+    state: str
+    reason: str = ""
+    parameters: int = 0
+    input_size: tuple[int, int] = (0, 0)
+    layers: int = 0
+    descents: tuple[tuple[str, float, float], ...] = ()
+    difference: float = 0.0
+    seconds: float = 0.0
+    group: str = ""
+
+
+def check(reference: str, most_parameters: float = MOST_PARAMETERS) -> Checked:
+    """Check one network with random weights; what went wrong is in the answer, not raised."""
+    begun = time.monotonic()
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        parameters = sum(one.numel() for one in untrained(reference).module.parameters())
+    if parameters > most_parameters:
+        reason = f"{parameters / 1e6:,.0f} M parameters, more than {most_parameters / 1e6:,.0f} M"
+        return Checked(reference, SKIPPED, reason, parameters)
+    network = untrained(reference)
+    listed = list_layers(network)
+    target = _picture(network, TARGET)
+    difference = truncation_difference(network, listed, target)
+    descents = tuple(_descent(network, layer, target) for layer in _three(network, listed, target))
+    stuck = [layer for layer, before, after in descents if not after < before]
+    problems = [f"the distance at {', '.join(stuck)} did not fall"] if stuck else []
+    if not difference <= TOLERANCE:
+        problems.append(f"the truncated pass differs by {difference:.1e}")
+    return Checked(
+        reference,
+        FAILED if problems else OK,
+        "; ".join(problems),
+        parameters,
+        network.input.size,
+        len(listed),
+        descents,
+        difference,
+        round(time.monotonic() - begun, 1),
+    )
+
+
+def truncation_difference(network: Network, listed: Sequence[Layer], images: Tensor) -> float:
+    """Largest difference between the pass up to a layer and the whole pass, at layers of every
+    depth, relative to the layer's largest value.
+    """
+    depths = [
+        index * (len(listed) - 1) // (COMPARED_LAYERS - 1) for index in range(COMPARED_LAYERS)
+    ]
+    chosen = {listed[depth].name for depth in depths}
+    whole: dict[str, Tensor] = {}
+
+    def keep(layer: Layer, output: Tensor) -> None:
+        if layer.name in chosen:
+            whole[layer.name] = output.clone()
+
+    visit_layers(network, images, keep)
+    largest = 0.0
+    with torch.no_grad():
+        for name, expected in whole.items():
+            scale = expected.abs().max().clamp_min(1e-30)
+            difference = (representation(network, name, images) - expected).abs().max() / scale
+            largest = max(largest, float(difference))
+    return largest
+
+
+def _picture(network: Network, name: str) -> Tensor:
+    spec = network.input
+    picture = fit(
+        gallery.load(name),
+        spec.size,
+        spec.crop_pct,
+        spec.interpolation,
+        spec.crop_mode,
+        spec.mean,
+    )
+    return torch.from_numpy(picture)[None]
+
+
+def _seed(network: Network) -> Tensor:
+    return torch.from_numpy(seeds.make_seed("grey-noise", network.input.size, 0))[None]
+
+
+def _three(network: Network, listed: Sequence[Layer], target: Tensor) -> list[str]:
+    """An early, a middle and the penultimate layer, passing over those that tell no two pictures
+    apart with random weights (a branch that starts at zero).
+    """
+    inner = [layer.name for layer in listed if layer.name not in (PENULTIMATE, LOGITS)]
+    alive: dict[str, bool] = {}
+    both = torch.cat([target, _seed(network)])
+
+    def note(layer: Layer, output: Tensor) -> None:
+        alive[layer.name] = bool((output[0] - output[1]).abs().max() > 1e-6 * output.abs().max())
+
+    visit_layers(network, both, note)
+    useful = [name for name in inner if alive.get(name)]
+    if not useful:
+        raise ArithmeticError("no layer tells two pictures apart")
+    return [useful[len(useful) // 10], useful[len(useful) // 2], PENULTIMATE]
+
+
+def _descent(network: Network, layer: str, target: Tensor) -> tuple[str, float, float]:
+    (trace,) = synthesise(
+        network,
+        layer,
+        target,
+        _seed(network),
+        [loss_called("regularizer-free")],
+        [0.0],
+        DESCENT,
+        STEPS,
+    )
+    return layer, trace.relative_l2[0], min(trace.relative_l2)
+
+
+def check_apart(
+    reference: str, most_parameters: float = MOST_PARAMETERS, memory: int = MEMORY_BYTES
+) -> Checked:
+    """`check` in a process of its own, with a limit on its memory and its time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["explorer.research.network_check", "timm", "torchvision"])
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(
+        target=_answer, args=(there, reference, most_parameters, memory), daemon=True
+    )
+    process.start()
+    there.close()
+    try:
+        if not here.poll(LONGEST_SECONDS):
+            process.kill()
+            return Checked(reference, FAILED, f"took longer than {LONGEST_SECONDS} s")
+        return Checked(**here.recv())
+    except EOFError:
+        process.join()
+        return Checked(reference, FAILED, f"its process ended with code {process.exitcode}")
+    finally:
+        process.join(timeout=10)
+
+
+def _answer(pipe, reference: str, most_parameters: float, memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    try:
+        checked = check(reference, most_parameters)
+    except Exception as error:  # whatever it is, it is what the check found
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        checked = Checked(reference, FAILED, reason)
+    pipe.send(asdict(checked))
+
+
+def random_architectures(rng_seed: int) -> Iterator[str]:
+    """Every architecture of timm's, in an order drawn by `rng_seed`."""
+    import timm
+
+    names = timm.list_models()
+    random.Random(rng_seed).shuffle(names)
+    return (f"timm:{name}" for name in names)
+
+
+def grouped(checked: Checked, group: str) -> Checked:
+    """The same answer, said to belong to a group of networks."""
+    return replace(checked, group=group)
+
+
+def read(file: Path) -> dict[tuple[str, str], Checked]:
+    """What earlier runs wrote, by group and reference."""
+    if not file.is_file():
+        return {}
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return {(row["group"], row["reference"]): Checked(**row) for row in rows}
+
+
+def append(file: Path, checked: Checked) -> None:
+    """Write one answer down, so that a run that was stopped goes on from here."""
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(asdict(checked)) + "\n")

@@ -1,0 +1,94 @@
+"""Writes `models/pretrained.tsv` anew: `python -m explorer.research.pretrained_table`.
+
+Run when either is upgraded; it takes some minutes, because every architecture is built once (on
+the meta device, without memory) to be counted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+
+import timm
+import torch
+from timm.data import resolve_data_config
+from torchvision import models
+
+from explorer.models import from_torchvision
+from explorer.models.pretrained import COLUMNS, TABLE, Known
+
+
+def count_parameters(architecture: str) -> int:
+    """How many numbers one of timm's architectures is made of."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return sum(one.numel() for one in timm.create_model(architecture).parameters())
+
+
+def of_timm(count: Callable[[str], int] = count_parameters) -> Iterator[Known]:
+    """Every pretrained name of timm that takes RGB pictures."""
+    counts: dict[str, int] = {}
+    for name in timm.list_pretrained():
+        config = timm.get_pretrained_cfg(name)
+        architecture = name.partition(".")[0]
+        if config.input_size[0] != 3:
+            continue
+        if architecture not in counts:
+            counts[architecture] = count(architecture)
+        data = resolve_data_config(pretrained_cfg=config.to_dict())
+        place = str(config.hf_hub_id or config.url)
+        yield Known(
+            f"timm:{name}",
+            counts[architecture],
+            round(counts[architecture] * 4 / 1e6),
+            tuple(config.input_size[1:]),
+            float(data["crop_pct"]),
+            data["crop_mode"],
+            data["interpolation"],
+            tuple(map(float, data["mean"])),
+            tuple(map(float, data["std"])),
+            config.license or "unknown",
+            f"timm/{name}" if place == "timm/" else place,
+        )
+
+
+def of_torchvision() -> Iterator[Known]:
+    """Every set of weights of torchvision's classification networks that has a classifier."""
+    for name in models.list_models(module=models):
+        known = models.get_model_weights(name)
+        usable = [one for one in known if one.meta["categories"]]
+        for weights in sorted(usable, key=lambda one: one != known.DEFAULT):
+            spec = from_torchvision.input_spec(weights)
+            yield Known(
+                f"torchvision:{name}/{weights.name}",
+                weights.meta["num_params"],
+                round(weights.meta["_file_size"] * 2**20 / 1e6),
+                spec.size,
+                spec.crop_pct,
+                spec.crop_mode,
+                spec.interpolation,
+                spec.mean,
+                spec.std,
+                weights.meta.get("license") or "bsd-3-clause",
+                weights.url,
+            )
+
+
+def main() -> None:
+    """Write the table; default weights come before an architecture's others."""
+    rows = [*of_torchvision(), *_defaults_first(list(of_timm()))]
+    lines = ["\t".join(COLUMNS), *(row.to_line() for row in rows)]
+    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{len(rows):,} networks in {TABLE.name}")
+
+
+def _defaults_first(rows: list[Known]) -> list[Known]:
+    def place(row: Known) -> tuple[str, bool]:
+        architecture, _, tag = row.reference.removeprefix("timm:").partition(".")
+        return architecture, tag != timm.get_pretrained_cfg(architecture).tag
+
+    return sorted(rows, key=place)
+
+
+if __name__ == "__main__":
+    main()

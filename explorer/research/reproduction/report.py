@@ -1,0 +1,187 @@
+"""What a reproduction leaves behind: tables, a figure, a contact sheet and its verdicts."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from explorer.metrics.alignment import over_measures
+from explorer.plots.alignment import alignment
+from explorer.research.reproduction import tables
+from explorer.research.reproduction.claims import FREE, RULES, UNCLEAR, Answers, Claim, Facts, judge
+from explorer.research.reproduction.plan import FAMILIES, JUDGE, LAYER, Plan
+
+CELL = 96
+LABEL = 300
+
+
+def write(plan: Plan, parts: Sequence[Mapping[str, Any]], out: Path) -> list[Claim]:
+    """Write alignment.csv, factors.csv, report.md, figure.html and contact-sheet.png into `out`."""
+    answers = tables.all_answers(parts, "drawn")
+    photos = tables.all_answers(parts, "photo")
+    facts = {
+        name: tables.facts_of(name) for name in dict.fromkeys(part["network"] for part in parts)
+    }
+    table = tables.table_of(answers, plan)
+    claims = judge(table, facts)
+    rows = tables.alignment_rows(answers, "drawn") + tables.alignment_rows(photos, "photo")
+    factors = tables.factor_rows(table, facts, FREE)
+    _write_csv(out / "alignment.csv", rows)
+    _write_csv(out / "factors.csv", factors)
+    text = _markdown(plan, answers, photos, facts, claims, factors, parts)
+    (out / "report.md").write_text(text, encoding="utf-8")
+    shown = [
+        row
+        for row in rows
+        if row["measure"] == JUDGE and row["seed"] == plan.seed and row["targets"] == "drawn"
+    ]
+    chart = alignment(shown, by_alignment(table, facts))
+    chart.write_html(out / "figure.html", include_plotlyjs=True, config={"displayModeBar": False})
+    contact_sheet(plan, parts).save(out / "contact-sheet.png")
+    return claims
+
+
+def by_alignment(table: Mapping[tuple[str, str], Answers], facts: Mapping[str, Facts]) -> list[str]:
+    """The networks' names, the most aligned by the regularizer-free loss first."""
+    return sorted(facts, key=lambda name: -(table[name, FREE].share().value or 0.0))
+
+
+def contact_sheet(plan: Plan, parts: Sequence[Mapping[str, Any]]) -> Image.Image:
+    """A row of IRIs per network and loss, under a row of their targets; pixel-exact, enlarged."""
+    from explorer.research.reproduction.trial import target_pngs
+
+    rows = [("targets", target_pngs(plan))]
+    rows += [
+        (f"{part['network']}\n{part['loss']}, from {part['seed']}", part["pictures"])
+        for part in parts
+        if part["seed"] == plan.seed
+    ]
+    width = LABEL + CELL * max(len(pictures) for _, pictures in rows)
+    sheet = Image.new("RGB", (width, CELL * len(rows)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=14)
+    for number, (label, pictures) in enumerate(rows):
+        draw.text((8, number * CELL + CELL // 3), label, fill="black", font=font)
+        for index, text in enumerate(pictures):
+            with Image.open(io.BytesIO(base64.b64decode(text))) as one:
+                cell = one.convert("RGB").resize((CELL - 4, CELL - 4), Image.Resampling.NEAREST)
+            sheet.paste(cell, (LABEL + index * CELL, number * CELL))
+    return sheet
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        path.write_text("", encoding="utf-8")
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _markdown(
+    plan: Plan,
+    answers: Mapping[tuple, Answers],
+    photos: Mapping[tuple, Answers],
+    facts: Mapping[str, Facts],
+    claims: Sequence[Claim],
+    factors: Sequence[Mapping[str, Any]],
+    parts: Sequence[Mapping[str, Any]],
+) -> str:
+    table = tables.table_of(answers, plan)
+    count = len(next(iter(answers.values())).matched)
+    minutes = sum(part["seconds"] for part in parts) / 60
+    sections = [
+        f"# Reproduction, {plan.name}",
+        f"{len(facts)} networks, layer `{LAYER}`, {count} held-out drawn targets"
+        + (" and the gallery's photographs" if photos else "")
+        + f", up to {plan.steps} steps, regularizer-free to a relative distance of {plan.goal:g}, "
+        f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
+        f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
+        "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
+        "succeeded count; of these, as many as stand in brackets converged: they came that near, "
+        "or to where they got no nearer. *Wrong*: the same share for a target that the IRI was not "
+        "made for. A bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as "
+        "within 3/n.",
+        "## The claims",
+        RULES,
+        *(_claim_text(claim) for claim in claims),
+        "## Alignment",
+        _alignment_table(table, facts),
+        "## What one factor alone does",
+        "Regularizer-free loss; percent points from the first network to the second.",
+        _table(factors) if factors else "No two of these networks differ in one factor alone.",
+    ]
+    seeds = _seed_table(answers, plan)
+    if seeds:
+        sections += ["## The seed matters", seeds]
+    if photos:
+        sections += [
+            "## Photographs, which no network has seen the like of",
+            _alignment_table(tables.table_of(photos, plan), facts),
+        ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _claim_text(claim: Claim) -> str:
+    lines = [f"### {claim.title}: {claim.verdict}", claim.statement, ""]
+    for effect in claim.effects:
+        if effect.points is None:
+            lines.append(f"- {effect.text}: {UNCLEAR}, nothing to compare (missing or unmatched)")
+        else:
+            lines.append(
+                f"- {effect.text}: {effect.points:+.0f} points "
+                f"({effect.low:+.0f} to {effect.high:+.0f}): {effect.verdict}"
+            )
+    return "\n".join(lines)
+
+
+def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[str, Facts]) -> str:
+    rows = []
+    for name in by_alignment(table, facts):
+        row = {"network": f"`{name}`"}
+        for family, loss in FAMILIES.items():
+            one = table.get((name, loss))
+            if one is None:
+                row |= dict.fromkeys([family, f"{family}: wrong", f"{family}: matched"], "not made")
+                continue
+            row[family] = one.share().said() if one.counts else "– (no match)"
+            row[f"{family}: wrong"] = one.control().said() if one.counts else "–"
+            row[f"{family}: matched"] = (
+                f"{int(one.matched.sum())}/{len(one.matched)} ({int(one.converged.sum())})"
+            )
+        mean, deviation = over_measures(map(table[name, FREE].share, table[name, FREE].nearer))
+        row["all held-out measures"] = (
+            "–" if mean is None else f"{100 * mean:.0f} ± {100 * deviation:.0f}"
+        )
+        rows.append(row)
+    return _table(rows)
+
+
+def _seed_table(answers: Mapping[tuple, Answers], plan: Plan) -> str:
+    names = [name for name in plan.headline if (name, FREE, plan.seed) in answers]
+    kinds = [plan.seed, *plan.other_seeds]
+    rows = [
+        {
+            "network": f"`{name}`",
+            "seed": f"`{kind}`",
+            "aligned": answers[name, FREE, kind].share().said(),
+            "wrong": answers[name, FREE, kind].control().said(),
+        }
+        for name in names
+        for kind in kinds
+        if (name, FREE, kind) in answers
+    ]
+    return _table(rows) if plan.other_seeds and rows else ""
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    lines += [["–" if value is None else str(value) for value in row.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,130 @@
+"""From rows to answers, and from answers to the tables that are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from explorer.models import catalogue
+from explorer.research.reproduction.claims import (
+    Answers,
+    Facts,
+    Table,
+    difference,
+    single_factor_pairs,
+)
+from explorer.research.reproduction.plan import FAMILIES, Plan
+
+_TEACHING = {
+    "untrained": "untrained",
+    "contrastive": "pairs",
+    "TRADES": "TRADES",
+    "MART": "MART",
+}
+
+
+def facts_of(name: str) -> Facts:
+    """What the rules need of an embedded network's card."""
+    card = catalogue.card(name)
+    kind = card["objective"].split(",")[0].split(" ")[0]
+    taught = {"multi": "all factors", "object": "names"}.get(card["labels"], card["labels"])
+    return Facts(
+        name=name,
+        design=card["family"],
+        teaching=_TEACHING.get(kind, taught),
+        epsilon=float(card["epsilon"]),
+        augmentation=card["recipe"]["augmentation"],
+        steps=card["steps"],
+    )
+
+
+def answers_of(rows: Iterable[Mapping[str, Any]]) -> Answers:
+    """The answers of one network, loss and seed kind; IRIs without a match answer nothing."""
+    rows = list(rows)
+    measures = [name for name, one in rows[0]["measures"].items() if one["judges"]]
+
+    def column(measure: str, question: str) -> np.ndarray:
+        values = [row["measures"][measure][question] if row["matched"] else None for row in rows]
+        return np.array([np.nan if value is None else float(value) for value in values])
+
+    return Answers(
+        nearer={name: column(name, "nearer_target") for name in measures},
+        wrong={name: column(name, "wrong_nearer_than_seed") for name in measures},
+        matched=np.array([row["matched"] for row in rows]),
+        converged=np.array([row["matched"] and row["converged"] for row in rows]),
+        relative_l2=np.array([row["relative_l2"] for row in rows]),
+    )
+
+
+def all_answers(parts: Iterable[Mapping[str, Any]], kind: str) -> dict[tuple, Answers]:
+    """(network, loss, seed) → answers, over the targets of one kind ("drawn" or "photo")."""
+    found = {}
+    for part in parts:
+        rows = [row for row in part["rows"] if row["kind"] == kind]
+        if rows:
+            found[part["network"], part["loss"], part["seed"]] = answers_of(rows)
+    return found
+
+
+def table_of(answers: Mapping[tuple, Answers], plan: Plan) -> Table:
+    """The part that the claims rest on: the plan's own seed kind."""
+    return {
+        (network, loss): one for (network, loss, seed), one in answers.items() if seed == plan.seed
+    }
+
+
+def alignment_rows(answers: Mapping[tuple, Answers], kind: str) -> list[dict[str, Any]]:
+    """One row per network, loss, seed and measure: shares in percent, intervals, controls."""
+    family_of = {loss: family for family, loss in FAMILIES.items()}
+    rows = []
+    for (network, loss, seed), one in answers.items():
+        for measure in one.nearer:
+            share, control = one.share(measure), one.control(measure)
+            rows.append(
+                {
+                    "network": network,
+                    "loss family": family_of[loss],
+                    "loss": loss,
+                    "seed": seed,
+                    "targets": kind,
+                    "measure": measure,
+                    "aligned %": _percent(share.value),
+                    "low": _percent(share.low),
+                    "high": _percent(share.high),
+                    "wrong target %": _percent(control.value),
+                    "matched": int(one.matched.sum()),
+                    "converged": int(one.converged.sum()),
+                    "of": len(one.matched),
+                    "median relative distance": round(float(np.median(one.relative_l2)), 4),
+                }
+            )
+    return rows
+
+
+def factor_rows(table: Table, facts: Mapping[str, Facts], loss: str) -> list[dict[str, Any]]:
+    """How far each factor alone moves alignment, for every pair that differs in it alone."""
+    rows = []
+    for factor, first, second in single_factor_pairs(facts):
+        effect = difference("", [(table.get((second.name, loss)), table.get((first.name, loss)))])
+        rows.append(
+            {
+                "factor": factor,
+                "from": str(first.factors[factor]),
+                "to": str(second.factors[factor]),
+                "networks": f"{first.name} → {second.name}",
+                "points": _rounded(effect.points),
+                "low": _rounded(effect.low),
+                "high": _rounded(effect.high),
+            }
+        )
+    return sorted(rows, key=lambda row: (row["factor"], row["networks"]))
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else round(100 * value, 1)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,0 +1,256 @@
+"""The door: from what a person chose or typed to a checked Request, and the pictures it names.
+
+The command line and the pages come in here; the worker checks once more, because requests can
+also come from a script. No torch: layers are checked against the catalogue where it knows them,
+else by the worker, with the same message.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from explorer.images import folder, gallery, noise_targets, seeds
+from explorer.images.errors import PictureError, unknown_name
+from explorer.images.reading import digest, normalise
+from explorer.losses.variants import Loss, loss_called, loss_of
+from explorer.metrics.registry import MEASURES, measure
+from explorer.models import catalogue, hubs, models_toml, pretrained
+from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
+from explorer.request import MATCH_OPTIMISERS, NULL_PREFIX, Request, RequestError
+
+DEFAULT_ADVERSARY = "structure"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture of the visitor's own: its name in requests and its normalised PNG bytes."""
+
+    name: str
+    png: bytes
+
+
+def read_upload(data: bytes) -> Upload:
+    """A stranger's picture, read safely; PictureError says what was wrong with it."""
+    return Upload(f"picture:{digest(data)}", normalise(data))
+
+
+def from_words(
+    *,
+    model: str,
+    target: str,
+    seed: str,
+    architecture: str | None = None,
+    null_folder: str | Path | None = None,
+    **choices: object,
+) -> tuple[Request, dict[str, bytes]]:
+    """The request that these words ask for, and the PNG bytes of the files among them.
+
+    target, seed: a gallery name, a file's path; target also a noise target, seed also a seed kind.
+    model `file:PATH` needs an `architecture`. null_folder: see `judged_by`. Raises RequestError
+    that names the field and the nearest allowed values, HubUnreachable where weights would have to
+    be downloaded and cannot be.
+    """
+    pictures: dict[str, bytes] = {}
+    names = {}
+    for field, text in (("target", target), ("seed", seed)):
+        names[field] = _picture_name(field, text, pictures)
+    request = check(Request(**network(model, architecture), **names, **choices))
+    request = judged_by(request, null_folder)
+    check_download(request)
+    return request, pictures
+
+
+def observer(
+    model: str,
+    *,
+    architecture: str | None = None,
+    layer: str = PENULTIMATE,
+    size: int | None = None,
+    null_folder: str | Path | None = None,
+) -> Request:
+    """A network, a layer and a null that look at pictures made elsewhere, as a checked Request.
+
+    Its other fields do not matter. Raises RequestError as `from_words` does.
+    """
+    request = Request(**network(model, architecture), layer=layer, size=size)
+    return judged_by(check(request), null_folder)
+
+
+def check_download(request: Request) -> None:
+    """HubUnreachable where the network's weights would have to be downloaded here and cannot be."""
+    if not os.environ.get("DASK_SCHEDULER_ADDRESS"):
+        hubs.check(request.model)
+
+
+def refuse_file(model: str) -> None:
+    """RequestError (field `model`) for a `file:` reference: a visitor names no files of ours."""
+    if model.startswith("file:"):
+        raise RequestError("model", "checkpoints from files work on the command line only")
+
+
+def network(model: str, architecture: str | None = None) -> dict[str, str | None]:
+    """The fields of a Request that stand for a network, whatever its source.
+
+    Raises RequestError (field `model`) where the file or the published network is not there.
+    """
+    if model.startswith("file:"):
+        from explorer.models.files import sha256_of
+
+        path = Path(model.removeprefix("file:"))
+        if not _is_file(path):
+            raise RequestError("model", f"there is no file {str(path)!r}")
+        model, weights = f"file:{path.resolve()}", sha256_of(path)
+    else:
+        weights = fingerprint(model)
+    return {"model": model, "architecture": architecture, "weights": weights}
+
+
+def judged_by(request: Request, null_folder: str | Path | None = None) -> Request:
+    """The request with the pictures of a folder as its null.
+
+    Which folder: this one, else that of IRI_NULL_FOLDER; without either the request is as it was.
+    Raises RequestError (field `null_folder`) where its pictures cannot be used.
+    """
+    chosen = null_folder or os.environ.get("IRI_NULL_FOLDER")
+    if not chosen:
+        return request
+    path = Path(chosen).expanduser().resolve()
+    try:
+        null = NULL_PREFIX + folder.digest_of(path)
+    except (PictureError, OSError) as error:
+        raise RequestError("null_folder", str(error)) from error
+    return replace(request, null=null, null_folder=str(path))
+
+
+def fingerprint(model: str) -> str | None:
+    """What stands for the content of a published network (`own:NAME`) in a request; else None."""
+    return models_toml.fingerprint(model.removeprefix("own:")) if model.startswith("own:") else None
+
+
+def check(request: Request) -> Request:
+    """The request in its one normal form, if every name in it exists; RequestError otherwise."""
+    entry = catalogue.entry(request.model)
+    if entry is not None and entry.layers:
+        layers = [name for name, _, _ in entry.layers]
+        if request.layer not in (*layers, PENULTIMATE, LOGITS):
+            raise unknown_layer(request.layer, request.model, layers)
+    for field, name in (("target", request.target), ("seed", request.seed)):
+        if not name.startswith("picture:"):
+            _check_name(field, name)
+    if request.target == request.seed and request.seed not in seeds.kinds():
+        raise RequestError(
+            "seed", "it is the target itself, so the IRI would be the target; choose another one"
+        )
+    request = _in_normal_form(request)
+    loss = loss_of(request)
+    if request.optimiser.startswith("lbfgs") and not (
+        loss.steady and request.relu_gradient is None
+    ):
+        raise RequestError(
+            "optimiser",
+            f"{request.optimiser!r} needs a loss that stays the same from step to step and a "
+            "gradient of its own; with random transforms, the capped push of 'adversarial' or a "
+            "replaced ReLU gradient choose auto, adam or momentum",
+        )
+    if request.optimiser in MATCH_OPTIMISERS and not (
+        loss.only_match and loss.parametrisation == "pixel"
+    ):
+        raise RequestError(
+            "optimiser",
+            f"{request.optimiser!r} goes by the representation alone, so it needs a loss that asks "
+            "for nothing but the match, and no +fourier; choose auto, adam or momentum",
+        )
+    return replace(
+        request,
+        model=pretrained.full(request.model),
+        adversary=_adversary(request.adversary, loss, sees(request, entry)),
+    )
+
+
+def adversaries() -> tuple[str, ...]:
+    """The perceptual measures that can play the adversary: those that gradients pass through."""
+    return tuple(name for name, one in MEASURES.items() if one.differentiable)
+
+
+def check_adversary_size(name: str, size: tuple[int, int]) -> None:
+    """RequestError (field `adversary`) where this measure cannot see pictures so small."""
+    needed = measure(name).smallest
+    if min(size) < needed:
+        able = [other for other in adversaries() if measure(other).smallest <= min(size)]
+        raise RequestError(
+            "adversary",
+            f"{name!r} needs pictures of at least {needed}×{needed} px, and this network sees "
+            f"{size[0]}×{size[1]}; choose {', '.join(able)}",
+        )
+
+
+def _in_normal_form(request: Request) -> Request:
+    """Without weights that are the variant's own, and without naming the usual comparison."""
+    own = loss_called(request.loss).weights
+    given = dict(request.term_weights or ())
+    told = {name: size for name, size in given.items() if size != own.get(name, 0.0)}
+    usual = request.representation == "relative-l2"
+    return replace(
+        request,
+        term_weights=told or None,
+        representation=None if usual else request.representation,
+    )
+
+
+def sees(request: Request, entry: catalogue.Entry | None) -> tuple[int, int] | None:
+    """The size of the pictures that the network will look at; None where it says so itself."""
+    if request.size is not None:
+        return request.size, request.size
+    return None if entry is None else entry.input_size
+
+
+def _adversary(name: str | None, loss: Loss, size: tuple[int, int] | None) -> str | None:
+    if not loss.uses_distance:
+        if name is not None:
+            raise RequestError("adversary", "only losses with d(x, …) have one; leave it out")
+        return None
+    if name is not None and name not in adversaries():
+        near = difflib.get_close_matches(name, adversaries(), n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise RequestError(
+            "adversary", f"{name!r} cannot be one; {meant}there are {', '.join(adversaries())}"
+        )
+    name = name or DEFAULT_ADVERSARY
+    if size is not None:
+        check_adversary_size(name, size)
+    return name
+
+
+def _picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
+    if text.startswith("picture:") or text in _names(field):
+        return text
+    path = Path(text)
+    if not _is_file(path):
+        return _check_name(field, text)
+    try:
+        upload = read_upload(path.read_bytes())
+    except (PictureError, OSError) as error:
+        raise RequestError(field, f"{path.name}: {error}") from error
+    pictures[upload.name] = upload.png
+    return upload.name
+
+
+def _names(field: str) -> tuple[str, ...]:
+    return (seeds.kinds() if field == "seed" else noise_targets.kinds()) + gallery.names()
+
+
+def _check_name(field: str, name: str) -> str:
+    if name not in _names(field) and not (field == "target" and noise_targets.is_one(name)):
+        what = "seed, gallery picture or file" if field == "seed" else "gallery picture or file"
+        raise RequestError(field, str(unknown_name(what, name, _names(field))))
+    return name
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a file's name, or with a null character
+        return False
