@@ -3,7 +3,7 @@
     from explorer import Request, generate
     result = generate(Request(model="embedded:residual-multi-adv2", target="astronaut"))
 
-Importing the package is light; torch comes in with the first function that is asked for.
+Importing the package is light: what is asked for is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from explorer.request import Request, RequestError
-from explorer.result import Result
-
 if TYPE_CHECKING:
     from explorer.analysis.generation import generate, generate_batch
+    from explorer.errors import RequestError
+    from explorer.request import Request
+    from explorer.result import Result
 
-_USE_CASES = {
+_HOMES = {
+    "Request": "explorer.request",
+    "RequestError": "explorer.errors",
+    "Result": "explorer.result",
     "generate": "explorer.analysis.generation",
     "generate_batch": "explorer.analysis.generation",
 }
@@ -26,6 +29,6 @@ __all__ = ["Request", "RequestError", "Result", "generate", "generate_batch"]
 
 
 def __getattr__(name: str) -> object:
-    if name in _USE_CASES:
-        return getattr(import_module(_USE_CASES[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'explorer' has no attribute {name!r}")
