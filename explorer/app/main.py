@@ -1,4 +1,4 @@
-"""The app's entry: page settings and navigation. `streamlit run app.py` and `iri app` come here."""
+"""The app's entry: page settings and navigation. `streamlit run app.py` and `iri app` run this."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ from pathlib import Path
 
 import streamlit as st
 
-HERE = Path(__file__).resolve().parent
+from explorer.app.pages import PAGES
+
+ICON = Path(__file__).resolve().parent / "components/front/icon.png"
 
 
 def run() -> None:
     """Draw the page that the address names."""
     st.set_page_config(
-        page_title="IRI Explorer",
-        page_icon=HERE / "components/front/icon.png",
-        layout="wide",
-        initial_sidebar_state=380,
+        page_title="IRI Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=380
     )
     pages = [
-        st.Page(HERE / "pages/explore.py", title="Explore", icon=":material/visibility:"),
-        st.Page(HERE / "pages/examples.py", title="Examples", icon=":material/photo_library:"),
         st.Page(
-            HERE / "pages/how_to_read.py",
-            title="How to read it",
-            icon=":material/menu_book:",
-            url_path="reading",
-        ),
+            page.script,
+            title=page.title,
+            icon=f":material/{page.icon}:",
+            url_path=page.name,
+            default=page.default,
+        )
+        for page in PAGES.values()
     ]
     st.navigation(pages, position="top").run()
 
 
-if __name__ == "__main__":  # `iri app` runs this very file
+if __name__ == "__main__":  # as `streamlit run explorer/app/main.py`
     run()

@@ -1,0 +1,33 @@
+"""Start the app: `streamlit run` with the app's theme and server settings.
+
+Streamlit reads `.streamlit/config.toml` from the folder of the script that it runs. An installed
+package carries that file next to main.py; a checkout keeps it next to app.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+CONFIG = Path(".streamlit/config.toml")
+
+
+def script() -> Path:
+    """The script to run: app.py in a checkout, the package's main.py where it is installed."""
+    checkout = PROJECT / "app.py"
+    if not (HERE / CONFIG).is_file() and (PROJECT / CONFIG).is_file() and checkout.is_file():
+        return checkout
+    return HERE / "main.py"
+
+
+def launch(arguments: Sequence[str] = ()) -> None:
+    """Serve the app until it is interrupted.
+
+    arguments: options of `streamlit run`, such as `--server.port=8600`. Ends the process with
+    Streamlit's message where one of them is unknown.
+    """
+    from streamlit.web import cli  # half a second, which other commands should not take
+
+    cli.main(["run", str(script()), *arguments], prog_name="streamlit")
