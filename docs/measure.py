@@ -75,7 +75,7 @@ def warm_worker(scratch: Path) -> None:
     for title, words in cases.items():
         seconds, distances, making, steps = [], [], [], []
         for run in range(RUNS + 1):
-            request, pictures = validation.from_words(
+            request, pictures = validation.parse_request(
                 **words, target="astronaut", seed="noise", rng_seed=NEW_RNG_SEED + run
             )
             begun = time.monotonic()

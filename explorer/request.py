@@ -50,6 +50,42 @@ _PICTURE = re.compile(r"picture:[0-9a-f]{64}|[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkReference:
+    """Which network: all that is needed to load it, the same wherever it is loaded.
+
+    model: a reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
+    architecture: for `file:` references, the architecture that the checkpoint fits.
+    weights: SHA-256 that stands for the checkpoint's content, where the reference does not.
+    size: side in px of the pictures that it takes; None is as it was trained.
+    """
+
+    model: str
+    architecture: str | None = None
+    weights: str | None = None
+    size: int | None = None
+
+    @property
+    def source(self) -> str:
+        """`timm` of `timm:resnet18`: where the network comes from."""
+        return self.model.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """`resnet18` of `timm:resnet18`: what its source calls it."""
+        return self.model.partition(":")[2]
+
+    def to_dict(self) -> dict[str, str | int]:
+        """The fields by name, plain JSON values, without those that are not set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> NetworkReference:
+        """The reference in these values; what else stands there, as in a request, is left out."""
+        given = {name: values[name] for name in cls.__slots__ if name in values}
+        return cls(**given)  # type: ignore[arg-type]  # checked where it is loaded
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One IRI to be made.
 
@@ -155,6 +191,11 @@ class Request:
         return {one.name: one.default for one in fields(cls) if one.default is not MISSING}
 
     @property
+    def network(self) -> NetworkReference:
+        """The network whose layer is to be matched."""
+        return NetworkReference(self.model, self.architecture, self.weights, self.size)
+
+    @property
     def parametrisation(self) -> str:
         """What the optimiser moves: `pixel`, the image itself, or `fourier`, its spectrum."""
         return "fourier" if self.loss.endswith(FOURIER_SUFFIX) else "pixel"
@@ -215,10 +256,7 @@ class Request:
     def batch_key(self) -> tuple:
         """Requests with the same one can run as one batch: same network, layer and way down."""
         return (
-            self.model,
-            self.architecture,
-            self.weights,
-            self.size,
+            self.network,
             self.layer,
             self.parametrisation,
             self.transforms,

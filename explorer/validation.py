@@ -19,7 +19,13 @@ from explorer.losses.variants import Loss, loss_called, loss_of
 from explorer.metrics.registry import MEASURES, measure
 from explorer.models import catalogue, hubs, models_toml, pretrained
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
-from explorer.request import MATCH_OPTIMISERS, NULL_PREFIX, Request, RequestError
+from explorer.request import (
+    MATCH_OPTIMISERS,
+    NULL_PREFIX,
+    NetworkReference,
+    Request,
+    RequestError,
+)
 
 DEFAULT_ADVERSARY = "structure"
 
@@ -37,19 +43,20 @@ def read_upload(data: bytes) -> Upload:
     return Upload(f"picture:{digest(data)}", normalise(data))
 
 
-def from_words(
+def parse_request(
     *,
     model: str,
     target: str,
     seed: str,
     architecture: str | None = None,
+    size: int | None = None,
     null_folder: str | Path | None = None,
     **choices: object,
 ) -> tuple[Request, dict[str, bytes]]:
     """The request that these words ask for, and the PNG bytes of the files among them.
 
     target, seed: a gallery name, a file's path; target also a noise target, seed also a seed kind.
-    model `file:PATH` needs an `architecture`. null_folder: see `judged_by`. Raises RequestError
+    model `file:PATH` needs an `architecture`. null_folder: see `with_null`. Raises RequestError
     that names the field and the nearest allowed values, HubUnreachable where weights would have to
     be downloaded and cannot be.
     """
@@ -57,8 +64,9 @@ def from_words(
     names = {}
     for field, text in (("target", target), ("seed", seed)):
         names[field] = _picture_name(field, text, pictures)
-    request = check(Request(**network(model, architecture), **names, **choices))
-    request = judged_by(request, null_folder)
+    reference = network_reference(model, architecture, size)
+    request = validate(Request(**reference.to_dict(), **names, **choices))
+    request = with_null(request, null_folder)
     check_download(request)
     return request, pictures
 
@@ -73,10 +81,10 @@ def observer(
 ) -> Request:
     """A network, a layer and a null that look at pictures made elsewhere, as a checked Request.
 
-    Its other fields do not matter. Raises RequestError as `from_words` does.
+    Its other fields do not matter. Raises RequestError as `parse_request` does.
     """
-    request = Request(**network(model, architecture), layer=layer, size=size)
-    return judged_by(check(request), null_folder)
+    reference = network_reference(model, architecture, size)
+    return with_null(validate(Request(**reference.to_dict(), layer=layer)), null_folder)
 
 
 def check_download(request: Request) -> None:
@@ -91,8 +99,10 @@ def refuse_file(model: str) -> None:
         raise RequestError("model", "checkpoints from files work on the command line only")
 
 
-def network(model: str, architecture: str | None = None) -> dict[str, str | None]:
-    """The fields of a Request that stand for a network, whatever its source.
+def network_reference(
+    model: str, architecture: str | None = None, size: int | None = None
+) -> NetworkReference:
+    """The network that these words name, with what stands for its checkpoint's content.
 
     Raises RequestError (field `model`) where the file or the published network is not there.
     """
@@ -105,10 +115,10 @@ def network(model: str, architecture: str | None = None) -> dict[str, str | None
         model, weights = f"file:{path.resolve()}", sha256_of(path)
     else:
         weights = fingerprint(model)
-    return {"model": model, "architecture": architecture, "weights": weights}
+    return NetworkReference(model, architecture, weights, size)
 
 
-def judged_by(request: Request, null_folder: str | Path | None = None) -> Request:
+def with_null(request: Request, null_folder: str | Path | None = None) -> Request:
     """The request with the pictures of a folder as its null.
 
     Which folder: this one, else that of IRI_NULL_FOLDER; without either the request is as it was.
@@ -130,7 +140,7 @@ def fingerprint(model: str) -> str | None:
     return models_toml.fingerprint(model.removeprefix("own:")) if model.startswith("own:") else None
 
 
-def check(request: Request) -> Request:
+def validate(request: Request) -> Request:
     """The request in its one normal form, if every name in it exists; RequestError otherwise."""
     entry = catalogue.entry(request.model)
     if entry is not None and entry.layers:

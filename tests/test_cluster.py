@@ -186,7 +186,7 @@ def test_a_scheduler_that_does_not_know_the_project_is_not_taken_for_a_dead_work
         engine.submit(QUICK)
         until(lambda: engine.job(QUICK.key).finished, 30)
         assert "No module named 'explorer'" in engine.job(QUICK.key).error
-        question = engine.ask(work.layers, QUICK.model, None, None)
+        question = engine.ask(work.layers, QUICK.network)
         with pytest.raises(RuntimeError, match="No module named 'explorer'"):
             question.result(30)
         engine.close()

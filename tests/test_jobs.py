@@ -20,7 +20,7 @@ from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import Job
 from explorer.jobs.tasks import OUT_OF_MEMORY, WORKER_DIED, Failure
-from explorer.request import Request, RequestError
+from explorer.request import NetworkReference, Request, RequestError
 from explorer.store import CacheError, Store
 
 ROOT = Path(__file__).parents[1]
@@ -313,13 +313,13 @@ def test_a_result_that_cannot_be_kept_fails_in_a_sentence(engine, monkeypatch):
 
 
 def test_questions_are_answered_by_the_worker(engine):
-    layers = engine.ask(work.layers, QUICK.model, None, None).result(WORKER_SECONDS)
+    layers = engine.ask(work.layers, QUICK.network).result(WORKER_SECONDS)
     assert layers[3] == ("stem", "Sequential", (32, 16, 16))
     with pytest.raises(RequestError) as caught:
-        engine.ask(work.layers, "embedded:nobody", None, None).result(WORKER_SECONDS)
+        engine.ask(work.layers, NetworkReference("embedded:nobody")).result(WORKER_SECONDS)
     assert caught.value.field == "model"
     with pytest.raises(RuntimeError, match=r"something unexpected .*AttributeError"):
-        engine.ask(work.layers, 7, None, None).result(WORKER_SECONDS)
+        engine.ask(work.layers, 7).result(WORKER_SECONDS)
 
 
 def test_what_went_wrong_is_said_in_a_sentence():
@@ -411,7 +411,7 @@ def test_a_worker_that_cannot_start_fails_the_jobs_in_a_sentence(tmp_path, monke
     engine = Engine(Store(tmp_path))
     try:
         engine.submit(QUICK, watcher="a")
-        question = engine.ask(work.layers, QUICK.model, None, None)
+        question = engine.ask(work.layers, QUICK.network)
         until(lambda: engine.job(QUICK.key).finished, 30)
         job = engine.job(QUICK.key)
         assert job.state == states.FAILED
@@ -459,12 +459,12 @@ def test_a_closed_engine_refuses_in_a_sentence(tmp_path):
     (job,) = engine.submit(QUICK)
     assert (job.state, job.error) == (states.FAILED, "the job engine is closed")
     with pytest.raises(RuntimeError, match="closed"):
-        engine.ask(work.layers, QUICK.model, None, None).result(1)
+        engine.ask(work.layers, QUICK.network).result(1)
 
 
 HOLDER = """
 import sys, time
-from cache import Store
+from explorer.store import Store
 from explorer.jobs.engine import Engine
 from explorer.request import Request
 

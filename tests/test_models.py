@@ -18,7 +18,7 @@ from explorer.models.files import sha256_of
 from explorer.models.layers import list_layers, representation, representations, visit_layers
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
-from explorer.request import RequestError
+from explorer.request import NetworkReference, RequestError
 
 EMBEDDED = catalogue.embedded_names()
 VIT = "vit_tiny_patch16_224"
@@ -55,7 +55,7 @@ def vit(folder) -> tuple[nn.Module, Network]:
 
 def own(module: nn.Module, path: Path, architecture: str) -> tuple[nn.Module, Network]:
     save_file(module.state_dict(), path)
-    return module, load(f"file:{path}", architecture, sha256_of(path))
+    return module, load(NetworkReference(f"file:{path}", architecture, sha256_of(path)))
 
 
 def pictures(network: Network, count: int = 2, rng_seed: int = 0) -> torch.Tensor:
@@ -451,7 +451,7 @@ def small(outputs: int = 1000) -> nn.Module:
 
 
 def load_own(path: Path, architecture: str = "timm:resnet10t") -> Network:
-    return load(f"file:{path}", architecture, sha256_of(path))
+    return load(NetworkReference(f"file:{path}", architecture, sha256_of(path)))
 
 
 @pytest.mark.parametrize(
@@ -584,7 +584,7 @@ def test_a_file_that_changed_after_the_request_was_made_is_refused(tmp_path):
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     torch.save(small(3).state_dict(), path)
     with pytest.raises(RequestError, match="changed") as caught:
-        load(f"file:{path}", "timm:resnet10t", before)
+        load(NetworkReference(f"file:{path}", "timm:resnet10t", before))
     assert caught.value.field == "weights"
 
 

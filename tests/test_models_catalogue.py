@@ -11,8 +11,8 @@ from torchvision import models
 
 from explorer.models import catalogue, models_toml, pretrained, robust, self_supervised
 from explorer.models.files import sha256_of
-from explorer.models.loading import kept, load, untrained
-from explorer.request import Request, RequestError
+from explorer.models.loading import cache, load, untrained
+from explorer.request import NetworkReference, Request, RequestError
 from explorer.research import pretrained_table
 
 SHELF = catalogue.shelf()
@@ -218,13 +218,15 @@ def test_a_published_network_is_offered_and_sees_as_its_entry_says(published):
     assert (one.input_size, one.classes) == ((64, 64), ("cup", "cat", "car"))
     assert "lab.pt" not in json.dumps(one.to_dict())
     fingerprint = models_toml.fingerprint("lab-net")
-    network = load("own:lab-net", None, fingerprint)
+    network = load(NetworkReference("own:lab-net", weights=fingerprint))
     assert (network.input.size, network.input.mean) == ((64, 64), (0.5, 0.5, 0.5))
     assert network.classes == ("cup", "cat", "car")
     same = load(
-        f"file:{published.parent / 'lab.pt'}",
-        "timm:resnet10t",
-        sha256_of(published.parent / "lab.pt"),
+        NetworkReference(
+            f"file:{published.parent / 'lab.pt'}",
+            "timm:resnet10t",
+            sha256_of(published.parent / "lab.pt"),
+        )
     ).seeing(size=(64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
     images = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(network(images), same(images))
@@ -247,9 +249,9 @@ def test_a_changed_checkpoint_or_setting_is_another_request(published):
     assert len({before, settings, content}) == 3
     keys = {Request("own:lab-net", weights=one).key for one in (before, settings, content)}
     assert len(keys) == 3
-    kept.clear()
+    cache.clear()
     with pytest.raises(RequestError, match="has changed") as caught:
-        load("own:lab-net", None, before)
+        load(NetworkReference("own:lab-net", weights=before))
     assert caught.value.field == "weights"
 
 
@@ -279,4 +281,4 @@ def test_a_wrong_list_is_answered_in_a_sentence(tmp_path, monkeypatch, text, sai
 def test_classes_that_do_not_match_the_network_are_refused(published):
     published.write_text(published.read_text().replace(', "car"', ""))
     with pytest.raises(RequestError, match="2 classes"):
-        load("own:lab-net", None, models_toml.fingerprint("lab-net"))
+        load(NetworkReference("own:lab-net", weights=models_toml.fingerprint("lab-net")))

@@ -232,7 +232,7 @@ def test_a_timm_network_comes_through_the_hub_with_its_weights(server, tmp_path)
     name = "/timm/test_vit.r160_in1k/resolve/main/model.safetensors"
     server.files[name] = (tmp_path / "w.safetensors").read_bytes()
     told: list[str] = []
-    network = load("timm:test_vit.r160_in1k", tell=told.append)
+    network = load("timm:test_vit.r160_in1k", progress=told.append)
     for key, value in module.state_dict().items():
         assert torch.equal(network.module.state_dict()[key], value), key
     assert told[-1] == "loading the network"

@@ -18,7 +18,7 @@ from explorer.models.files import sha256_of
 from explorer.models.layers import list_layers, representation
 from explorer.models.loading import load, untrained
 from explorer.models.network import InputSpec, Network
-from explorer.request import RequestError
+from explorer.request import NetworkReference, RequestError
 
 
 def say_nothing(text: str) -> None: ...
@@ -105,7 +105,7 @@ def test_a_checkpoint_of_the_robustness_library_loads_to_the_same_function(
     assert network.input.std == pytest.approx(STD)
     assert (network.input.size, network.input.crop_pct) == ((224, 224), 0.875)
     assert network.classes[207] == "golden retriever"
-    own = load(f"file:{path}", "torchvision:resnet18", sha256_of(path))
+    own = load(NetworkReference(f"file:{path}", "torchvision:resnet18", sha256_of(path)))
     torch.testing.assert_close(own(images), wrapped(images))
 
 
@@ -192,7 +192,7 @@ def test_numpy_numbers_and_options_beside_the_weights_are_read(tmp_path):
     path = tmp_path / "net.pt"
     beside = {"best": np.float32(0.5), "curve": np.arange(3.0), "args": argparse.Namespace(lr=1)}
     torch.save({"state_dict": module.state_dict(), **beside}, path)
-    network = load(f"file:{path}", "timm:resnet10t", sha256_of(path))
+    network = load(NetworkReference(f"file:{path}", "timm:resnet10t", sha256_of(path)))
     assert torch.equal(network.module.conv1[0].weight, module.conv1[0].weight)
 
 
@@ -200,7 +200,7 @@ def test_a_checkpoint_that_asks_for_code_is_told_which(tmp_path):
     path = tmp_path / "net.pt"
     torch.save({"state_dict": {"a": torch.zeros(1)}, "path": Path("x")}, path)
     with pytest.raises(RequestError, match="asks for code to be run") as caught:
-        load(f"file:{path}", "timm:resnet10t", sha256_of(path))
+        load(NetworkReference(f"file:{path}", "timm:resnet10t", sha256_of(path)))
     assert "pathlib" in caught.value.message
 
 
@@ -212,7 +212,7 @@ def test_networks_that_do_not_look_at_rgb_are_refused_with_the_reason(tmp_path, 
     path = tmp_path / "net.pt"
     torch.save(module.state_dict(), path)
     with pytest.raises(RequestError, match=said) as caught:
-        load(f"file:{path}", "timm:resnet18", sha256_of(path))
+        load(NetworkReference(f"file:{path}", "timm:resnet18", sha256_of(path)))
     assert caught.value.field == "architecture"
     assert "RGB" in caught.value.message
 
@@ -225,7 +225,7 @@ def test_networks_that_do_not_look_at_rgb_are_refused_with_the_reason(tmp_path, 
     [("timm:vit_tiny_patch16_224", 96), ("torchvision:resnet18", 64), ("timm:convnext_atto", 64)],
 )
 def test_a_network_looks_at_another_size_where_its_architecture_can(reference, size):
-    network = untrained(reference, size)
+    network = untrained(NetworkReference(reference, size=size))
     assert network.input.size == (size, size)
     shapes = {layer.name: layer.shape for layer in list_layers(network)}
     assert shapes["logits"] == (1000,)
@@ -243,7 +243,7 @@ def test_a_network_looks_at_another_size_where_its_architecture_can(reference, s
 )
 def test_a_size_that_cannot_be_is_said_with_the_reason(reference, size):
     with pytest.raises(RequestError, match=f"{size}×{size} px") as caught, torch.device("meta"):
-        untrained(reference, size)
+        untrained(NetworkReference(reference, size=size))
     assert caught.value.field == "size"
     assert "leave the size out" in caught.value.message
 
@@ -269,7 +269,7 @@ def tiny(numbers: int) -> Network:
 
 
 def test_networks_are_kept_until_the_budget_is_spent_the_least_recently_used_go_first():
-    kept = memory.Kept(budget=lambda device: 4 * 30)
+    kept = memory.ModelCache(budget=lambda device: 4 * 30)
     loaded: list[str] = []
 
     def get(name: str) -> Network:
@@ -288,7 +288,7 @@ def test_networks_are_kept_until_the_budget_is_spent_the_least_recently_used_go_
 
 
 def test_a_network_larger_than_the_budget_is_kept_alone():
-    kept = memory.Kept(budget=lambda device: 100)
+    kept = memory.ModelCache(budget=lambda device: 100)
     kept.get("small", lambda: tiny(10))
     large = kept.get("large", lambda: tiny(1000))
     assert kept.get("large", lambda: tiny(1)) is large
@@ -298,7 +298,7 @@ def test_a_network_larger_than_the_budget_is_kept_alone():
 
 
 def test_threads_that_want_one_network_load_it_once():
-    kept, loads, start = memory.Kept(budget=lambda device: 10**9), [], threading.Barrier(4)
+    kept, loads, start = memory.ModelCache(budget=lambda device: 10**9), [], threading.Barrier(4)
 
     def load_slowly() -> Network:
         loads.append(1)
@@ -318,7 +318,7 @@ def test_threads_that_want_one_network_load_it_once():
 
 
 def test_a_failed_load_is_tried_again():
-    kept = memory.Kept(budget=lambda device: 10**9)
+    kept = memory.ModelCache(budget=lambda device: 10**9)
 
     def fail() -> Network:
         raise RuntimeError("broken")

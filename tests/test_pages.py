@@ -17,6 +17,7 @@ from explorer.app.panels.sidebar import DEFAULTS
 from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
+from explorer.request import NetworkReference
 from explorer.store import starter
 
 APP = str(Path(__file__).parent.parent / "app.py")
@@ -473,9 +474,9 @@ def test_layers_that_the_store_knows_are_not_asked_for_again(engine):
     model = "torchvision:resnet18/IMAGENET1K_V1"
     app = opened(model=model)
     assert "Reading the layers" in text(app)
-    assert engine.asked == [(work.layers, model, None, None, None)]
+    assert engine.asked == [(work.layers, NetworkReference(model))]
     rows = [["layer1", "Sequential", [64, 56, 56]], ["penultimate", "input", [512]]]
-    engine.store.put(work.layers_key(model, None, None, None), json.dumps(rows).encode())
+    engine.store.put(work.layers_key(NetworkReference(model)), json.dumps(rows).encode())
     app = opened(model=model)
     assert "stage 1 · layer1" in options(app, "layer")
     assert len(engine.asked) == 1

@@ -251,7 +251,7 @@ def own_pictures(tmp_path_factory):
 def test_a_folder_of_ones_own_replaces_the_gallery_as_the_null(
     result, store, own_pictures, by_hand, monkeypatch
 ):
-    request = validation.judged_by(replace(REQUEST, steps=1), own_pictures)
+    request = validation.with_null(replace(REQUEST, steps=1), own_pictures)
     made = generate(request, store=store)
     null = made.match["null"]
     assert (null["n_pictures"], null["n_pairs"]) == (4, 12)
@@ -278,13 +278,13 @@ def test_a_folder_of_ones_own_replaces_the_gallery_as_the_null(
             expected = np.quantile(pairs, share)
             assert found["quantiles"][quantile] == pytest.approx(expected, rel=2e-3), measure
     monkeypatch.setenv("IRI_NULL_FOLDER", str(own_pictures))
-    assert validation.judged_by(replace(REQUEST, steps=1)) == request
+    assert validation.with_null(replace(REQUEST, steps=1)) == request
 
 
 def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictures, tmp_path):
     folder, kept = tmp_path / "own", Memory()
     shutil.copytree(own_pictures, folder)
-    first = validation.judged_by(replace(REQUEST, steps=1), folder)
+    first = validation.with_null(replace(REQUEST, steps=1), folder)
     generate(first, store=kept)
     generate(replace(first, rng_seed=9), store=kept)
     assert kept.puts == 1
@@ -292,7 +292,7 @@ def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictu
     with pytest.raises(RequestError, match="has changed since") as caught:
         generate(first, store=kept)
     assert caught.value.field == "null_folder"
-    second = validation.judged_by(replace(REQUEST, steps=1), folder)
+    second = validation.with_null(replace(REQUEST, steps=1), folder)
     assert second.key != first.key
     generate(second, store=kept)
     assert kept.puts == 2
@@ -300,9 +300,9 @@ def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictu
         generate(replace(second, null_folder=None), store=Memory())
     (folder / "0.png").write_bytes(b"no picture")
     with pytest.raises(RequestError, match=r"0\.png: "):
-        generate(validation.judged_by(REQUEST, folder), store=kept)
+        generate(validation.with_null(REQUEST, folder), store=kept)
     with pytest.raises(RequestError, match="no folder"):
-        validation.judged_by(REQUEST, tmp_path / "nowhere")
+        validation.with_null(REQUEST, tmp_path / "nowhere")
 
 
 # Another network looks

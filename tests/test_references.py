@@ -71,7 +71,7 @@ def asked(kind: str, **choices: object) -> Request:
     """A request for a network of this kind, as the command line would make it."""
     architecture = "timm:resnet18" if kind == "file" else None
     words = {"target": "astronaut", "seed": "grey-noise"} | choices
-    request, _ = validation.from_words(model=KINDS[kind], architecture=architecture, **words)
+    request, _ = validation.parse_request(model=KINDS[kind], architecture=architecture, **words)
     return request
 
 

@@ -31,7 +31,7 @@ def compare(result: Result, eye: Request, store: BytesStore | None = None) -> di
     `explorer.analysis.generation.generate` does.
     """
     begun = time.perf_counter()
-    network = load(eye.model, eye.architecture, eye.weights, device(), eye.size)
+    network = load(eye.network, device())
     with fitting_threads(network):
         images = np.stack(
             [fit_to(from_png(png), network) for png in (result.iri_png, result.target_png)]
@@ -71,7 +71,7 @@ def shared(first: Made, second: Made) -> dict[str, Any]:
 
 
 def _inverted(request: Request, targets: Sequence[bytes], iris: Sequence[np.ndarray]) -> Inverted:
-    network = load(request.model, request.architecture, request.weights, device(), request.size)
+    network = load(request.network, device())
     images = np.stack([from_8bit(from_png(png)) for png in targets])
     return Inverted(
         at_layer(network, request.layer), torch.from_numpy(images), torch.from_numpy(np.stack(iris))

@@ -69,7 +69,7 @@ def generate_batch(
     that cannot be right, HubUnreachable where weights would have to be downloaded and cannot be,
     Cancelled when the watcher says so, NotFinite when the loss stops being a number.
     """
-    requests = [validation.check(request) for request in requests]
+    requests = [validation.validate(request) for request in requests]
     first = requests[0]
     if any(request.batch_key != first.batch_key for request in requests):
         raise ValueError("requests of one batch share network, layer, optimiser and steps")
@@ -82,7 +82,7 @@ def generate_batch(
         watch.stage(text)
 
     tell("loading the network")
-    network = load(first.model, first.architecture, first.weights, device(), first.size, tell)
+    network = load(first.network, device(), tell)
     with fitting_threads(network):
         return _make_batch(requests, network, pictures or {}, watch, store, begun)
 
@@ -171,7 +171,7 @@ def _adversary(name: str, network: Network) -> Distance:
 def warm_up() -> None:
     """Load the networks that most visitors begin with; run each once, forward and backward."""
     for name in FIRST:
-        network = load(f"embedded:{name}", None, None, device())
+        network = load(f"embedded:{name}", device())
         images = torch.rand(1, 3, *network.input.size, device=network.device, requires_grad=True)
         representation(network, "penultimate", images).sum().backward()
 

@@ -156,7 +156,7 @@ def _asked_for_all(
         pictures |= more
         asked.append(
             [
-                validation.check(replace(first, target=name, rng_seed=first.rng_seed + place))
+                validation.validate(replace(first, target=name, rng_seed=first.rng_seed + place))
                 for place, name in enumerate(names)
             ]
         )

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from typing import ParamSpec, TypeVar
 
 from explorer.jobs.tasks import Failure
-from explorer.request import Request
+from explorer.request import NetworkReference, Request
 
 PROGRESS_TOPIC = "iri-progress"
 REPORT_EVERY_SECONDS = 0.3
@@ -72,9 +72,7 @@ def make(run: str, requests: list[dict], pictures: dict[str, bytes]) -> list[byt
 
 
 @_or_failure
-def layers(
-    reference: str, architecture: str | None, weights: str | None, size: int | None = None
-) -> list[tuple]:
+def layers(reference: NetworkReference) -> list[tuple[str, str, tuple[int, ...]]]:
     """(name, kind, shape) of every layer of a network, in order of execution; kept in the store.
 
     Of networks that would be downloaded only the architecture is built, without weights.
@@ -87,22 +85,22 @@ def layers(
     from explorer.models.loading import load, untrained
     from explorer.store.store import Store
 
-    if split_reference(reference)[0] in ("embedded", "file", "own"):
-        network = load(reference, architecture, weights, device(), size)
+    if split_reference(reference.model)[0] in ("embedded", "file", "own"):
+        network = load(reference, device())
     else:
         with torch.device("meta"):
-            network = untrained(reference, size)
+            network = untrained(reference)
     found = [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
-    Store().put(layers_key(reference, architecture, weights, size), json.dumps(found).encode())
+    Store().put(layers_key(reference), json.dumps(found).encode())
     return found
 
 
-def layers_key(
-    reference: str, architecture: str | None, weights: str | None, size: int | None = None
-) -> str:
-    """Where the store keeps a network's layers, which hang on the libraries' versions, too."""
+def layers_key(reference: NetworkReference) -> str:
+    """Where the store keeps a network's layers, which depend on the libraries' versions, too."""
     versions = [version("timm"), version("torchvision")]
-    facts = json.dumps([architecture or reference, weights, size, versions])
+    facts = json.dumps(
+        [reference.architecture or reference.model, reference.weights, reference.size, versions]
+    )
     return f"layers:{hashlib.sha256(facts.encode()).hexdigest()}"
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from explorer.models import models_toml, pretrained, robust, self_supervised
-from explorer.request import RequestError
+from explorer.request import NetworkReference, RequestError
 
 CARDS = Path(__file__).resolve().parent.parent / "zoo" / "weights"
 
@@ -229,11 +229,12 @@ def architecture_of(reference: str) -> str:
     return f"{source}:{re.split('[./]', name)[0]}"
 
 
-def parameters(reference: str, architecture: str | None = None) -> int:
+def parameters(reference: NetworkReference | str) -> int:
     """How many numbers a network is made of, or 0 where that is not known before loading it."""
-    if architecture is not None:
-        return pretrained.parameters_of(architecture)
-    found = entry(reference)
+    wanted = NetworkReference(reference) if isinstance(reference, str) else reference
+    if wanted.architecture is not None:
+        return pretrained.parameters_of(wanted.architecture)
+    found = entry(wanted.model)
     return 0 if found is None else found.parameters
 
 

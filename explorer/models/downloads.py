@@ -30,7 +30,7 @@ BLOCK = 2**18
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 """Told what is being done, in plain words. It may raise, which breaks a download off."""
 
 
@@ -39,7 +39,7 @@ def from_hub(
     repository: str,
     files: Sequence[str],
     revision: str | None,
-    tell: Tell,
+    progress: Progress,
 ) -> Path:
     """The first of `files` that a Hugging Face repository has, in Hugging Face's own cache layout.
 
@@ -80,7 +80,7 @@ def from_hub(
             reference,
             there.location,
             blob,
-            tell,
+            progress,
             digest=f"sha256:{there.etag}" if _SHA256.fullmatch(there.etag) else "",
             size=there.size,
             headers=build_hf_headers() if same_host else {},
@@ -92,7 +92,7 @@ def from_hub(
 
 
 def from_url(
-    reference: str, url: str, tell: Tell, digest: str = "", name: str | None = None
+    reference: str, url: str, progress: Progress, digest: str = "", name: str | None = None
 ) -> Path:
     """A plain file among torch's checkpoints, under its own name unless told another.
 
@@ -105,14 +105,14 @@ def from_url(
     found = _HASH_IN_NAME.search(path.name)
     if not digest and found:
         digest = f"sha256:{found[1]}"
-    return fetch(reference, url, path, tell, digest=digest)
+    return fetch(reference, url, path, progress, digest=digest)
 
 
 def fetch(
     reference: str,
     url: str,
     path: Path,
-    tell: Tell,
+    progress: Progress,
     *,
     digest: str = "",
     size: int | None = None,
@@ -124,12 +124,12 @@ def fetch(
     the download fails or something else than the published file came; that is thrown away.
     """
     part = path.with_name(f"{path.name}.incomplete")
-    with _alone(part, reference, tell):
+    with _alone(part, reference, progress):
         if path.is_file():
             return path
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            _transfer(reference, url, part, tell, size, headers or {})
+            _transfer(reference, url, part, progress, size, headers or {})
         except (OSError, HTTPException, ValueError) as error:
             raise _failed(reference, url, error) from error
         if digest and not _is(part, digest):
@@ -140,7 +140,7 @@ def fetch(
 
 
 def _transfer(
-    reference: str, url: str, part: Path, tell: Tell, size: int | None, headers: dict[str, str]
+    reference: str, url: str, part: Path, progress: Progress, size: int | None, headers: dict[str, str]
 ) -> None:
     begun = part.stat().st_size if part.is_file() else 0
     if size is not None and begun == size:
@@ -169,13 +169,13 @@ def _transfer(
                 if time.monotonic() - said > TELL_EVERY_SECONDS:
                     said = time.monotonic()
                     of = f" of {whole / 1e6:,.0f}" if whole else ""
-                    tell(f"downloading {reference}: {begun / 1e6:,.0f}{of} MB")
+                    progress(f"downloading {reference}: {begun / 1e6:,.0f}{of} MB")
     if whole is not None and begun != whole:
         raise OSError(f"the connection ended after {begun / 1e6:,.0f} of {whole / 1e6:,.0f} MB")
 
 
 @contextmanager
-def _alone(part: Path, reference: str, tell: Tell) -> Iterator[None]:
+def _alone(part: Path, reference: str, progress: Progress) -> Iterator[None]:
     """Only one process of this machine at a time writes a file; the others wait for it."""
     name = hashlib.sha256(str(part.absolute()).encode()).hexdigest()[:32]
     with Path(tempfile.gettempdir(), f"iri-download-{name}.lock").open("a") as lock:
@@ -186,7 +186,7 @@ def _alone(part: Path, reference: str, tell: Tell) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if not waiting:
-                    tell(f"waiting for another download of {reference}")
+                    progress(f"waiting for another download of {reference}")
                 waiting = True
                 time.sleep(TELL_EVERY_SECONDS)
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from explorer.models import models_toml
-from explorer.models.downloads import Tell
+from explorer.models.downloads import Progress
 from explorer.models.files import check_fit, normaliser, read_state_dict, strip_prefixes
 from explorer.models.network import Network
 from explorer.request import RequestError
@@ -20,7 +20,7 @@ def load(
     architecture: str,
     weights: str | None,
     size: int | None,
-    tell: Tell,
+    progress: Progress,
 ) -> Network:
     """The network of a checkpoint; a classifier with another number of classes is its own.
 
@@ -35,7 +35,7 @@ def load(
             f"{architecture!r} is unknown; write it like 'timm:resnet18' or 'torchvision:resnet18'",
         )
     checkpoint = read_state_dict(path, weights)
-    tell("loading the network")
+    progress("loading the network")
     make, describe = _timm(name, size) if source == "timm" else _torchvision(name, size)
     network = describe(reference, make())
     state = strip_prefixes(checkpoint, set(network.module.state_dict()))
@@ -48,7 +48,7 @@ def load(
 
 
 def load_published(
-    reference: str, name: str, weights: str | None, size: int | None, tell: Tell
+    reference: str, name: str, weights: str | None, size: int | None, progress: Progress
 ) -> Network:
     """The network of an entry of models.toml, seeing pictures as that says.
 
@@ -59,7 +59,7 @@ def load_published(
     if weights and models_toml.fingerprint(name) != weights:
         raise RequestError("weights", f"{reference} has changed since the request was made")
     side = size or one.input_size
-    network = load(reference, Path(one.file), one.architecture, None, side, tell)
+    network = load(reference, Path(one.file), one.architecture, None, side, progress)
     network = network.seeing(**one.input)
     if not one.classes:
         return network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from explorer.models import from_torchvision, robust
-from explorer.models.downloads import Tell, from_hub
+from explorer.models.downloads import Progress, from_hub
 from explorer.models.files import check_fit, normaliser, read_state_dict, strip_prefixes
 from explorer.models.network import Network
 
@@ -16,11 +16,11 @@ def build(reference: str, name: str, size: int | None = None) -> Network:
     return from_torchvision.describe(reference, create(name), weights, size)
 
 
-def load(reference: str, name: str, size: int | None, tell: Tell) -> Network:
+def load(reference: str, name: str, size: int | None, progress: Progress) -> Network:
     """The network with its published weights, and the mean and deviation that lie beside them."""
     file = robust.file_name(name)
-    path = from_hub(reference, robust.REPOSITORY, (file,), robust.REVISION, tell)
-    tell("loading the network")
+    path = from_hub(reference, robust.REPOSITORY, (file,), robust.REVISION, progress)
+    progress("loading the network")
     module = create(name)
     checkpoint = read_state_dict(path)
     state = from_torchvision.renamed(strip_prefixes(checkpoint, set(module.state_dict())))

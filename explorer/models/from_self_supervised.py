@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from explorer.models import from_torchvision, self_supervised
-from explorer.models.downloads import Tell, from_url
+from explorer.models.downloads import Progress, from_url
 from explorer.models.files import check_fit, read_state_dict, strip_prefixes
 from explorer.models.network import Network
 
@@ -26,11 +26,11 @@ def build(reference: str, name: str, size: int | None = None) -> Network:
     )
 
 
-def load(reference: str, name: str, size: int | None, tell: Tell) -> Network:
+def load(reference: str, name: str, size: int | None, progress: Progress) -> Network:
     """The network with its published weights, downloaded on first use; projectors are left out."""
     published = self_supervised.named(name)
-    path = from_url(reference, published.url, tell, published.digest, f"{name}.pth")
-    tell("loading the network")
+    path = from_url(reference, published.url, progress, published.digest, f"{name}.pth")
+    progress("loading the network")
     network = build(reference, name, size)
     expected = network.module.state_dict()
     state = {

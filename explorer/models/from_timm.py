@@ -10,7 +10,7 @@ import timm
 from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_model_data_config
 from torch import nn
 
-from explorer.models.downloads import Tell, from_hub, from_url
+from explorer.models.downloads import Progress, from_hub, from_url
 from explorer.models.names import wrong_size
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
@@ -28,7 +28,7 @@ def build(reference: str, name: str, size: int | None = None) -> Network:
     return describe(reference, create(name, size), size)
 
 
-def load(reference: str, name: str, size: int | None, tell: Tell) -> Network:
+def load(reference: str, name: str, size: int | None, progress: Progress) -> Network:
     """The network with its pretrained weights, downloaded on first use.
 
     Raises RequestError as `build` does, and for a name without pretrained weights;
@@ -43,23 +43,23 @@ def load(reference: str, name: str, size: int | None, tell: Tell) -> Network:
             f"timm has no pretrained weights called {name!r}; "
             + (f"there are {', '.join(tags[:6])}" if tags else f"{architecture} has none at all"),
         )
-    path = weights_file(reference, name, tell)
-    tell("loading the network")
+    path = weights_file(reference, name, progress)
+    progress("loading the network")
     source = {"file": str(path), "custom_load": path.suffix == ".npz", "url": "", "hf_hub_id": ""}
     module = create(name, size, pretrained=True, pretrained_cfg_overlay=source)
     return describe(reference, module, size)
 
 
-def weights_file(reference: str, name: str, tell: Tell) -> Path:
+def weights_file(reference: str, name: str, progress: Progress) -> Path:
     """The file with the pretrained weights, on this machine."""
     config = timm.get_pretrained_cfg(name)
     if not config.hf_hub_id:
-        return from_url(reference, config.url, tell)
+        return from_url(reference, config.url, progress)
     repository, _, revision = str(config.hf_hub_id).partition("@")
     if repository.endswith("/"):
         repository += f"{config.architecture}.{config.tag}"
     files = (config.hf_hub_filename,) if config.hf_hub_filename else HUB_FILES
-    return from_hub(reference, repository, files, revision or None, tell)
+    return from_hub(reference, repository, files, revision or None, progress)
 
 
 def check_architecture(name: str) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
-from explorer.models.downloads import Tell, from_url
+from explorer.models.downloads import Progress, from_url
 from explorer.models.files import check_fit, read_state_dict
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
@@ -28,7 +28,7 @@ def build(reference: str, name: str, size: int | None = None) -> Network:
     return describe(reference, create(name, weights), weights, size)
 
 
-def load(reference: str, name: str, size: int | None, tell: Tell) -> Network:
+def load(reference: str, name: str, size: int | None, progress: Progress) -> Network:
     """The network with torchvision's weights, downloaded on first use.
 
     Raises RequestError for names that do not exist, HubUnreachable where a download is needed and
@@ -37,8 +37,8 @@ def load(reference: str, name: str, size: int | None, tell: Tell) -> Network:
     weights = weights_of(name)
     if weights is None:
         raise RequestError("model", f"torchvision has no weights for {name!r}")
-    path = from_url(reference, weights.url, tell)
-    tell("loading the network")
+    path = from_url(reference, weights.url, progress)
+    progress("loading the network")
     module = create(name, weights)
     state = renamed(read_state_dict(path))
     check_fit(state, module.state_dict(), path, f"torchvision:{name}")

@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from explorer.models import catalogue, memory
-from explorer.models.downloads import Tell
+from explorer.models.downloads import Progress
 from explorer.models.names import wrong_size
 from explorer.models.network import InputSpec, Network
-from explorer.request import RequestError
+from explorer.request import NetworkReference, RequestError
 
 BYTES_PER_PARAMETER = 4
 
-kept = memory.Kept()
+cache = memory.ModelCache()
 
 _MAKERS = {
     "timm": "explorer.models.from_timm",
@@ -28,65 +28,66 @@ neither."""
 
 
 def load(
-    reference: str,
-    architecture: str | None = None,
-    weights: str | None = None,
+    reference: NetworkReference | str,
     device: str = "cpu",
-    size: int | None = None,
-    tell: Tell | None = None,
+    progress: Progress | None = None,
 ) -> Network:
     """The network of a reference, on `device`, in eval mode, its parameters without gradients.
 
-    `architecture` and `weights` (the file's SHA-256) belong to `file:` references, `weights` (the
-    fingerprint) to `own:` ones, too. size: the side
-    in px at which it is to look at pictures, None as it was trained. tell: told of the progress.
-    Raises RequestError for a name that does not exist, a checkpoint that does not fit or a network
-    too big for the device, HubUnreachable where a download would be needed and no hub answers
-    (within five seconds).
+    reference: text such as `timm:resnet18` is enough where no more belongs to it. progress: called
+    with what is being done. Raises RequestError for a name that does not exist, a checkpoint that
+    does not fit or a network too big for the device, HubUnreachable where a download would be
+    needed and no hub answers (within five seconds).
     """
-    said = tell or _say_nothing
+    wanted = NetworkReference(reference) if isinstance(reference, str) else reference
+    report = progress or _ignore
 
     def loaded() -> Network:
-        needed = BYTES_PER_PARAMETER * catalogue.parameters(reference, architecture)
-        kept.make_room(needed, device)
-        memory.check_room(reference, needed, device)
-        network = _load(reference, architecture, weights, size, said)
-        memory.check_room(reference, network.nbytes if device != "cpu" else 0, device)
+        needed = BYTES_PER_PARAMETER * catalogue.parameters(wanted)
+        cache.make_room(needed, device)
+        memory.check_room(wanted.model, needed, device)
+        network = _load(wanted, report)
+        memory.check_room(wanted.model, network.nbytes if device != "cpu" else 0, device)
         network.module.to(device)
-        if size is not None:
-            _try_size(network, size)
+        if wanted.size is not None:
+            _try_size(network, wanted.size)
         return network
 
-    return kept.get((reference, architecture, weights, device, size), loaded)
+    return cache.get((wanted, device), loaded)
 
 
-def untrained(reference: str, size: int | None = None) -> Network:
+def untrained(reference: NetworkReference | str) -> Network:
     """The network's architecture with random weights, without any download; on torch's default
     device, so that `with torch.device("meta")` gives one whose layers can be listed for nothing.
     """
-    source, name = catalogue.split_reference(reference)
+    wanted = NetworkReference(reference) if isinstance(reference, str) else reference
+    source, name = catalogue.split_reference(wanted.model)
     if source not in _MAKERS:
-        raise RequestError("model", f"{reference} has no architecture of its own to be built")
-    maker = import_module(_MAKERS[source])
-    network = maker.build(reference, name, size)
-    if size is not None:
-        _try_size(network, size)
+        raise RequestError("model", f"{wanted.model} has no architecture of its own to be built")
+    network = import_module(_MAKERS[source]).build(wanted.model, name, wanted.size)
+    if wanted.size is not None:
+        _try_size(network, wanted.size)
     return network
 
 
-def _load(
-    reference: str, architecture: str | None, weights: str | None, size: int | None, tell: Tell
-) -> Network:
-    source, name = catalogue.split_reference(reference)
+def _load(wanted: NetworkReference, progress: Progress) -> Network:
+    source, name = catalogue.split_reference(wanted.model)
     if source == "embedded":
-        return _embedded(reference, name, size)
+        return _embedded(wanted.model, name, wanted.size)
     if source in _MAKERS:
-        return import_module(_MAKERS[source]).load(reference, name, size, tell)
+        return import_module(_MAKERS[source]).load(wanted.model, name, wanted.size, progress)
     from explorer.models import from_file
 
     if source == "own":
-        return from_file.load_published(reference, name, weights, size, tell)
-    return from_file.load(reference, Path(name), architecture or "", weights, size, tell)
+        return from_file.load_published(wanted.model, name, wanted.weights, wanted.size, progress)
+    return from_file.load(
+        wanted.model,
+        Path(name),
+        wanted.architecture or "",
+        wanted.weights,
+        wanted.size,
+        progress,
+    )
 
 
 def _embedded(reference: str, name: str, size: int | None) -> Network:
@@ -123,4 +124,4 @@ def _try_size(network: Network, size: int) -> None:
         raise wrong_size(network.reference, size, error) from error
 
 
-def _say_nothing(text: str) -> None: ...
+def _ignore(text: str) -> None: ...

@@ -22,7 +22,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
-class Kept:
+class ModelCache:
     """Loaded networks by key. Safe between threads; each network is loaded once.
 
     Dropping one only lets go of it: a job that is using it keeps it until it is done.

@@ -21,7 +21,7 @@ from explorer.models.catalogue import Entry
 from explorer.models.hubs import HubUnreachable
 from explorer.models.layer_titles import friendly, is_main, place_in, places
 from explorer.models.names import LOGITS, PENULTIMATE
-from explorer.request import RequestError
+from explorer.request import NetworkReference, RequestError
 
 EVERY = "All"
 FOUND_SHOWN = 30
@@ -197,22 +197,22 @@ def _where(name: str, names: list[str], shape: tuple[int, ...]) -> str:
 
 def _known_layers(model: str, size: int | None) -> Layers:
     """The network's layers as far as they are known; the worker is asked where they are not."""
+    if model.startswith("file:"):
+        return {}
     try:
         entry = catalogue.entry(model)
-        weights = validation.fingerprint(model)
+        reference = validation.network_reference(model, size=size)
     except RequestError:
         return {}
     if entry is not None and entry.layers and size is None:
         return _as_layers(entry.layers)
-    if model.startswith("file:"):
-        return {}
-    memory = session.remembered(f"{model} {weights} {size}")
+    memory = session.remembered(str(reference))
     if "layers" not in memory:
-        kept = session.engine().store.get(work.layers_key(model, None, weights, size))
+        kept = session.engine().store.get(work.layers_key(reference))
         if kept is not None:
             memory["layers"] = _as_layers(json.loads(kept))
         else:
-            _ask_for_layers(model, weights, size, memory)
+            _ask_for_layers(reference, memory)
     return memory.get("layers", {})
 
 
@@ -220,13 +220,13 @@ def _as_layers(rows) -> Layers:
     return {name: (kind, tuple(shape)) for name, kind, shape in rows}
 
 
-def _ask_for_layers(model: str, weights: str | None, size: int | None, memory: dict) -> None:
+def _ask_for_layers(reference: NetworkReference, memory: dict) -> None:
     if "answer" not in memory:
-        memory["answer"] = session.engine().ask(work.layers, model, None, weights, size)
+        memory["answer"] = session.engine().ask(work.layers, reference)
         wait([memory["answer"]], timeout=0.5)  # a warm worker answers at once
     answer = memory["answer"]
     if not answer.done():
-        _wait_for_layers(model, f"{model} {weights} {size}")
+        _wait_for_layers(reference)
         return
     try:
         memory["layers"] = _as_layers(answer.result())
@@ -236,7 +236,7 @@ def _ask_for_layers(model: str, weights: str | None, size: int | None, memory: d
 
 
 @st.fragment(run_every=1.0)
-def _wait_for_layers(model: str, key: str) -> None:
-    st.caption(f":material/hourglass_top: Reading the layers of {model} …")
-    if session.remembered(key)["answer"].done():
+def _wait_for_layers(reference: NetworkReference) -> None:
+    st.caption(f":material/hourglass_top: Reading the layers of {reference.model} …")
+    if session.remembered(str(reference))["answer"].done():
         url_state.rerun()

@@ -97,8 +97,9 @@ def panel() -> Choice:
     url_state.write(links.parameters(fields, effort))
     try:
         validation.refuse_file(model)
-        request = Request(**(fields | validation.network(model)), steps=EFFORTS[effort])
-        return Choice(validation.judged_by(validation.check(request)), None, generate)
+        reference = validation.network_reference(model, size=size)
+        request = Request(**(fields | reference.to_dict()), steps=EFFORTS[effort])
+        return Choice(validation.with_null(validation.validate(request)), None, generate)
     except (RequestError, PictureError) as error:
         return Choice(None, str(error), generate)
 

@@ -74,7 +74,7 @@ def embedded_cases(names: tuple[str, ...]) -> tuple[Case, ...]:
 def network_of(name: str, size: int, device: str) -> Network:
     """The network of a case, on the device, in eval mode; random weights are drawn alike always."""
     if name not in NETWORKS:
-        return load(name, None, None, device)
+        return load(name, device)
     architecture, live = name.split("-")[0], name in (LIVE, DEEP_LIVE)
     network = Network(
         reference=f"timm:{architecture}",

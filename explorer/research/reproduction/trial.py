@@ -40,7 +40,7 @@ def run(plan: Plan, work: Work) -> dict[str, Any]:
     is the next one of the same kind.
     """
     begun = time.monotonic()
-    network = load(f"embedded:{work.network}", None, None, device())
+    network = load(f"embedded:{work.network}", device())
     with fitting_threads(network):
         rows: list[dict] = []
         pictures: list[str] = []

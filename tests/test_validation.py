@@ -1,4 +1,4 @@
-"""The door: words in, a checked request and its pictures out, or a sentence that helps."""
+"""Validation: words in, a checked request and its pictures out, or a sentence that helps."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ WORDS = {"model": ADV, "target": "astronaut", "seed": "noise"}
 
 def refusal(**changes) -> RequestError:
     with pytest.raises(RequestError) as caught:
-        validation.from_words(**(WORDS | changes))
+        validation.parse_request(**(WORDS | changes))
     return caught.value
 
 
@@ -33,7 +33,7 @@ def photo() -> np.ndarray:
 
 
 def test_plain_words_become_the_request_they_say():
-    request, pictures = validation.from_words(
+    request, pictures = validation.parse_request(
         **WORDS, layer="stage1.0", loss="freq-tv", optimiser="adam", steps=5, goal=0.5, rng_seed=3
     )
     assert request == Request(
@@ -56,7 +56,7 @@ def test_a_picture_file_becomes_its_pixels_digest_and_a_clean_png(tmp_path, phot
     Image.fromarray(photo).save(path)
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
-    request, pictures = validation.from_words(model=ADV, target=str(path), seed="coffee")
+    request, pictures = validation.parse_request(model=ADV, target=str(path), seed="coffee")
     expected = hashlib.sha256(b"rgb8 40 30\n" + pixels.tobytes()).hexdigest()
     assert request.target == f"picture:{expected}"
     assert list(pictures) == [request.target]
@@ -69,17 +69,17 @@ def test_the_same_pixels_in_another_file_are_the_same_request(tmp_path, photo):
     one, two = tmp_path / "one.png", tmp_path / "two.bmp"
     Image.fromarray(photo).save(one)
     Image.fromarray(photo).save(two)
-    first, _ = validation.from_words(model=ADV, target=str(one), seed="white")
-    second, _ = validation.from_words(model=ADV, target=str(two), seed="white")
+    first, _ = validation.parse_request(model=ADV, target=str(one), seed="white")
+    second, _ = validation.parse_request(model=ADV, target=str(two), seed="white")
     assert first.key == second.key
 
 
 def test_a_file_can_be_the_seed_and_pictures_already_sent_go_by_name(tmp_path, photo):
     path = tmp_path / "seed.png"
     Image.fromarray(photo).save(path)
-    request, pictures = validation.from_words(model=ADV, target="cat", seed=str(path))
+    request, pictures = validation.parse_request(model=ADV, target="cat", seed=str(path))
     assert request.seed in pictures
-    again, pictures = validation.from_words(model=ADV, target="cat", seed=request.seed)
+    again, pictures = validation.parse_request(model=ADV, target="cat", seed=request.seed)
     assert again == request
     assert pictures == {}
 
@@ -88,13 +88,13 @@ def test_a_gallery_name_wins_over_a_file_of_that_name(tmp_path, monkeypatch, pho
     Image.fromarray(photo).save(tmp_path / "cat.png")
     (tmp_path / "cat.png").rename(tmp_path / "cat")
     monkeypatch.chdir(tmp_path)
-    assert validation.from_words(model=ADV, target="cat", seed="noise")[0].target == "cat"
+    assert validation.parse_request(model=ADV, target="cat", seed="noise")[0].target == "cat"
 
 
 def test_a_checkpoint_is_named_by_its_full_path_and_content(tmp_path, monkeypatch):
     (tmp_path / "net.pt").write_bytes(b"weights")
     monkeypatch.chdir(tmp_path)
-    request, _ = validation.from_words(
+    request, _ = validation.parse_request(
         **WORDS | {"model": "file:net.pt"}, architecture="timm:resnet18"
     )
     assert request.model == f"file:{tmp_path.resolve() / 'net.pt'}"
@@ -144,7 +144,7 @@ def test_what_is_no_noise_target_is_refused_with_those_there_are(kind):
 
 @pytest.mark.parametrize("target", ["noise", "wide-noise", "noise-7"])
 def test_noise_can_be_the_target_of_a_seed_of_the_same_kind(target):
-    assert validation.from_words(**WORDS | {"target": target})[0].target == target
+    assert validation.parse_request(**WORDS | {"target": target})[0].target == target
 
 
 @pytest.mark.parametrize("field", ["target", "seed"])
@@ -213,15 +213,15 @@ def test_only_checkpoints_have_an_architecture():
     ],
 )
 def test_weights_that_are_the_variants_own_are_no_weights_of_ones_own(loss, given, kept):
-    request, _ = validation.from_words(**WORDS, loss=loss, term_weights=given)
+    request, _ = validation.parse_request(**WORDS, loss=loss, term_weights=given)
     assert dict(request.term_weights or ()) == (kept or {})
-    plain, _ = validation.from_words(**WORDS, loss=loss)
+    plain, _ = validation.parse_request(**WORDS, loss=loss)
     assert (request.key == plain.key) == (kept is None)
 
 
 def test_naming_the_usual_comparison_is_the_same_request():
-    said, _ = validation.from_words(**WORDS, representation="relative-l2")
-    assert said.key == validation.from_words(**WORDS)[0].key
+    said, _ = validation.parse_request(**WORDS, representation="relative-l2")
+    assert said.key == validation.parse_request(**WORDS)[0].key
 
 
 def test_losses_that_make_no_sense_are_turned_away():
@@ -246,21 +246,21 @@ def test_losses_that_make_no_sense_are_turned_away():
 
 @pytest.mark.parametrize("loss", ["adversarial", "adversarial-published", "adversarial-seed"])
 def test_an_adversarial_loss_gets_an_adversary_that_ships_unless_told(loss):
-    assert validation.from_words(**WORDS, loss=loss)[0].adversary == "structure"
-    told, _ = validation.from_words(**WORDS, loss=loss, adversary="lpips-alex")
+    assert validation.parse_request(**WORDS, loss=loss)[0].adversary == "structure"
+    told, _ = validation.parse_request(**WORDS, loss=loss, adversary="lpips-alex")
     assert told.adversary == "lpips-alex"
 
 
 def test_a_weight_on_a_distance_brings_an_adversary_and_a_weight_of_0_takes_it_away():
-    request, _ = validation.from_words(**WORDS, loss="freq", term_weights={"to-target": 0.1})
+    request, _ = validation.parse_request(**WORDS, loss="freq", term_weights={"to-target": 0.1})
     assert request.adversary == "structure"
-    request, _ = validation.from_words(**WORDS, loss="adversarial", term_weights={"to-target": 0})
+    request, _ = validation.parse_request(**WORDS, loss="adversarial", term_weights={"to-target": 0})
     assert request.adversary is None
 
 
 @pytest.mark.parametrize("loss", ["regularizer-free", "freq", "freq-tv-l6"])
 def test_other_losses_have_none(loss):
-    assert validation.from_words(**WORDS, loss=loss)[0].adversary is None
+    assert validation.parse_request(**WORDS, loss=loss)[0].adversary is None
     assert refusal(loss=loss, adversary="lpips-alex").field == "adversary"
 
 
@@ -279,14 +279,14 @@ def test_an_adversary_that_cannot_see_pictures_so_small_is_turned_away(loss):
     assert "this network sees 64×64" in error.message
     assert "ssim-16px" in error.message
     with pytest.raises(HubUnreachable):  # a larger network would be let in
-        validation.from_words(
+        validation.parse_request(
             **WORDS | {"model": "timm:resnet18.a1_in1k"}, loss=loss, adversary="ms-ssim"
         )
 
 
 def test_naming_the_default_adversary_is_the_same_request():
-    silent, _ = validation.from_words(**WORDS, loss="adversarial")
-    said, _ = validation.from_words(**WORDS, loss="adversarial", adversary="structure")
+    silent, _ = validation.parse_request(**WORDS, loss="adversarial")
+    said, _ = validation.parse_request(**WORDS, loss="adversarial", adversary="structure")
     assert silent.key == said.key
 
 
@@ -296,7 +296,7 @@ def test_naming_the_default_adversary_is_the_same_request():
 def test_a_network_that_must_be_downloaded_offline_is_refused_at_once_with_what_works():
     begun = time.monotonic()
     with pytest.raises(HubUnreachable) as caught:
-        validation.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
+        validation.parse_request(**WORDS | {"model": "timm:resnet18.a1_in1k"})
     assert time.monotonic() - begun < 5
     assert "timm:resnet18.a1_in1k" in str(caught.value)
     assert ADV in str(caught.value)
@@ -316,7 +316,7 @@ def test_a_hub_that_never_answers_is_given_up_within_five_seconds(monkeypatch, s
     monkeypatch.setattr(socket, silent, never)
     begun = time.monotonic()
     with pytest.raises(HubUnreachable, match="does not answer"):
-        validation.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
+        validation.parse_request(**WORDS | {"model": "timm:resnet18.a1_in1k"})
     assert time.monotonic() - begun < 5
     begun = time.monotonic()
     assert not hubs.reachable(hubs.endpoint())
@@ -328,7 +328,7 @@ def test_a_hub_that_answers_lets_the_request_in(monkeypatch):
         monkeypatch.delenv(name)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        request, _ = validation.from_words(**WORDS | {"model": "timm:resnet18.a1_in1k"})
+        request, _ = validation.parse_request(**WORDS | {"model": "timm:resnet18.a1_in1k"})
     assert request.model == "timm:resnet18.a1_in1k"
 
 
@@ -338,27 +338,27 @@ def test_weights_that_were_downloaded_before_need_no_hub(monkeypatch, tmp_path):
     (snapshot / "model.safetensors").write_bytes(b"")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     for name in ("resnet18.a1_in1k", "resnet18"):
-        validation.from_words(**WORDS | {"model": f"timm:{name}"})
+        validation.parse_request(**WORDS | {"model": f"timm:{name}"})
     with pytest.raises(HubUnreachable):
-        validation.from_words(**WORDS | {"model": "timm:resnet18.tv_in1k"})
+        validation.parse_request(**WORDS | {"model": "timm:resnet18.tv_in1k"})
 
 
 @pytest.mark.parametrize("name", ["resnet_18", "resnet18.nobody_in1k"])
 def test_a_name_that_the_table_does_not_know_is_left_to_the_worker(name):
-    request, _ = validation.from_words(**WORDS | {"model": f"timm:{name}"})
+    request, _ = validation.parse_request(**WORDS | {"model": f"timm:{name}"})
     assert request.model == f"timm:{name}"
 
 
 def test_weights_left_to_the_library_are_named_in_the_request():
-    request = validation.check(Request("timm:resnet18", target="cat", seed="white"))
+    request = validation.validate(Request("timm:resnet18", target="cat", seed="white"))
     assert request.model == "timm:resnet18.a1_in1k"
-    request = validation.check(Request("torchvision:resnet50", target="cat", seed="white"))
+    request = validation.validate(Request("torchvision:resnet50", target="cat", seed="white"))
     assert request.model == "torchvision:resnet50/IMAGENET1K_V2"
 
 
 def test_an_adversary_must_see_pictures_as_small_as_the_size_of_ones_own():
     words = {"loss": "adversarial", "adversary": "lpips-squeeze"}
-    assert validation.from_words(**WORDS, **words)[0].adversary == "lpips-squeeze"
+    assert validation.parse_request(**WORDS, **words)[0].adversary == "lpips-squeeze"
     assert refusal(**words, size=16).field == "adversary"
 
 
@@ -367,7 +367,7 @@ def test_a_published_network_is_asked_for_with_its_fingerprint(tmp_path, monkeyp
     path = tmp_path / "models.toml"
     path.write_text("[networks.lab]\nfile = 'net.pt'\narchitecture = 'timm:resnet18'\n")
     monkeypatch.setenv("IRI_MODELS_TOML", str(path))
-    request, _ = validation.from_words(**WORDS | {"model": "own:lab"})
+    request, _ = validation.parse_request(**WORDS | {"model": "own:lab"})
     assert request.weights == validation.fingerprint("own:lab")
     assert str(tmp_path) not in request.canonical
     assert refusal(model="own:labb").field == "model"
