@@ -20,7 +20,7 @@ HELP = "gallery, drawn:N for N pictures of the embedded networks' kind, or a fol
 
 
 @dataclass(frozen=True)
-class Targets:
+class TargetSet:
     """A set of targets.
 
     text: what they are, in words. labels: by the name that a Request has for each. pictures: PNG
@@ -32,14 +32,14 @@ class Targets:
     pictures: Mapping[str, bytes]
 
 
-def target_set(words: str, size: int) -> Targets:
+def target_set(words: str, size: int) -> TargetSet:
     """The targets that `gallery`, `drawn:N` or a folder's path stand for; size: of drawn ones, px.
 
     Raises RequestError (field `targets`) for anything else, and for a folder that cannot be used.
     """
     if words == "gallery":
         names = gallery.names()
-        return Targets(f"the gallery's {len(names)} photographs", {n: n for n in names}, {})
+        return TargetSet(f"the gallery's {len(names)} photographs", {n: n for n in names}, {})
     if words.startswith("drawn:"):
         count = words.removeprefix("drawn:")
         if not count.isdecimal() or not 1 <= int(count) <= MOST_DRAWN:
@@ -56,7 +56,7 @@ def target_set(words: str, size: int) -> Targets:
     return _uploads(f"pictures of the folder {Path(words).name!r}", files)
 
 
-def _uploads(kind: str, files: Mapping[str, bytes]) -> Targets:
+def _uploads(kind: str, files: Mapping[str, bytes]) -> TargetSet:
     labels, pictures = {}, {}
     for label, data in files.items():
         try:
@@ -64,4 +64,4 @@ def _uploads(kind: str, files: Mapping[str, bytes]) -> Targets:
         except PictureError as error:
             raise RequestError("targets", f"{label}: {error}") from error
         labels[upload.name], pictures[upload.name] = label, upload.png
-    return Targets(f"{len(labels)} {kind}", labels, pictures)
+    return TargetSet(f"{len(labels)} {kind}", labels, pictures)

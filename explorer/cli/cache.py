@@ -1,25 +1,23 @@
-"""`python -m explorer cache …`: how full the cache is, whether it is sound, packs of results;
+"""`iri cache …`: how full the cache is, whether it is sound, packs of results;
 `starter` makes the pack that ships with the app again."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from explorer.request import RequestError
+from explorer.cli.command import Command
+from explorer.errors import RequestError
 from explorer.store.errors import CacheError
 
 ACTIONS = ("stats", "verify", "export", "import", "clear", "starter")
 
 
-def add_cache_commands(command: Callable) -> None:
-    """Add `cache` to the parser; `command` makes a subparser with its help."""
-    one = command("cache", _run, "look after the results on disk", json_option=True)
-    one.add_argument("action", choices=ACTIONS)
-    one.add_argument("pack", nargs="?", type=Path, help="for export and import, the pack's file")
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("pack", nargs="?", type=Path, help="for export and import, the pack's file")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -31,17 +29,17 @@ def _run(options: argparse.Namespace) -> None:
     store = Store()
     try:
         if options.action == "stats":
-            _say(options, asdict(store.stats()))
+            _print(options, asdict(store.stats()))
         elif options.action == "verify":
-            _say(options, asdict(store.verify()))
+            _print(options, asdict(store.verify()))
         elif options.action == "clear":
-            _say(options, {"removed": store.clear()})
+            _print(options, {"removed": store.clear()})
         elif options.action == "starter":
-            _say(options, {"made": _make_starter_results()})
+            _print(options, {"made": _make_starter_results()})
         elif options.action == "export":
-            _say(options, {"exported": export_pack(store, options.pack)})
+            _print(options, {"exported": export_pack(store, options.pack)})
         else:
-            _say(options, asdict(import_pack(store, options.pack)))
+            _print(options, asdict(import_pack(store, options.pack)))
     except CacheError as error:
         raise RequestError("pack", str(error)) from error
     finally:
@@ -58,9 +56,12 @@ def _make_starter_results() -> int:
     return len(starter.write(entries))
 
 
-def _say(options: argparse.Namespace, facts: dict) -> None:
+def _print(options: argparse.Namespace, facts: dict[str, object]) -> None:
     if options.json:
         print(json.dumps(facts, indent=1, default=str))
     else:
         for name, value in facts.items():
             print(f"{name.replace('_', ' ')}: {value}")
+
+
+COMMAND = Command("cache", "manage the result cache", _run, _add_options, prints_json=True)

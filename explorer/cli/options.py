@@ -1,117 +1,194 @@
-"""The options that say what is to be made, shared by every command that makes something."""
+"""The options that stand for the fields of a Request, as one table, both ways.
+
+From options to a checked request (`request_from`), and from a request to the command line that
+generates the same (`command_line`).
+"""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from explorer.request import OPTIMISERS, Request, RequestError
+from explorer.errors import RequestError
+from explorer.request import Request
+from explorer.request import OPTIMISERS
 
-SIZE_HELP = "px at which the network looks at pictures (default: as it was trained)"
-NULL_FOLDER_HELP = "folder of pictures to judge the match by, instead of the gallery's"
-
-
-def add_network_options(command: argparse.ArgumentParser) -> None:
-    """--model, --arch and --layer: one network."""
-    command.add_argument("--model", required=True, help="a reference, see models; or file:PATH")
-    command.add_argument("--arch", help="for file: models, the architecture, such as timm:resnet18")
-    command.add_argument(
-        "--layer", default="penultimate", help="a layer's name (default: %(default)s)"
-    )
-    command.add_argument("--size", type=int, help=SIZE_HELP)
+SIZE_HELP = "input resolution of the network in px (default: as it was trained)"
+NULL_FOLDER_HELP = "folder of pictures from which the null is made, instead of the gallery's"
 
 
-def add_search_options(command: argparse.ArgumentParser) -> None:
-    """From --seed to --null-folder: how an IRI is searched and judged, whatever the network."""
-    command.add_argument(
-        "--seed",
-        default="grey-noise",
-        help="a seed kind, gallery name or file (default: %(default)s)",
-    )
-    command.add_argument("--loss", default="regularizer-free", help="a loss variant's name")
-    command.add_argument(
+@dataclass(frozen=True)
+class Option:
+    """One option of the command line that sets one field of a Request.
+
+    default: what the option is where it is not given; None leaves the field's own default.
+    value: from the word on the command line to the field's value.
+    """
+
+    flag: str
+    field: str
+    help: str
+    value: Callable[[str], object] = str
+    default: object = None
+    metavar: str | None = None
+    repeats: bool = False
+
+
+def random_seeds(words: str) -> list[int]:
+    """`0,1,2` → [0, 1, 2], each once."""
+    return list(dict.fromkeys(int(word) for word in words.split(",")))
+
+
+NETWORK_OPTIONS = (
+    Option("--model", "model", "a reference, see `models`; or file:PATH"),
+    Option("--arch", "architecture", "for file: models, the architecture, such as timm:resnet18"),
+    Option("--layer", "layer", "a layer's name, see `layers`", default="penultimate"),
+    Option("--size", "size", SIZE_HELP, int),
+)
+SEARCH_OPTIONS = (
+    Option("--seed", "seed", "a seed kind, gallery name or file", default="grey-noise"),
+    Option("--loss", "loss", "a loss variant's name, see `losses`", default="regularizer-free"),
+    Option(
         "--weight",
-        action="append",
-        default=[],
+        "term_weights",
+        "the weight of a term, such as tv=1e-3; 0 removes the term; may be given again",
         metavar="TERM=SIZE",
-        help="a weight of your own, such as tv=1e-3; 0 removes the term; may be given again",
-    )
-    command.add_argument(
-        "--representation", help="compared how in the loss: relative-l2 (default), cosine or gram"
-    )
-    command.add_argument("--adversary", help="for losses with d(x, …), the perceptual measure d")
-    command.add_argument(
-        "--relu-gradient", help="identity: the ReLU that ends the layer passes every gradient on"
-    )
-    command.add_argument("--optimiser", default="auto", help=", ".join(OPTIMISERS))
-    command.add_argument("--steps", type=int, help="budget of forward and backward passes")
-    command.add_argument("--goal", type=float, help="relative distance at which to stop")
-    command.add_argument(
+        repeats=True,
+    ),
+    Option(
+        "--representation",
+        "representation",
+        "how the loss compares representations: relative-l2 (default), cosine or gram",
+    ),
+    Option("--adversary", "adversary", "for losses with d(x, …), the perceptual measure d"),
+    Option(
+        "--relu-gradient",
+        "relu_gradient",
+        "identity: straight-through gradient at the ReLU that ends the layer",
+    ),
+    Option("--optimiser", "optimiser", ", ".join(OPTIMISERS), default="auto"),
+    Option("--steps", "steps", "budget of forward and backward passes", int),
+    Option("--goal", "goal", "relative distance at which to stop", float),
+    Option(
         "--rng",
-        type=_rng_numbers,
+        "rng_seed",
+        "random seed from which the seed image is drawn; generate takes several: 0,1,2",
+        random_seeds,
         default=[0],
-        help="random number that the seed image is drawn by; generate takes several: 0,1,2",
-    )
-    command.add_argument("--null-folder", help=NULL_FOLDER_HELP)
+    ),
+)
+_REQUIRED = ("model",)
 
 
-def request_of(
-    options: argparse.Namespace, target: str, **network: str | int | None
+def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
+    """Add these options to a command's parser."""
+    for option in options:
+        help_text = option.help.replace("%", "%%")
+        if isinstance(option.default, str):
+            help_text += " (default: %(default)s)"
+        if option.repeats:
+            parser.add_argument(
+                option.flag, action="append", default=[], metavar=option.metavar, help=help_text
+            )
+        else:
+            parser.add_argument(
+                option.flag,
+                type=option.value,
+                default=option.default,
+                required=option.field in _REQUIRED,
+                help=help_text,
+            )
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """--model, --arch, --layer and --size: one network."""
+    add_options(parser, NETWORK_OPTIONS)
+
+
+def add_search_options(parser: argparse.ArgumentParser) -> None:
+    """From --seed to --null-folder: how an IRI is made and judged, whatever the network."""
+    add_options(parser, SEARCH_OPTIONS)
+    parser.add_argument("--null-folder", help=NULL_FOLDER_HELP)
+
+
+def request_from(
+    options: argparse.Namespace, target: str, network: Mapping[str, object] | None = None
 ) -> tuple[Request, dict[str, bytes]]:
     """The request that the options ask for, and the PNG bytes of the files among them.
 
-    network: `model`, `architecture` and `layer`, where the options do not hold them under their
-    usual names. Raises as `explorer.validation.from_words`, and for several random seeds.
+    network: `model`, `architecture`, `layer` and `size`, where the options do not hold them under
+    their usual names. Raises as `explorer.validation.parse_request`, and RequestError for several
+    random seeds.
     """
     from explorer import validation
 
     if len(options.rng) > 1:
-        raise RequestError("rng_seed", "only generate takes several random numbers; give one")
-
-    defaults = Request.defaults()
-    if not network:
-        network = {"model": options.model, "architecture": options.arch, "layer": options.layer}
-        network["size"] = options.size
-    return validation.from_words(
-        **network,
-        target=target,
-        seed=options.seed,
-        loss=options.loss,
-        term_weights=_term_weights(options.weight),
-        representation=options.representation,
-        relu_gradient=options.relu_gradient,
-        adversary=options.adversary,
-        optimiser=options.optimiser,
-        steps=defaults["steps"] if options.steps is None else options.steps,
-        goal=defaults["goal"] if options.goal is None else options.goal,
-        rng_seed=options.rng[0],
-        null_folder=options.null_folder,
-    )
+        raise RequestError("rng_seed", "only generate takes several random seeds; give one")
+    fields = dict(network) if network is not None else _values(options, NETWORK_OPTIONS)
+    fields |= _values(options, SEARCH_OPTIONS)
+    fields["rng_seed"] = options.rng[0]
+    fields["term_weights"] = _term_weights(options.weight)
+    return validation.parse_request(**fields, target=target, null_folder=options.null_folder)
 
 
-def requests_of(options: argparse.Namespace, target: str) -> tuple[list[Request], dict[str, bytes]]:
-    """As `request_of`, one request for each random number."""
+def requests_from(
+    options: argparse.Namespace, target: str
+) -> tuple[list[Request], dict[str, bytes]]:
+    """As `request_from`, one request for each random seed."""
     first, *more = options.rng
-    one = argparse.Namespace(**vars(options) | {"rng": [first]})
-    request, pictures = request_of(one, target)
+    single = argparse.Namespace(**vars(options) | {"rng": [first]})
+    request, pictures = request_from(single, target)
     return [request, *(replace(request, rng_seed=number) for number in more)], pictures
 
 
-def _rng_numbers(text: str) -> list[int]:
-    """`0,1,2` → [0, 1, 2], each once."""
-    return list(dict.fromkeys(int(word) for word in text.split(",")))
+def command_line(request: Request) -> str:
+    """The command that generates the same; names in capitals stand for the user's own files."""
+    defaults = Request.defaults()
+    words = ["python", "-m", "explorer", "generate"]
+    always = ("model", "layer", "target", "seed", "loss")
+    target = Option("--target", "target", "")
+    model, *rest = NETWORK_OPTIONS
+    for option in (model, *rest, target, *SEARCH_OPTIONS):
+        value = getattr(request, option.field)
+        if option.field == "term_weights":
+            for term, size in value or ():
+                words += [option.flag, f"{term}={exact(size)}"]
+        elif option.field in ("target", "seed"):
+            words += [option.flag, "YOUR_PICTURE.png" if value.startswith("picture:") else value]
+        elif option.field in always or value != defaults[option.field]:
+            words += [option.flag, exact(value) if isinstance(value, float) else str(value)]
+    if request.null is not None:
+        words += ["--null-folder", "YOUR_PICTURES"]
+    return shlex.join([*words, "--out", "iri"])
+
+
+def exact(value: float) -> str:
+    """A number in as few digits as bring back this very one: `0.02`, `2`."""
+    return repr(value).removesuffix(".0")
+
+
+def _values(options: argparse.Namespace, table: Sequence[Option]) -> dict[str, object]:
+    """The fields that the options set; a default of the Request where an option is silent."""
+    defaults = Request.defaults()
+    values = {}
+    for option in table:
+        value = getattr(options, option.flag.removeprefix("--").replace("-", "_"))
+        values[option.field] = defaults.get(option.field) if value is None else value
+    return values
 
 
 def _term_weights(words: list[str]) -> dict[str, float] | None:
     """`tv=1e-3` → {"tv": 0.001}; RequestError says how to write it."""
     weights: dict[str, float] = {}
     for word in words:
-        name, equals, value = word.partition("=")
+        name, _, value = word.partition("=")
         try:
             weight = float(value)
         except ValueError:
-            equals = ""
-        if not equals or name in weights:
+            weight = None
+        if weight is None or name in weights:
             raise RequestError(
                 "term_weights", f"{word!r}: write each term once, like tv=1e-3; 0 removes it"
             )

@@ -5,23 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
+from explorer.cli.command import Command
 
-def add_bench_command(command: Callable) -> None:
-    """Add `bench` to the parser; `command` makes a subparser with its help."""
-    one = command(
-        "bench", _run, "time our engine beside the procedures it came from", json_option=True
-    )
-    one.add_argument("--quick", action="store_true", help="at most three minutes on two cores")
-    one.add_argument(
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="at most three minutes on two cores")
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("benchmark"),
         help="folder of bench.md, bench.json and the parts to go on from (default: %(default)s)",
     )
-    one.add_argument(
+    parser.add_argument(
         "--into", type=Path, metavar="FILE", help="Markdown file whose section is to be replaced"
     )
 
@@ -43,3 +40,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.into is not None:
         report.put_into(options.into, text, kind)
     print(json.dumps(found, indent=1) if options.json else text)
+
+
+COMMAND = Command(
+    "bench", "benchmark against published procedures", _run, _add_options, prints_json=True
+)

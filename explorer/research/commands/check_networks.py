@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+
+from explorer.cli.command import Command
 
 RANDOM = 60
 SHELF, DRAWN, NAMED = "shelf", "random timm", "named"
 
 
-def add_check_command(command: Callable) -> None:
-    """Add `check-networks` to the parser; `command` makes a subparser with its help."""
-    one = command(
-        "check-networks", _run, "list layers, cut and optimise through networks, random weights"
-    )
-    one.add_argument("references", nargs="*", metavar="REF", help="only these networks")
-    one.add_argument(
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("references", nargs="*", metavar="REF", help="only these networks")
+    parser.add_argument(
         "--random",
         type=int,
         default=RANDOM,
         help="how many of timm's architectures to draw beside the shelf (default: %(default)s)",
     )
-    one.add_argument("--rng", type=int, default=0, help="random seed of the draw")
-    one.add_argument(
+    parser.add_argument("--rng", type=int, default=0, help="random seed of the draw")
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("docs/networks.jsonl"),
         help="what was found; a later run goes on from there (default: %(default)s)",
     )
-    one.add_argument("--memory", type=float, default=8.0, help="GB a network may use")
-    one.add_argument(
+    parser.add_argument("--memory", type=float, default=8.0, help="GB a network may use")
+    parser.add_argument(
         "--most",
         type=float,
         default=100.0,
         help="million parameters that one drawn may have (default: %(default)s)",
     )
-    one.add_argument("--markdown", action="store_true", help="print the table of docs/networks.md")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the table of docs/networks.md"
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -99,3 +99,11 @@ def markdown(found: list) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
+
+
+COMMAND = Command(
+    "check-networks",
+    "list layers, cut and optimise through networks, random weights",
+    _run,
+    _add_options,
+)

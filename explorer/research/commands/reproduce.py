@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-from explorer.request import RequestError
+from explorer.cli.command import Command
+from explorer.errors import RequestError
 
 SHELVES = ("embedded", "imagenet")
 
 
-def add_reproduce_command(command: Callable) -> None:
-    """Add `reproduce` to the parser; `command` makes a subparser with its help."""
-    one = command("reproduce", _run, "ask the paper's questions of the embedded networks")
-    one.add_argument("--quick", action="store_true", help="fewer networks, targets and steps")
-    one.add_argument(
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="fewer networks, targets and steps")
+    parser.add_argument(
         "--out", type=Path, default=Path("reproduction"), help="folder (default: %(default)s)"
     )
-    one.add_argument("--shelf", default="embedded", help=", ".join(SHELVES))
-    one.add_argument("--processes", type=int, help="how many at once (default: one per CPU)")
+    parser.add_argument("--shelf", default="embedded", help=", ".join(SHELVES))
+    parser.add_argument("--processes", type=int, help="how many at once (default: one per CPU)")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -38,3 +36,8 @@ def _run(options: argparse.Namespace) -> None:
     for claim in write(plan, parts, options.out):
         print(f"{claim.title}: {claim.verdict}")
     print(f"Written to {options.out / 'report.md'}, with tables, a figure and a contact sheet")
+
+
+COMMAND = Command(
+    "reproduce", "ask the paper's questions of the embedded networks", _run, _add_options
+)

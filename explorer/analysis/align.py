@@ -1,0 +1,183 @@
+"""Alignment as a use case: IRIs of a set of targets, and the share that looks like its target.
+
+Nanda et al. (AAAI 2023), automatic form; the statistics are those of `explorer.metrics.alignment`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from explorer.analysis.runner import InProcess, Runner
+from explorer.analysis.targets import TargetSet, target_set
+from explorer.errors import RequestError
+from explorer.metrics.alignment import Alignment, alignment, over_measures
+from explorer.metrics.registry import PAPER
+from explorer.models import catalogue
+from explorer.request import Request
+from explorer.validation import validate
+
+if TYPE_CHECKING:
+    from explorer.result import Result
+
+SMALL_PX, SMALL_BATCH, LARGE_BATCH = 96, 32, 8
+"""Up to this input resolution so many IRIs are made as one batch; fewer of larger ones."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of a set of IRIs match and converged, and why their searches stopped."""
+
+    of: int
+    matched: int
+    converged: int
+    stopped: Mapping[str, int]
+
+    @classmethod
+    def of_results(cls, results: Sequence[Result]) -> Counts:
+        """Those of these results."""
+        matched = [result for result in results if result.matched]
+        return cls(
+            of=len(results),
+            matched=len(matched),
+            converged=sum(result.converged for result in matched),
+            stopped=dict(Counter(result.provenance.stopped for result in results)),
+        )
+
+
+@dataclass(frozen=True)
+class PaperAlignment:
+    """Mean and standard deviation of the share over the paper's four measures (`PAPER`).
+
+    Both None where it was not computed; `reason` then says why.
+    """
+
+    mean: float | None
+    deviation: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class AlignmentReport:
+    """Alignment of one network, layer and loss over a set of targets.
+
+    results: of every target, in their order. alignment: over the IRIs that match;
+    alignment_of_converged: over those whose search also converged.
+    """
+
+    request: Request
+    targets: TargetSet
+    results: tuple[Result, ...]
+    counts: Counts
+    alignment: Alignment
+    alignment_of_converged: Alignment
+    paper: PaperAlignment
+
+    def to_json(self) -> dict[str, object]:
+        """Plain JSON values, for `iri align --json`."""
+        return {
+            "request": without_target(self.request),
+            "targets": self.targets.text,
+            **asdict(self.counts),
+            "alignment": self.alignment.to_dict(),
+            "alignment_of_converged": self.alignment_of_converged.to_dict(),
+            "paper": asdict(self.paper),
+            "iris": [_row(result, self.targets) for result in self.results],
+        }
+
+
+def align(
+    request: Request,
+    targets: str | TargetSet = "gallery",
+    pictures: Mapping[str, bytes] | None = None,
+    runner: Runner | None = None,
+) -> AlignmentReport:
+    """Make an IRI of every target and count how many look more like it than like their seed.
+
+    request: network, layer, loss, seed and search; its target is replaced by each of `targets`
+    (`gallery`, `drawn:N` or a folder's path), and the k-th starts from the seed image drawn with
+    random seed `rng_seed + k`. pictures: PNG bytes of a `picture:SHA256` seed. Raises RequestError
+    as `explorer.generate`, and for targets that cannot be used.
+    """
+    runner = runner or InProcess()
+    chosen = targets if isinstance(targets, TargetSet) else targets_for(targets, [request])
+    requests = requests_for(request, chosen)
+    results = runner.generate(
+        requests, {**chosen.pictures, **(pictures or {})}, batch_size(request)
+    )
+    matched = [result for result in results if result.matched]
+    of_matched = alignment([result.perceptual for result in matched])
+    return AlignmentReport(
+        request=requests[0],
+        targets=chosen,
+        results=tuple(results),
+        counts=Counts.of_results(results),
+        alignment=of_matched,
+        alignment_of_converged=alignment(
+            [result.perceptual for result in matched if result.converged]
+        ),
+        paper=_paper(of_matched, matched),
+    )
+
+
+def targets_for(words: str, requests: Sequence[Request]) -> TargetSet:
+    """The set of targets of these words, drawn ones at the largest input of the networks."""
+    return target_set(words, max(map(_input_px, requests)))
+
+
+def requests_for(request: Request, targets: TargetSet) -> list[Request]:
+    """One validated request per target; the seed, where it is one of the targets, is left out."""
+    names = [name for name in targets.labels if name != request.seed]
+    if not names:
+        raise RequestError("targets", "the seed is the only one, so nothing is left to be matched")
+    return [
+        validate(replace(request, target=name, rng_seed=request.rng_seed + place))
+        for place, name in enumerate(names)
+    ]
+
+
+def batch_size(request: Request) -> int:
+    """How many IRIs of this network are made as one batch."""
+    return SMALL_BATCH if _input_px(request) <= SMALL_PX else LARGE_BATCH
+
+
+def without_target(request: Request) -> dict[str, object]:
+    """The request's fields without the target, which differs from IRI to IRI."""
+    return {name: value for name, value in request.to_dict().items() if name != "target"}
+
+
+def _input_px(request: Request) -> int:
+    return max(catalogue.input_size_or_default(request.network))
+
+
+def _row(result: Result, targets: TargetSet) -> dict[str, object]:
+    return {
+        "target": targets.labels[result.request.target],
+        "key": result.request.key,
+        "rng_seed": result.request.rng_seed,
+        "relative_l2": result.match.relative_l2,
+        "matched": result.matched,
+        "converged": result.converged,
+        "stopped": result.provenance.stopped,
+        "perceptual": {
+            row.measure: {
+                "to_target": row.to_target,
+                "to_seed": row.to_seed,
+                "to_mismatched": row.to_mismatched,
+            }
+            for row in result.perceptual
+        },
+    }
+
+
+def _paper(found: Alignment, matched: Sequence[Result]) -> PaperAlignment:
+    rows = [row for result in matched[:1] for row in result.perceptual if row.measure in PAPER]
+    missing = next((row.reason for row in rows if row.to_target is None), None)
+    if missing is None and not all(row.held_out for row in rows):
+        missing = "one of them was part of the loss, or rests on the loss's or a related network"
+    if missing is not None or len(rows) < len(PAPER):
+        return PaperAlignment(None, None, missing or "no IRI matches")
+    mean, deviation = over_measures(found.shares[name] for name in PAPER)
+    return PaperAlignment(mean, deviation, None)

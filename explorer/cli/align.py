@@ -1,0 +1,106 @@
+"""`iri align`: the share of IRIs that look more like their target than like their seed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from explorer.analysis.targets import HELP as TARGETS_HELP
+from explorer.cli.command import Command
+from explorer.cli.options import add_network_options, add_search_options, request_from
+from explorer.cli.running import EngineRunner
+
+if TYPE_CHECKING:
+    from explorer.analysis.align import AlignmentReport, Counts, PaperAlignment
+
+ANY_TARGET = "noise"
+"""Stands in for the target until each of the set takes its place."""
+
+
+def add_targets_option(parser: argparse.ArgumentParser) -> None:
+    """--targets: the set of pictures of which IRIs are made."""
+    parser.add_argument(
+        "--targets", default="gallery", help=f"{TARGETS_HELP} (default: %(default)s)"
+    )
+
+
+def print_counts(counts: Counts) -> None:
+    """How many match, converged, and why the searches stopped, in a line."""
+    stops = ", ".join(f"{count} by {name}" for name, count in counts.stopped.items())
+    print(
+        f"{counts.matched} of {counts.of} match, {counts.converged} of these converged "
+        f"(stopped: {stops})"
+    )
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_network_options(parser)
+    add_targets_option(parser)
+    add_search_options(parser)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from explorer.analysis.align import align
+
+    request, pictures = request_from(options, ANY_TARGET)
+    with EngineRunner.started() as runner:
+        report = align(request, options.targets, pictures, runner)
+    if options.json:
+        print(json.dumps(report.to_json(), indent=1))
+        return
+    print(
+        f"{options.model}, {options.layer}, {options.loss}, from {options.seed}; "
+        f"{report.targets.text}"
+    )
+    print_counts(report.counts)
+    if report.counts.matched:
+        _print_shares(report)
+    else:
+        print("No IRI matches, so nothing can be said about the network.")
+
+
+def _print_shares(report: AlignmentReport) -> None:
+    from explorer.metrics.perceptual import why_counted
+
+    first = next(result for result in report.results if result.matched)
+    counted = {row.measure: why_counted(row) for row in first.perceptual}
+    alignment = report.alignment
+    print(f"{'measure':24} {'nearer target than seed':26} {'wrong target':18} counted")
+    for name, share in alignment.shares.items():
+        wrong = alignment.wrong[name].to_text()
+        print(f"{name:24} {share.to_text():26} {wrong:18} {counted[name]}")
+    for title, each in (
+        ("all that match", alignment),
+        ("those that converged", report.alignment_of_converged),
+    ):
+        if each.mean is not None:
+            print(
+                f"Mean over {len(each.judging)} counted measures, {title} ({each.count}): "
+                f"{_percent(each.mean)} ± {_percent(each.deviation)} % "
+                f"({_percent(each.low)}–{_percent(each.high)} over targets)"
+            )
+    print(
+        "The paper's four (LPIPS on AlexNet and VGG, calibrated or not): "
+        f"{_paper_text(report.paper)}"
+    )
+    print("Intervals: 95 %, by bootstrap over targets; of n targets, 0 or 100 % is within 3/n.")
+
+
+def _paper_text(paper: PaperAlignment) -> str:
+    if paper.mean is None:
+        return f"not computed, {paper.reason}"
+    return f"{_percent(paper.mean)} ± {_percent(paper.deviation)} %"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f}"
+
+
+COMMAND = Command(
+    "align",
+    "the share of IRIs that look more like their target than their seed",
+    _run,
+    _add_options,
+    prints_json=True,
+)

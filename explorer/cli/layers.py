@@ -1,0 +1,56 @@
+"""`iri layers REF`: the layers of a network, in order of execution."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable
+
+from explorer.cli.command import Command, print_rows
+from explorer.cli.options import SIZE_HELP
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", help="such as embedded:NAME")
+    parser.add_argument("--arch", help="for file: models")
+    parser.add_argument("--size", type=int, help=SIZE_HELP)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from explorer.models.layer_titles import layer_title
+
+    rows: list[dict[str, object]] = [
+        {
+            "order": order,
+            "name": name,
+            "friendly": layer_title(name, kind),
+            "kind": kind,
+            "shape": list(shape),
+            "elements": math.prod(shape),
+        }
+        for order, (name, kind, shape) in enumerate(_layers(options), start=1)
+    ]
+    print_rows(options, rows, _line)
+
+
+def _layers(options: argparse.Namespace) -> Iterable[tuple[str, str, tuple[int, ...]]]:
+    """From the catalogue where it knows them, else from a worker."""
+    from explorer import validation
+    from explorer.cli.running import EngineRunner
+    from explorer.jobs import work
+    from explorer.models import catalogue
+
+    entry = catalogue.entry(options.reference)
+    if entry is not None and entry.layers and options.size is None:
+        return entry.layers
+    request = validation.observer(options.reference, architecture=options.arch, size=options.size)
+    with EngineRunner.started() as runner:
+        return runner.ask(work.layers, request.network)
+
+
+def _line(row: dict[str, object]) -> str:
+    shape = "×".join(map(str, row["shape"]))  # type: ignore[call-overload]
+    return f"{row['order']:4} {row['name']!s:36} {row['friendly']!s:44} {row['kind']!s:24} {shape}"
+
+
+COMMAND = Command("layers", "the layers of a network", _run, _add_options, prints_json=True)

@@ -1,0 +1,33 @@
+"""`iri models`: the networks there are."""
+
+from __future__ import annotations
+
+import argparse
+
+from explorer.cli.command import Command, print_rows
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    from explorer.models.catalogue import SOURCES
+
+    listable = ", ".join(name for name in SOURCES if name != "file")
+    parser.add_argument(
+        "--source",
+        help=f"all of one source: {listable} (default: the embedded networks, the curated ones, "
+        "and those published here)",
+    )
+    parser.add_argument("--search", help="only those with these words in reference or title")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from explorer.models import catalogue
+
+    entries = catalogue.listed(options.source, options.search or "")
+    print_rows(
+        options,
+        [entry.to_dict() for entry in entries],
+        lambda row: f"{row['reference']!s:52} {row['title']}. {row['summary']}".rstrip(". "),
+    )
+
+
+COMMAND = Command("models", "the networks there are", _run, _add_options, prints_json=True)

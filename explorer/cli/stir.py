@@ -1,0 +1,70 @@
+"""`iri stir REF1 REF2`: whether two networks share their invariances."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from explorer.cli.align import ANY_TARGET, add_targets_option, print_counts
+from explorer.cli.command import Command, number
+from explorer.cli.options import add_search_options, request_from
+from explorer.cli.running import EngineRunner
+
+if TYPE_CHECKING:
+    from explorer.analysis.stir import StirReport
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    for which in ("1", "2"):
+        parser.add_argument(f"model{which}", help="such as embedded:NAME")
+    for which in ("1", "2"):
+        parser.add_argument(f"--layer{which}", default="penultimate", help="default: %(default)s")
+        parser.add_argument(f"--arch{which}", help="for file: models")
+    add_targets_option(parser)
+    add_search_options(parser)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from explorer.analysis.stir import stir
+
+    requests, pictures = [], {}
+    for which in ("1", "2"):
+        network = {
+            "model": getattr(options, f"model{which}"),
+            "architecture": getattr(options, f"arch{which}"),
+            "layer": getattr(options, f"layer{which}"),
+        }
+        request, files = request_from(options, ANY_TARGET, network)
+        requests.append(request)
+        pictures |= files
+    with EngineRunner.started() as runner:
+        report = stir(requests[0], requests[1], options.targets, pictures, runner)
+    if options.json:
+        print(json.dumps(report.to_json(), indent=1))
+    else:
+        _print(report, (options.model1, options.model2))
+
+
+def _print(report: StirReport, models: tuple[str, str]) -> None:
+    for which, (model, counts) in enumerate(zip(models, report.counts, strict=True), start=1):
+        print(f"network {which}: {model}; {report.targets.text}")
+        print_counts(counts)
+    shared = report.shared
+    print(
+        f"Linear CKA of the two on the targets: {shared.similarity:.3f} "
+        f"({shared.similarity_by_chance:.3f} with wrong pairs)"
+    )
+    for title, each in (
+        ("STIR(2 | 1), network 2 looks at network 1's IRIs", shared.second_given_first),
+        ("STIR(1 | 2), network 1 looks at network 2's IRIs", shared.first_given_second),
+    ):
+        print(
+            f"{title}: {each.value:.3f} ({each.chance:.3f} with wrong pairs); their own match: "
+            f"median {number(each.median_match)}, worst {number(each.worst_match)}"
+        )
+
+
+COMMAND = Command(
+    "stir", "whether two networks share their invariances", _run, _add_options, prints_json=True
+)
