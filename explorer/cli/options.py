@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from explorer.errors import RequestError
-from explorer.request import Request
-from explorer.request import OPTIMISERS
+from explorer.request import OPTIMISERS, Request
 
 SIZE_HELP = "input resolution of the network in px (default: as it was trained)"
 NULL_FOLDER_HELP = "folder of pictures from which the null is made, instead of the gallery's"
