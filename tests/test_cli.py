@@ -18,6 +18,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from explorer import cli
+from explorer.cli.command import CommandFailed
+from explorer.cli.running import EngineRunner
 from explorer.analysis import generation
 from explorer.jobs import children, worker
 from explorer.jobs import engine as engines
@@ -185,11 +187,11 @@ def test_without_json_the_two_questions_are_answered_in_words(generated, no_work
 def test_words_about_the_loss_become_the_request(no_worker, run, monkeypatch):
     asked = []
 
-    def refuse(engine, requests, pictures):
+    def refuse(runner, requests, pictures):
         asked.extend(requests)
-        raise cli.Failed("enough")
+        raise CommandFailed("enough")
 
-    monkeypatch.setattr(cli, "made", refuse)
+    monkeypatch.setattr(EngineRunner, "generate", refuse)
     words = ["--loss", "freq+transforms+fourier", "--weight", "tv=1e-3", "--weight", "blur=0"]
     words += ["--representation", "cosine", "--relu-gradient", "identity", "--rng", "3,1,3"]
     assert run(*WORDS[:-4], *words)[0] == 1
@@ -201,7 +203,7 @@ def test_words_about_the_loss_become_the_request(no_worker, run, monkeypatch):
 
 
 @pytest.mark.slow
-def test_several_random_numbers_are_several_results_and_one_answer(
+def test_several_random_seeds_are_several_results_and_one_answer(
     run, tmp_path, shared_engine, monkeypatch
 ):
     monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
