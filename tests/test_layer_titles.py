@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.models.layer_titles import friendly, is_main, place_in, places
+from explorer.models.layer_titles import is_main, layer_title, section_of, sections
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from explorer.models.layer_titles import friendly, is_main, place_in, places
     ],
 )
 def test_a_layer_has_a_plain_name(name, kind, said):
-    assert friendly(name, kind) == said
+    assert layer_title(name, kind) == said
 
 
 def test_people_name_blocks_and_stages_not_the_steps_within():
@@ -59,8 +59,8 @@ def test_people_name_blocks_and_stages_not_the_steps_within():
 
 def test_where_in_the_network_a_layer_is():
     names = ["conv1", "layer1.0", "layer1", "layer2.0", "layer2", "avgpool", "penultimate", "fc"]
-    assert places(names) == ["stem", "stage 1", "stage 2", "head"]
-    where = {name: place_in(name, names) for name in names}
+    assert sections(names) == ["stem", "stage 1", "stage 2", "head"]
+    where = {name: section_of(name, names) for name in names}
     assert where["conv1"] == "stem"
     assert where["layer1.0"] == where["layer1"] == "stage 1"
     assert where["avgpool"] == where["penultimate"] == where["fc"] == "head"
@@ -68,4 +68,4 @@ def test_where_in_the_network_a_layer_is():
 
 def test_a_row_of_blocks_is_a_stage_and_no_block_of_its_own():
     names = ["conv_stem", "blocks.0.0", "blocks.0", "blocks.1.0", "blocks.1", "conv_head", "logits"]
-    assert places(names) == ["stem", "stage 1", "stage 2", "head"]
+    assert sections(names) == ["stem", "stage 1", "stage 2", "head"]

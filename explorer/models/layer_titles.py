@@ -90,7 +90,17 @@ _WORDS = {
     "head": "head",
     "heads": "head",
 }
-_UNSAID = ("encoder", "trunk", "visual", "model", "features", "block", "blocks", "layers", "stages")
+_OMITTED = (
+    "encoder",
+    "trunk",
+    "visual",
+    "model",
+    "features",
+    "block",
+    "blocks",
+    "layers",
+    "stages",
+)
 _KINDS = {
     re.compile(pattern): word
     for pattern, word in {
@@ -116,27 +126,29 @@ _ADDS = (
     "SwinTransformerBlock",
     "TransformerBlock",
 )
-_PARTS = ("stage", "block", "stack", "step", "dense", "Mixed", "inception3", "inception4")
-"""How the outermost numbered parts of a network begin."""
+_SECTIONS = ("stage", "block", "stack", "step", "dense", "Mixed", "inception3", "inception4")
+"""How the outermost numbered parts of a network begin, in words."""
 
-_SILENT = ("Identity", "Dropout", "DropPath", "StochasticDepth")
+_PASS_THROUGH = ("Identity", "Dropout", "DropPath", "StochasticDepth")
 _USE = re.compile(r"(?P<module>[^#\[]*)(?:#(?P<use>\d+))?(?P<parts>(?:\[[^\]]*\])*)")
 _NUMBERED = re.compile(r"([a-z_]+?)(\d+)(?:_.*)?")
 
 
 @lru_cache(maxsize=20_000)
-def friendly(name: str, kind: str = "") -> str:
+def layer_title(name: str, kind: str = "") -> str:
     """A layer's name in plain words; `kind` is its class, which says whether it adds."""
     if name in _FIXED:
         return _FIXED[name]
-    found = _USE.fullmatch(name)
-    phrases = _phrases(found["module"], kind) if found else (name,)
-    if kind in _ADDS and found and not found["parts"]:
-        phrases = (*phrases, "after addition")
-    if found and found["use"]:
-        phrases = (*phrases, f"use {found['use']}")
-    if found and found["parts"]:
-        phrases = (*phrases, f"part {found['parts'].strip('[]').replace('][', ', ')}")
+    match = _USE.fullmatch(name)
+    if match is None:
+        return name
+    phrases = [*_phrases(match["module"], kind)]
+    if kind in _ADDS and not match["parts"]:
+        phrases.append("after addition")
+    if match["use"]:
+        phrases.append(f"use {match['use']}")
+    if match["parts"]:
+        phrases.append(f"part {match['parts'].strip('[]').replace('][', ', ')}")
     return ", ".join(phrases)
 
 
@@ -147,7 +159,7 @@ def is_main(name: str, kind: str) -> bool:
     """
     if name in _FIXED:
         return True
-    if kind in _SILENT or "#" in name or "[" in name:
+    if kind in _PASS_THROUGH or "#" in name or "[" in name:
         return False
     first, *more = _phrases(name, kind)
     if _leaf(kind):
@@ -155,43 +167,50 @@ def is_main(name: str, kind: str) -> bool:
     return not more or (len(more) == 1 and more[0].startswith(("block", "layer", "transition")))
 
 
-def place(name: str) -> str:
-    """The outermost part of the network in which a layer lies: "stage 3", "block 7", "stem"."""
-    if name in _FIXED:
-        return HEAD
-    first = _phrases(_USE.match(name)["module"], "")[0]
-    return first if first.startswith(_PARTS) else ""
+def sections(names: Sequence[str]) -> list[str]:
+    """The sections of a network in order, from the stem to the head, each once.
 
-
-def places(names: Sequence[str]) -> list[str]:
-    """The parts of a network in order, from the stem to the head, each once.
-
-    What comes before the first numbered part is the stem, what comes after the last the head.
+    What comes before the first numbered section is the stem, what comes after the last the head.
     """
-    found = [place(name) for name in names if not _is_row(name, names)]
-    inner = list(dict.fromkeys(one for one in found if one not in ("", HEAD)))
+    numbered = [_numbered_section(name) for name in names if not _has_children(name, names)]
+    inner = dict.fromkeys(section for section in numbered if section not in ("", HEAD))
     return [STEM, *inner, HEAD]
 
 
-def place_in(name: str, names: Sequence[str]) -> str:
-    """Which of `places(names)` a layer is in."""
-    own = place(name)
+def section_of(name: str, names: Sequence[str]) -> str:
+    """Which of `sections(names)` a layer is in: "stage 3", "block 7", "stem"."""
+    own = _numbered_section(name)
     if own:
         return own
-    inner = [index for index, one in enumerate(names) if place(one) not in ("", HEAD)]
-    after = bool(inner) and name in names and list(names).index(name) > inner[0]
-    return HEAD if after else STEM
+    inner = [
+        index for index, other in enumerate(names) if _numbered_section(other) not in ("", HEAD)
+    ]
+    comes_after = bool(inner) and name in names and list(names).index(name) > inner[0]
+    return HEAD if comes_after else STEM
 
 
-def _is_row(name: str, names: Sequence[str]) -> bool:
-    """Whether others lie within: `blocks.3` is no block where there is a `blocks.3.0`."""
+def _numbered_section(name: str) -> str:
+    """The outermost numbered part in which a layer is, "" where there is none."""
+    if name in _FIXED:
+        return HEAD
+    first = _phrases(_module_of(name), "")[0]
+    return first if first.startswith(_SECTIONS) else ""
+
+
+def _module_of(name: str) -> str:
+    """The module's name in a layer's, without its use and part (`act#2[0]` → `act`)."""
+    return re.split(r"[#\[]", name, maxsplit=1)[0]
+
+
+def _has_children(name: str, names: Sequence[str]) -> bool:
+    """Whether it is a row of others: `blocks.3` is no block where there is a `blocks.3.0`."""
     return f"{name}.0" in names
 
 
 @lru_cache(maxsize=20_000)
 def _phrases(module: str, kind: str) -> tuple[str, ...]:
     tokens = module.split(".")
-    said: list[str] = []
+    phrases: list[str] = []
     index = 0
     while index < len(tokens):
         token, after = tokens[index], tokens[index + 1 : index + 2]
@@ -199,40 +218,40 @@ def _phrases(module: str, kind: str) -> tuple[str, ...]:
         index += 2 if numbered else 1
         last = kind if index == len(tokens) else ""
         if numbered:
-            said += _counted(_CONTAINERS[token], int(after[0]) + 1, last)
+            phrases += _counted(_CONTAINERS[token], int(after[0]) + 1, last)
         else:
-            word = _word(token, said, last)
-            said += [word] if word else []
-    if tokens[-1] in _UNSAID:
-        said.append("all of it")
-    return tuple(said) or (module,)
+            word = _word(token, phrases, last)
+            phrases += [word] if word else []
+    if tokens[-1] in _OMITTED:
+        phrases.append("all of it")
+    return tuple(phrases) or (module,)
 
 
 def _counted(what: str, number: int, kind: str) -> list[str]:
-    """`block 2`; a row of blocks is a stage, a single operation is said to be one."""
+    """`block 2`; a row of blocks is a stage, a single operation is named."""
     if what == "block" and kind == "Sequential":
         return [f"stage {number}"]
     return [f"{what} {number}", *([_by_kind(kind)] if _leaf(kind) else [])]
 
 
-def _word(token: str, said: list[str], kind: str) -> str:
-    outer = said[-1] if said else ""
+def _word(token: str, phrases: list[str], kind: str) -> str:
+    outer = phrases[-1] if phrases else ""
     if token.isdigit():
-        if outer.startswith(_PARTS) and not _leaf(kind):
+        if outer.startswith(_SECTIONS) and not _leaf(kind):
             # blocks.3.1: what was taken for a block is a stage of blocks.
-            said[-1] = outer.replace("block", "stage", 1) if outer.startswith("block") else outer
+            phrases[-1] = outer.replace("block", "stage", 1) if outer.startswith("block") else outer
             return f"block {int(token) + 1}"
         return _by_kind(kind) or f"part {int(token) + 1}"
-    if token in _UNSAID:
+    if token in _OMITTED:
         return ""
     if token == "downsample":
         return "downsampling" if outer.startswith("stage") else "shortcut"
     if token in _WORDS:
         return _WORDS[token]
-    found = _NUMBERED.fullmatch(token)
-    if found and found[1] in _COUNTED:
-        number = int(found[2]) + (found[1] == "encoder_layer_")
-        return f"{_COUNTED[found[1]]} {number}"
+    match = _NUMBERED.fullmatch(token)
+    if match and match[1] in _COUNTED:
+        number = int(match[2]) + (match[1] == "encoder_layer_")
+        return f"{_COUNTED[match[1]]} {number}"
     return token.replace("_", " ")
 
 

@@ -19,7 +19,7 @@ from explorer.jobs import work
 from explorer.models import catalogue, pretrained
 from explorer.models.catalogue import Entry
 from explorer.models.hubs import HubUnreachable
-from explorer.models.layer_titles import friendly, is_main, place_in, places
+from explorer.models.layer_titles import is_main, layer_title, section_of, sections
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.request import NetworkReference, RequestError
 
@@ -176,14 +176,14 @@ def _radius(one: Entry) -> str:
 
 def _layer_title(name: str, layers: Layers) -> str:
     """`stage 3, block 2, after addition · layer3.1`; the name alone where that is too long."""
-    said = friendly(name, layers.get(name, ("",))[0])
+    said = layer_title(name, layers.get(name, ("",))[0])
     title = f"{said} · {name}"
     return name if said == name or len(title) > MOST_LETTERS else title
 
 
 def _where(name: str, names: list[str], shape: tuple[int, ...]) -> str:
     """`stem › stage 1 › **stage 2** › …`, how far along, and how much is kept there."""
-    parts, here = places(names), place_in(name, names)
+    parts, here = sections(names), section_of(name, names)
     at = parts.index(here) if here in parts else 0
     first = max(0, min(at - MOST_PLACES // 2, len(parts) - MOST_PLACES))
     shown = parts[first : first + MOST_PLACES]
@@ -206,7 +206,7 @@ def _known_layers(model: str, size: int | None) -> Layers:
         return {}
     if entry is not None and entry.layers and size is None:
         return _as_layers(entry.layers)
-    memory = session.remembered(str(reference))
+    memory = session.answers(str(reference))
     if "layers" not in memory:
         kept = session.engine().store.get(work.layers_key(reference))
         if kept is not None:
@@ -222,7 +222,7 @@ def _as_layers(rows) -> Layers:
 
 def _ask_for_layers(reference: NetworkReference, memory: dict) -> None:
     if "answer" not in memory:
-        memory["answer"] = session.engine().ask(work.layers, reference)
+        memory["answer"] = session.engine().call(work.layers, reference)
         wait([memory["answer"]], timeout=0.5)  # a warm worker answers at once
     answer = memory["answer"]
     if not answer.done():
@@ -238,5 +238,5 @@ def _ask_for_layers(reference: NetworkReference, memory: dict) -> None:
 @st.fragment(run_every=1.0)
 def _wait_for_layers(reference: NetworkReference) -> None:
     st.caption(f":material/hourglass_top: Reading the layers of {reference.model} …")
-    if session.remembered(str(reference))["answer"].done():
+    if session.answers(str(reference))["answer"].done():
         url_state.rerun()
