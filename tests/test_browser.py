@@ -138,7 +138,7 @@ def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, app):
 
 def test_generate_watch_judge_download_and_come_back_by_link(page, app, tmp_path):
     visit(page, app, "?target=cat&seed=uniform&effort=thorough&goal=0&optimiser=adam")
-    page.get_by_text("Not made yet.").wait_for()
+    page.get_by_text("Not generated yet.").wait_for()
     press(page, "Generate")
     page.get_by_role("button", name="Cancel").wait_for()
     page.get_by_text("step ").first.wait_for()
@@ -203,7 +203,7 @@ def test_no_picture_moves_when_the_image_is_there(page, app):
 
     # All of the steps, however near it comes, so that it is seen under way.
     visit(page, app, "?target=retina&goal=0&optimiser=adam")
-    page.get_by_text("Not made yet.").wait_for()
+    page.get_by_text("Not generated yet.").wait_for()
     before = place()
     press(page, "Generate")
     page.get_by_role("button", name="Cancel").wait_for()
@@ -236,7 +236,7 @@ def test_a_killed_worker_is_said_and_replaced(page, app):
 
 def test_a_published_network_goes_from_its_file_to_a_finished_page_and_looks_at_others(page, app):
     visit(page, app, "?model=own:lab&target=coffee&seed=white&effort=quick")
-    page.get_by_text("Not made yet.").wait_for()
+    page.get_by_text("Not generated yet.").wait_for()
     press(page, "Generate")
     complete(page)
     with page.expect_download() as caught:
@@ -263,7 +263,7 @@ def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, app, tmp_pa
     Image.fromarray(ramp).save(good)
     bad.write_bytes(good.read_bytes()[:60])
     visit(page, app, "?effort=quick")
-    page.get_by_text("Use a picture of your own").click()
+    page.get_by_text("Upload a picture").click()
     page.locator("input[type=file]").set_input_files(bad)
     page.get_by_text("broken.png:").wait_for()
     page.locator("input[type=file]").set_input_files(good)
@@ -279,7 +279,7 @@ def test_generate_is_in_sight_however_long_the_panel(page, app):
     more = panel.get_by_test_id("stExpander").filter(has_text="More settings")
     more.get_by_text("More settings").click()
     expect(more.locator("details")).to_have_attribute("open", "")
-    expect(more.get_by_text("Picture size (px)")).to_be_visible()  # the last one in there
+    expect(more.get_by_text("Input resolution (px)")).to_be_visible()  # the last one in there
     button = panel.get_by_role("button", name="Generate", exact=True)
     _, place = settled(page, lambda: (more.bounding_box(), button.bounding_box()))
     content = panel.get_by_test_id("stSidebarContent")
@@ -294,7 +294,7 @@ def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(brow
     page.set_default_timeout(PATIENCE_MS)
     visit(page, app, "?target=galaxies&effort=quick")
     page.get_by_test_id("stExpandSidebarButton").wait_for()  # what the next one presses in turn
-    page.get_by_role("button", name="Choose what to make").click()
+    page.get_by_role("button", name="Open settings").click()
     panel = page.get_by_test_id("stSidebar")
     panel.get_by_role("combobox", name="Seed").wait_for()
     panel.get_by_role("button", name="Generate", exact=True).click()

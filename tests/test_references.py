@@ -223,7 +223,7 @@ def test_a_visitor_learns_nothing_of_the_servers_files(engine):
         app.session_state["other_network"] = f"file:{path}"
         app.run()
         said.add(app.error[0].value)
-        said.add(opened(model=f"file:{path}").error[0].value.removeprefix("This cannot be made. "))
+        said.add(opened(model=f"file:{path}").error[0].value.removeprefix("Invalid settings: "))
     assert {one.rstrip(".").lower() for one in said} == {
         "model: checkpoints from files work on the command line only"
     }

@@ -1,4 +1,4 @@
-"""The starter results that ship with the app: which requests they answer."""
+"""The examples that ship with the app: their titles and requests."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ _ROBUST = "embedded:residual-multi-adv2"
 _STANDARD = "embedded:residual-multi-standard"
 
 EXAMPLES: tuple[tuple[str, Request], ...] = (
-    ("Trained against attacks: outlines and colours come through", Request(model=_ROBUST)),
-    ("Trained as usual: noise stays noise", Request(model=_STANDARD)),
-    ("From strong noise, trained against attacks", Request(model=_ROBUST, seed="noise")),
-    ("From strong noise, trained as usual", Request(model=_STANDARD, seed="noise")),
+    ("Adversarially trained: outlines and colours come through", Request(model=_ROBUST)),
+    ("Standard training: noise stays noise", Request(model=_STANDARD)),
+    ("Adversarially trained, from strong noise", Request(model=_ROBUST, seed="noise")),
+    ("Standard training, from strong noise", Request(model=_STANDARD, seed="noise")),
     ("An early layer keeps nearly everything", Request(model=_STANDARD, layer="stage1.0")),
-    ("The answer alone keeps almost nothing", Request(model=_STANDARD, layer="logits")),
+    ("The logits keep almost nothing", Request(model=_STANDARD, layer="logits")),
     (
-        "A loss that asks for a smooth picture, too",
+        "A loss that also asks for a smooth picture",
         Request(model=_STANDARD, loss="freq"),
     ),
     (
-        "A loss that holds the image at the seed: no match, no conclusion",
+        "A loss that keeps the image near the seed: no match, no conclusion",
         Request(model=_ROBUST, loss="adversarial-seed"),
     ),
     ("A coffee cup out of a cat", Request(model=_ROBUST, target="coffee", seed="cat")),

@@ -22,12 +22,17 @@ def script() -> Path:
     return HERE / "main.py"
 
 
-def launch(arguments: Sequence[str] = ()) -> None:
+def launch(
+    address: str = "localhost", port: int | None = None, arguments: Sequence[str] = ()
+) -> None:
     """Serve the app until it is interrupted.
 
-    arguments: options of `streamlit run`, such as `--server.port=8600`. Ends the process with
+    address: where to listen; 0.0.0.0 lets other machines in. port: None takes a free one from
+    Streamlit's usual 8501 on. arguments: further options of `streamlit run`. Ends the process with
     Streamlit's message where one of them is unknown.
     """
     from streamlit.web import cli  # half a second, which other commands should not take
 
-    cli.main(["run", str(script()), *arguments], prog_name="streamlit")
+    options = [f"--server.address={address}"]
+    options += [] if port is None else [f"--server.port={port}"]
+    cli.main(["run", str(script()), *options, *arguments], prog_name="streamlit")

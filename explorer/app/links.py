@@ -1,20 +1,40 @@
-"""A request as the address of Explore, and what the panel says where the address is silent."""
+"""A request as the URL of Explore, and what the sidebar is set to where the URL is silent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict
 
 from explorer.analysis.examples import EXAMPLES
-from explorer.app.naming import exact
-from explorer.app.panels.loss_picker import WEIGHT_KEYS
+from explorer.app.panels.loss_picker import weight_key
+from explorer.cli.options import exact
 from explorer.request import Request
 from explorer.validation import DEFAULT_ADVERSARY
 
 EFFORTS = {"quick": 100, "normal": 500, "thorough": 1500, "long": 5000}
-"""Steps by the word that stands for them."""
+"""Steps by the name of the effort."""
 
 DEFAULT_EFFORT = "normal"
 DEFAULTS = EXAMPLES[0][1]
+
+
+class SidebarFields(TypedDict):
+    """The fields of a Request that the sidebar sets, steps excepted: they go by their effort."""
+
+    model: str
+    layer: str
+    target: str
+    seed: str
+    loss: str
+    term_weights: tuple[tuple[str, float], ...] | None
+    representation: str | None
+    relu_gradient: str | None
+    adversary: str | None
+    optimiser: str
+    goal: float
+    rng_seed: int
+    size: int | None
+
 
 _PARAMETERS = {
     "model": "model",
@@ -30,38 +50,52 @@ _PARAMETERS = {
     "rng_seed": "rng",
     "size": "size",
 }
-"""Name in the address by field of a Request. Steps go by their effort, weights by their terms."""
+"""URL parameter by field; weights have one parameter per term."""
 
-_SILENT = DEFAULTS.to_dict() | {
+_DEFAULT_VALUES = DEFAULTS.to_dict() | {
     "representation": "relative-l2",
     "adversary": DEFAULT_ADVERSARY,
 }
 
 
-def parameters(fields: Mapping[str, object], effort: str) -> dict[str, str]:
-    """The address that says these fields of a Request; what is as by default is left out."""
-    said = {
-        parameter: _spelt(fields[name])
+def parameters(fields: SidebarFields, effort: str) -> dict[str, str]:
+    """The URL parameters for these fields; those at their defaults are left out."""
+    values: Mapping[str, object] = fields
+    texts = {
+        parameter: _text(values[name])
         for name, parameter in _PARAMETERS.items()
-        if fields[name] is not None and fields[name] != _SILENT.get(name)
+        if values[name] is not None and values[name] != _DEFAULT_VALUES.get(name)
     }
-    weights = dict(fields["term_weights"] or ())
-    said |= {WEIGHT_KEYS[term]: _spelt(size) for term, size in weights.items()}
-    return said if effort == DEFAULT_EFFORT else said | {"effort": effort}
+    texts |= {weight_key(term): _text(weight) for term, weight in fields["term_weights"] or ()}
+    return texts if effort == DEFAULT_EFFORT else texts | {"effort": effort}
 
 
 def link(request: Request) -> dict[str, str]:
-    """The address at which the panel holds this very request.
+    """The URL parameters at which the sidebar asks for this very request.
 
-    Raises ValueError where no panel can: for a number of steps that is no effort, and for `file:`
-    networks, which visitors cannot name.
+    Raises ValueError where the sidebar cannot: for a number of steps that is no effort, and for
+    `file:` networks, which visitors cannot name.
     """
     effort = next((name for name, steps in EFFORTS.items() if steps == request.steps), None)
     if effort is None or request.model.startswith("file:"):
-        raise ValueError(f"the panel cannot say {request.model} with {request.steps} steps")
-    names = (*_PARAMETERS, "term_weights")
-    return parameters({name: getattr(request, name) for name in names}, effort)
+        raise ValueError(f"the sidebar cannot ask for {request.model} with {request.steps} steps")
+    fields = SidebarFields(
+        model=request.model,
+        layer=request.layer,
+        target=request.target,
+        seed=request.seed,
+        loss=request.loss,
+        term_weights=request.term_weights,
+        representation=request.representation,
+        relu_gradient=request.relu_gradient,
+        adversary=request.adversary,
+        optimiser=request.optimiser,
+        goal=request.goal,
+        rng_seed=request.rng_seed,
+        size=request.size,
+    )
+    return parameters(fields, effort)
 
 
-def _spelt(value: object) -> str:
+def _text(value: object) -> str:
     return exact(value) if isinstance(value, float) else str(value)

@@ -1,8 +1,9 @@
-"""What pages share: the engine of this process, and what belongs to one visitor."""
+"""What pages share: the engine of this process, and what belongs to one visitor's session."""
 
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import streamlit as st
 
@@ -10,34 +11,43 @@ from explorer.jobs.engine import Engine
 from explorer.jobs.shared import engine_of_this_process
 from explorer.validation import Upload, read_upload
 
-MOST_UPLOADS = 8
+MAX_UPLOADS = 8
 
 
 def engine() -> Engine:
-    """The one engine of this process, which no visitor can have thrown away."""
+    """The one engine of this process, which no visitor can discard."""
     return engine_of_this_process()
 
 
-def watcher() -> str:
+def visitor() -> str:
     """A name for this visitor, for as long as the session lasts."""
-    return st.session_state.setdefault("_watcher", uuid.uuid4().hex)
+    name: str = st.session_state.setdefault("_visitor", uuid.uuid4().hex)
+    return name
 
 
 def uploads() -> dict[str, bytes]:
-    """The visitor's own pictures, PNG bytes by name; nobody else's session sees them."""
-    return st.session_state.setdefault("_uploads", {})
+    """The visitor's uploaded pictures, PNG bytes by name; no other session sees them."""
+    pngs: dict[str, bytes] = st.session_state.setdefault("_uploads", {})
+    return pngs
 
 
-def keep_upload(data: bytes) -> Upload:
-    """Read a stranger's file and keep it for this session; PictureError says what was wrong."""
+def add_upload(data: bytes) -> Upload:
+    """Read an uploaded file and keep it for this session.
+
+    Only the last MAX_UPLOADS are kept. Raises PictureError where it cannot be read.
+    """
     upload = read_upload(data)
-    kept = uploads()
-    kept[upload.name] = upload.png
-    while len(kept) > MOST_UPLOADS:
-        del kept[next(iter(kept))]
+    pngs = uploads()
+    pngs[upload.name] = upload.png
+    while len(pngs) > MAX_UPLOADS:
+        del pngs[next(iter(pngs))]
     return upload
 
 
-def remembered(reference: str) -> dict:
-    """Answers about a network that is not in the catalogue, kept for the session."""
-    return st.session_state.setdefault("_networks", {}).setdefault(reference, {})
+def answers(question: str) -> dict[str, Any]:
+    """What the worker answered to a question, or the future of its answer, for this session.
+
+    The values differ from question to question; whoever asks knows their types.
+    """
+    kept: dict[str, dict[str, Any]] = st.session_state.setdefault("_answers", {})
+    return kept.setdefault(question, {})

@@ -1,7 +1,7 @@
-"""The pictures: side by side at one size, pixel-exact, and compared by slider, blinking, …
+"""Pictures side by side at one size, pixel-exact, and compared by slider, blinking and more.
 
-A component of our own, because a picture must reach the browser as the PNG it is and be drawn
-without smoothing, and comparing needs no round trip to the server.
+A component of the app's own, because a picture must reach the browser as the PNG it is and be
+drawn without smoothing, and comparing needs no round trip to the server.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ _component = st.components.v2.component(
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One picture on the page: PNG bytes (None for an empty frame), title, caption, alt text."""
+class Picture:
+    """One picture on the page.
+
+    png: its bytes; None draws an empty frame. alt: what a screen reader says.
+    role: `seed`, `iri`, `target`, or `frame` for one of many.
+    """
 
     png: bytes | None
     title: str
@@ -37,38 +41,39 @@ class Shown:
 
 
 def show_pictures(
-    shown: list[Shown], *, compare: bool = False, reserve: bool = False, key: str
+    pictures: list[Picture], *, compare: bool = False, reserve: bool = False, key: str
 ) -> None:
-    """Pictures in one row (on phones in two), the same size; with `compare` also the other views.
+    """Draw pictures in one row (on phones in two), at the same size.
 
-    The comparing views use the pictures whose roles are `iri` and `target`. `reserve` keeps their
-    place while there is nothing to compare, so that no picture moves once there is.
+    compare: offer the views that compare the pictures whose roles are `iri` and `target`; both
+    must be there. reserve: keep the place of these views while there is nothing to compare, so
+    that no picture moves once there is.
     """
     data: dict[str, object] = {
         "pictures": [
             {
-                "src": _uri(one.png),
-                "title": one.title,
-                "caption": one.caption,
-                "alt": one.alt,
-                "role": one.role,
+                "src": _uri(picture.png),
+                "title": picture.title,
+                "caption": picture.caption,
+                "alt": picture.alt,
+                "role": picture.role,
             }
-            for one in shown
+            for picture in pictures
         ],
         "compare": compare,
         "reserve": reserve,
     }
     if compare:
-        pngs = {one.role: one.png for one in shown}
+        pngs = {picture.role: picture.png for picture in pictures if picture.png is not None}
         data["spectra"] = [_uri(spectrum(pngs[role])) for role in ("iri", "target")]
-    # As text: among anything else Streamlit looks for data frames, and imports pandas to do so.
+    # As text: in anything else Streamlit looks for data frames, and imports pandas to do so.
     _component(data={"json": json.dumps(data)}, key=key)
 
 
 def spectrum(png: bytes) -> bytes:
     """Logarithmic power spectrum of the brightness, PNG; low frequencies in the middle.
 
-    The same scale for every picture of a size: from 1e-4 to 1 of the largest power possible.
+    All pictures of one size have the same scale: from 1e-4 to 1 of the largest power possible.
     """
     grey = from_png(png).astype(np.float64).mean(axis=2) / 255
     window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from explorer.app import session
-from explorer.app.components.pictures import Shown, show_pictures
-from explorer.app.naming import picture_title, said, sentence
+from explorer.app.components.pictures import Picture, show_pictures
+from explorer.app.naming import describe, picture_title, sentence
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
 from explorer.images.fitting import fit
@@ -18,62 +18,65 @@ from explorer.models import catalogue
 from explorer.request import Request
 
 OTHER_SIZE = (224, 224)
+_REQUESTED = "_generation_requested"
 
 
 def show(request: Request, cancelled: bool = False) -> None:
     """Seed and target with an empty frame between them, and the button that fills it."""
-    show_pictures(before(request, None), reserve=True, key="pictures")
-    text = "Cancelled." if cancelled else "Not made yet."
-    st.markdown(f"{text} {said(request)}")
+    show_pictures(pending_pictures(request, None), reserve=True, key="pictures")
+    text = "Cancelled." if cancelled else "Not generated yet."
+    st.markdown(f"{text} {describe(request)}")
     st.button(
         "Generate",
         type="primary",
         icon=":material/play_arrow:",
         key="generate_here",
-        on_click=ask_to_make,
+        on_click=request_generation,
     )
 
 
 def show_failure(request: Request, job: Job) -> None:
-    """Why it failed, in a sentence, and the way to try again."""
-    show_pictures(before(request, None), reserve=True, key="pictures")
-    wrong = f" ({job.field})" if job.field else ""
-    st.error(f"This was not made{wrong}. {sentence(job.error)}", icon=":material/error:")
+    """Why it failed, in a sentence, and the button to try again."""
+    show_pictures(pending_pictures(request, None), reserve=True, key="pictures")
+    field = f" ({job.field})" if job.field else ""
+    message = sentence(job.error or "the reason is not known")
+    st.error(f"Generation failed{field}. {message}", icon=":material/error:")
     st.button(
         "Try again",
         type="primary",
         icon=":material/refresh:",
         key="generate_here",
-        on_click=ask_to_make,
+        on_click=request_generation,
     )
 
 
-def ask_to_make() -> None:
+def request_generation() -> None:
     """Have the page submit its request in the run that follows."""
-    st.session_state["_make"] = True
+    st.session_state[_REQUESTED] = True
 
 
-def before(request: Request, preview: bytes | None) -> list[Shown]:
-    """Seed, IRI as far as it is, and target."""
+def generation_requested() -> bool:
+    """Whether `request_generation` was called since this was last asked."""
+    return bool(st.session_state.pop(_REQUESTED, False))
+
+
+def pending_pictures(request: Request, preview: bytes | None) -> list[Picture]:
+    """Seed, IRI as far as it has come, and target."""
     size = (request.size, request.size) if request.size else input_size(request.model)
-    seed, target = (picture_title(request.seed), picture_title(request.target))
+    seed, target = picture_title(request.seed), picture_title(request.target)
+    seed_png = seed_as_fitted(request.seed, size, request.rng_seed)
+    caption = "generating" if preview else "not generated yet"
     return [
-        Shown(
-            seed_as_fitted(request.seed, size, request.rng_seed),
-            "Seed",
-            seed,
-            f"Seed: {seed}",
-            "seed",
-        ),
-        Shown(preview, "IRI", "in the making" if preview else "not made yet", "The IRI", "iri"),
-        Shown(
+        Picture(seed_png, "Seed", seed, f"Seed: {seed}", "seed"),
+        Picture(preview, "IRI", caption, "The IRI", "iri"),
+        Picture(
             target_as_fitted(request.target, size), "Target", target, f"Target: {target}", "target"
         ),
     ]
 
 
 def input_size(model: str) -> tuple[int, int]:
-    """The size at which the network sees pictures, guessed where the catalogue does not know it."""
+    """The network's input resolution, guessed where the catalogue does not know it."""
     entry = catalogue.find(model)
     return entry.input_size if entry is not None else OTHER_SIZE
 
@@ -95,7 +98,7 @@ def seed_as_fitted(name: str, size: tuple[int, int], rng_seed: int) -> bytes | N
 
 def target_as_fitted(name: str, size: tuple[int, int]) -> bytes | None:
     """A noise target, gallery picture or upload as the network would see it; None if it is gone."""
-    if noise_targets.is_one(name):
+    if noise_targets.is_noise_target(name):
         return to_png(to_8bit(noise_targets.make_target(name, size)))
     return _as_fitted(name, size)
 

@@ -1,4 +1,4 @@
-"""A job under way: the picture as it is now, the falling curve, how long still, and Cancel."""
+"""A running job: the picture so far, the falling curve, the time left, and Cancel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import streamlit as st
 
 from explorer.app import session, url_state
 from explorer.app.components.pictures import show_pictures
-from explorer.app.naming import said
-from explorer.app.panels.pending_view import before
+from explorer.app.naming import describe
+from explorer.app.panels.pending_view import pending_pictures
 from explorer.jobs import job as states
 from explorer.jobs.job import Job
 from explorer.plots.match import falling_curve
@@ -19,7 +19,9 @@ from explorer.request import Request
 
 FASTEST_SECONDS = 0.5
 SECONDS_PER_JOB = 0.05
-WAIT_SECONDS, LOOK_SECONDS = 0.35, 0.03
+"""Every watching page costs the server a run per look; with many jobs each looks less often."""
+
+WAIT_SECONDS, CHECK_SECONDS = 0.35, 0.03
 
 
 def show(request: Request) -> None:
@@ -28,13 +30,12 @@ def show(request: Request) -> None:
     st.fragment(_watch, run_every=every)(request, itertools.count())
 
 
-def _watch(request: Request, looks: Iterator[int]) -> None:
-    job = session.engine().job(request.key)
-    _go_on_if_ended(job)
-    show_pictures(before(request, job.preview), reserve=True, key="pictures")
+def _watch(request: Request, run: Iterator[int]) -> None:
+    job = _running_job(request)
+    show_pictures(pending_pictures(request, job.preview), reserve=True, key="pictures")
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
-        st.progress(min(1.0, job.step / max(1, job.steps)), text=_words(job))
+        st.progress(min(1.0, job.step / max(1, job.steps)), text=_status(job))
     with button:
         st.button(
             "Cancel",
@@ -42,9 +43,9 @@ def _watch(request: Request, looks: Iterator[int]) -> None:
             icon=":material/stop:",
             width="stretch",
             on_click=session.engine().cancel,
-            args=(request.key, session.watcher()),
+            args=(request.key, session.visitor()),
         )
-    st.markdown(said(request))
+    st.markdown(describe(request))
     if job.curve:
         steps, distances = zip(*job.curve, strict=True)
         st.plotly_chart(
@@ -53,30 +54,33 @@ def _watch(request: Request, looks: Iterator[int]) -> None:
             config={"displayModeBar": False, "staticPlot": True},
             alt=f"Relative distance so far: {distances[-1]:.3f} at step {steps[-1]}",
         )
-    # The first look is part of the whole page's run, whose end clears what stood there before.
-    if next(looks):
-        _wait_for_the_end(request)
+    # The first run is part of the whole page's, whose end clears what the page showed before.
+    if next(run):
+        _wait_for_end(request)
 
 
-def _go_on_if_ended(job: Job | None) -> None:
+def _running_job(request: Request) -> Job:
+    """The job; once it has ended the page runs again instead."""
+    job = session.engine().job(request.key)
     if job is None or job.finished:
-        if job is not None and session.watcher() in job.watchers:
+        if job is not None and session.visitor() in job.subscribers:
             st.rerun()
         url_state.rerun()
+    return job
 
 
-def _wait_for_the_end(request: Request) -> None:
-    """Most of the time until the next look, so that an end is seen at once."""
+def _wait_for_end(request: Request) -> None:
+    """Check often until the next run is nearly due, so that an end is shown at once."""
     until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
-        time.sleep(LOOK_SECONDS)
-        _go_on_if_ended(session.engine().job(request.key))
+        time.sleep(CHECK_SECONDS)
+        _running_job(request)
 
 
-def _words(job: Job) -> str:
+def _status(job: Job) -> str:
     if job.state == states.WAITING:
         if job.ahead:
-            return f"Waiting: {job.ahead} before it"
+            return f"Waiting: {job.ahead} {'job' if job.ahead == 1 else 'jobs'} ahead"
         return f"{job.stage.capitalize()} …"
     if not job.curve or not job.step:
         return f"{job.stage.capitalize()} … {job.seconds:.0f} s"
@@ -88,5 +92,5 @@ def _words(job: Job) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """`45 s` or `12 min`; never none at all."""
+    """`45 s` or `12 min`; at least one second."""
     return f"{max(1, round(seconds))} s" if seconds < 99.5 else f"{round(seconds / 60)} min"

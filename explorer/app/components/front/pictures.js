@@ -9,9 +9,9 @@ const SMALL_PX = 160;
 const BLINK_MS = 800;
 
 function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties || {});
-  made.append(...children);
-  return made;
+  const node = Object.assign(document.createElement(name), properties || {});
+  node.append(...children);
+  return node;
 }
 
 function picture(src, alt) {
@@ -24,29 +24,29 @@ function picture(src, alt) {
 function figure({ src, title, caption, alt, role }) {
   const frame = element("div", { className: "frame" });
   frame.append(src ? picture(src, alt) : element("div", { className: "empty", textContent: "?" }));
-  const made = element("figure", {}, frame);
-  made.dataset.role = role || "";
-  made.append(
+  const node = element("figure", {}, frame);
+  node.dataset.role = role || "";
+  node.append(
     element("figcaption", {},
       element("strong", { textContent: title }), element("span", { textContent: caption })),
   );
-  return made;
+  return node;
 }
 
-function refresh(made, one) {
-  const image = made.querySelector("img");
-  if (!image || !one.src) return made.replaceWith(figure(one));
-  if (image.src !== one.src) image.src = one.src;
-  image.alt = one.alt;
-  made.querySelector("strong").textContent = one.title;
-  made.querySelector("span").textContent = one.caption;
+function refresh(node, picture) {
+  const image = node.querySelector("img");
+  if (!image || !picture.src) return node.replaceWith(figure(picture));
+  if (image.src !== picture.src) image.src = picture.src;
+  image.alt = picture.alt;
+  node.querySelector("strong").textContent = picture.title;
+  node.querySelector("span").textContent = picture.caption;
 }
 
 function sideBySide(stage, data) {
-  const shown = stage.querySelector(".row.side");
-  if (shown && shown.children.length === data.pictures.length) {
+  const drawn = stage.querySelector(".row.side");
+  if (drawn && drawn.children.length === data.pictures.length) {
     // A picture that stays is left alone: drawn anew with every preview it would flicker.
-    data.pictures.forEach((one, index) => refresh(shown.children[index], one));
+    data.pictures.forEach((each, index) => refresh(drawn.children[index], each));
     return;
   }
   const row = element("div", { className: "row side" });
@@ -56,13 +56,13 @@ function sideBySide(stage, data) {
   stage.replaceChildren(row);
 }
 
-function two(data) {
-  const by = (role) => data.pictures.find((one) => one.role === role);
-  return [by("iri"), by("target")];
+function iriAndTarget(data) {
+  const withRole = (role) => data.pictures.find((each) => each.role === role);
+  return [withRole("iri"), withRole("target")];
 }
 
 function slider(stage, data) {
-  const [iri, target] = two(data);
+  const [iri, target] = iriAndTarget(data);
   const over = picture(target.src, target.alt);
   const frame = element("div", { className: "frame" }, picture(iri.src, iri.alt), over);
   const range = element("input", { type: "range", min: 0, max: 100, value: 50 });
@@ -77,15 +77,15 @@ function slider(stage, data) {
 }
 
 function blink(stage, data) {
-  const [iri, target] = two(data);
+  const [iri, target] = iriAndTarget(data);
   const over = picture(target.src, target.alt);
   const title = element("strong");
   const frame = element("div", { className: "frame" }, picture(iri.src, iri.alt), over);
-  let shown = false;
+  let isTarget = false;
   const swap = () => {
-    shown = !shown;
-    over.style.visibility = shown ? "visible" : "hidden";
-    title.textContent = shown ? target.title : iri.title;
+    isTarget = !isTarget;
+    over.style.visibility = isTarget ? "visible" : "hidden";
+    title.textContent = isTarget ? target.title : iri.title;
   };
   swap();
   stage.replaceChildren(element("div", { className: "row single" },
@@ -95,20 +95,20 @@ function blink(stage, data) {
 }
 
 function difference(stage, data) {
-  const [iri, target] = two(data);
-  const made = figure({
+  const [iri, target] = iriAndTarget(data);
+  const node = figure({
     src: iri.src, title: "Difference", role: "",
     caption: "Black where the IRI and the target have the same colour.",
     alt: "Absolute difference of the IRI and the target",
   });
-  const frame = made.querySelector(".frame");
+  const frame = node.querySelector(".frame");
   frame.classList.add("blended");
   frame.append(picture(target.src, ""));
-  stage.replaceChildren(element("div", { className: "row single" }, made));
+  stage.replaceChildren(element("div", { className: "row single" }, node));
 }
 
 function spectrum(stage, data) {
-  const titles = two(data).map((one) => one.title);
+  const titles = iriAndTarget(data).map((each) => each.title);
   const row = element("div", { className: "row pair" });
   row.append(...data.spectra.map((src, index) => figure({
     src, title: `${titles[index]}: spectrum`, role: "",

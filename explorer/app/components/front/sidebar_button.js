@@ -1,4 +1,4 @@
-const PHONE_PX = 768; // below it Streamlit lays the panel over the page
+const PHONE_PX = 768; // narrower, Streamlit draws the sidebar over the page
 
 function press(name) {
   const found = document.querySelector(`[data-testid="${name}"]`);
@@ -8,11 +8,11 @@ function press(name) {
 
 function afterGenerate(event) {
   if (innerWidth >= PHONE_PX || !event.target.closest(".st-key-generate button")) return;
-  setTimeout(() => press("stSidebarCollapseButton")); // the press itself must arrive first
+  setTimeout(() => press("stSidebarCollapseButton")); // after Streamlit has handled the click
 }
 
 export default function ({ parentElement }) {
-  parentElement.querySelector(".iri-open").onclick = () => press("stExpandSidebarButton");
+  parentElement.querySelector(".sidebar-open").onclick = () => press("stExpandSidebarButton");
   document.addEventListener("click", afterGenerate);
   return () => document.removeEventListener("click", afterGenerate);
 }

@@ -1,0 +1,69 @@
+"""The sidebar's pictures: the target, the seed image, and uploads."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.app import session
+from explorer.app.links import DEFAULTS
+from explorer.app.naming import picture_title
+from explorer.app.panels.select import select
+from explorer.app.url_state import Readers
+from explorer.images import gallery, noise_targets, seeds
+from explorer.images.errors import PictureError
+
+READERS: Readers = {"target": str, "seed": str}
+FILE_TYPES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
+
+
+def target() -> str:
+    """The target's name: of the gallery, a noise target or an upload."""
+    name = select(
+        "Target",
+        [*gallery.names(), *noise_targets.kinds(), *session.uploads()],
+        key="target",
+        default=DEFAULTS.target,
+        title=picture_title,
+        help="The picture that the network must be unable to tell from the IRI.",
+    )
+    _upload()
+    return name
+
+
+def seed() -> str:
+    """The seed image's name: a seed kind, one of the gallery or an upload."""
+    return select(
+        "Seed image",
+        [*seeds.kinds(), *gallery.names(), *session.uploads()],
+        key="seed",
+        default=DEFAULTS.seed,
+        title=picture_title,
+        help="The picture from which the IRI starts. What the network ignores stays as it is here.",
+    )
+
+
+def _upload() -> None:
+    with st.expander("Upload a picture", icon=":material/upload:"):
+        st.file_uploader(
+            "Picture file",
+            type=list(FILE_TYPES),
+            key="_upload_file",
+            on_change=_take_upload,
+            label_visibility="collapsed",
+            help="It stays in this session; links to it work only here. At most 25 MB.",
+        )
+        problem = st.session_state.get("_upload_problem")
+        if problem:
+            st.error(problem)
+
+
+def _take_upload() -> None:
+    """Make the uploaded picture the target, or keep what is wrong with it for the page."""
+    file = st.session_state.get("_upload_file")
+    st.session_state["_upload_problem"] = None
+    if file is None:
+        return
+    try:
+        st.session_state["target"] = session.add_upload(file.getvalue()).name
+    except PictureError as error:
+        st.session_state["_upload_problem"] = f"{file.name}: {error}"

@@ -1,0 +1,169 @@
+"""The sidebar's settings of the search: effort, optimiser, goal, random seed, and more."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer import validation
+from explorer.app.links import DEFAULT_EFFORT, DEFAULTS, EFFORTS
+from explorer.app.panels.select import select
+from explorer.app.url_state import Readers
+from explorer.metrics.registry import PERCEPTUAL_MEASURES
+from explorer.models import catalogue
+from explorer.request import GOAL_RANGE, OPTIMISERS, RELU_GRADIENTS, RNG_SEED_RANGE, SIZE_RANGE
+from explorer.validation import DEFAULT_ADVERSARY
+
+OPTIMISER_HELP = {
+    "auto": "what works best for this network",
+    "paced-secant": "momentum, then mixes of the last images",
+    "soft-lbfgs": "L-BFGS, soft corners",
+    "soft-lbfgs-or-momentum": "that, or momentum if it is slow",
+    "lbfgs": "L-BFGS in the box",
+    "soft-momentum": "unit gradient with momentum, soft corners",
+    "momentum": "unit gradient with momentum",
+    "adam": "Adam",
+    "paper": "as published (Nanda et al. 2023)",
+    "feather": "as published (Feather et al. 2023)",
+}
+
+
+def effort() -> str:
+    """The name of the effort, which stands for a number of steps."""
+    st.session_state.setdefault("effort", DEFAULT_EFFORT)
+    return st.select_slider(
+        "Effort",
+        list(EFFORTS),
+        key="effort",
+        format_func=lambda name: f"{name} ({EFFORTS[name]:,})",
+        help="How many steps the search may take to reach a match. It stops earlier when the goal "
+        "is reached.",
+    )
+
+
+def optimiser() -> str:
+    """The optimiser's name."""
+    return select(
+        "Optimiser",
+        OPTIMISERS,
+        key="optimiser",
+        default=DEFAULTS.optimiser,
+        title=str,
+        help="How the image is moved downhill.\n\n"
+        + "\n\n".join(f"**{name}**: {text}" for name, text in OPTIMISER_HELP.items()),
+    )
+
+
+def goal() -> float:
+    """The relative distance at which the search stops."""
+    st.session_state.setdefault("goal", DEFAULTS.goal)
+    return float(
+        st.number_input(
+            "Goal (relative distance)",
+            min_value=GOAL_RANGE[0],
+            max_value=GOAL_RANGE[1],
+            step=0.005,
+            format="%.3f",
+            key="goal",
+            help="Stop as soon as the representations are this near. 0 uses all steps.",
+        )
+    )
+
+
+def random_seed() -> int:
+    """The seed of the random generator that draws the seed image."""
+    st.session_state.setdefault("rng", DEFAULTS.rng_seed)
+    return int(
+        st.number_input(
+            "Random seed",
+            min_value=RNG_SEED_RANGE[0],
+            max_value=RNG_SEED_RANGE[1],
+            step=1,
+            key="rng",
+            help="Seed of the random generator that draws the seed image. The same number draws "
+            "the same noise.",
+        )
+    )
+
+
+def relu_gradient() -> str | None:
+    """`identity` where the ReLU that ends the layer passes every gradient on, else None."""
+    straight_through = st.toggle(
+        "Straight-through gradient at the layer's ReLU",
+        key="relu",
+        help="Where the layer ends in a ReLU, units at 0 get gradients, too, as in Feather et al. "
+        "(2023).",
+    )
+    return RELU_GRADIENTS[0] if straight_through else None
+
+
+def input_resolution() -> int | None:
+    """The side in px of the pictures that the network takes; None is as it was trained."""
+    st.session_state.setdefault("size", None)
+    size = st.number_input(
+        "Input resolution (px)",
+        min_value=SIZE_RANGE[0],
+        max_value=SIZE_RANGE[1],
+        step=16,
+        key="size",
+        placeholder="as it was trained",
+        help="The side of the pictures that the network takes. Smaller is faster; some "
+        "architectures take one size only. Empty: as it was trained.",
+    )
+    return None if size is None else int(size)
+
+
+def adversary(model: str, size: int | None) -> str:
+    """The perceptual measure in an adversarial loss, of those that this network's size allows."""
+    return select(
+        "Adversary",
+        sorted(_adversaries(model, size), key=lambda name: name != DEFAULT_ADVERSARY),
+        key="adversary",
+        default=DEFAULT_ADVERSARY,
+        title=lambda name: PERCEPTUAL_MEASURES[name].title if name in PERCEPTUAL_MEASURES else name,
+        help="The perceptual distance in the loss. It does not count in the verdict.",
+    )
+
+
+def _adversaries(model: str, size: int | None) -> list[str]:
+    entry = catalogue.find(model)
+    side = size or (None if entry is None else min(entry.input_size))
+    return [
+        name
+        for name in validation.adversaries()
+        if side is None or PERCEPTUAL_MEASURES[name].smallest <= side
+    ]
+
+
+def _effort(text: str) -> str:
+    if text not in EFFORTS:
+        raise ValueError(text)
+    return text
+
+
+def _goal(text: str) -> float:
+    return min(GOAL_RANGE[1], max(GOAL_RANGE[0], float(text)))
+
+
+def _rng_seed(text: str) -> int:
+    return min(RNG_SEED_RANGE[1], max(RNG_SEED_RANGE[0], int(text)))
+
+
+def _relu_gradient(text: str) -> bool:
+    if text not in RELU_GRADIENTS:
+        raise ValueError(text)
+    return True
+
+
+def _size(text: str) -> int:
+    return min(SIZE_RANGE[1], max(SIZE_RANGE[0], int(text)))
+
+
+READERS: Readers = {
+    "relu": _relu_gradient,
+    "effort": _effort,
+    "optimiser": str,
+    "goal": _goal,
+    "rng": _rng_seed,
+    "adversary": str,
+    "size": _size,
+}
