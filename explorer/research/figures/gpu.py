@@ -115,13 +115,13 @@ class _Work:
     """Targets at a layer of a network on the GPU, from N(0, 1) noise, by what `auto` is there."""
 
     def __init__(self, name: str, layer: str, targets: tuple[str, ...], size: int = 224) -> None:
-        from explorer.losses.variants import loss_called
+        from explorer.losses.variants import loss_named
         from explorer.research.benchmark.cases import images_of, network_of
         from explorer.synthesis.optimisers import automatic
 
         self.network, self.layer = network_of(name, size, "cuda"), layer
         self.targets, self.seeds = images_of(self.network, targets)
-        self._loss = loss_called("regularizer-free")
+        self._loss = loss_named("regularizer-free")
         self.optimiser = automatic(self.network, layer, [self._loss])
 
     def made(self, passes: int, goal: float, optimiser=None, **more) -> tuple[list[float], float]:

@@ -1,0 +1,62 @@
+"""The chart of docs/reproduction as a picture, from its alignment.csv; needs Chromium.
+
+python -m explorer.research.figures.reproduction_chart
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from explorer.plots.alignment import alignment
+
+TABLE, PICTURE = "reproduction/alignment.csv", "reproduction/figure.png"
+MEASURE, SEED, FREE = "ssim-16px", "noise", "regularizer-free"
+NUMBERS = ("aligned %", "low", "high", "wrong target %", "matched", "of")
+WIDTH = 1000
+
+
+def write(documents: Path) -> None:
+    """Draw alignment per network and loss family and save it."""
+    rows = read(documents / TABLE)
+    share = {row["network"]: row["aligned %"] or 0.0 for row in rows if row["loss family"] == FREE}
+    chart = alignment(rows, sorted(share, key=lambda name: -share[name]))
+    chart.update_layout(width=WIDTH)
+    photograph(chart.to_html(include_plotlyjs=True), documents / PICTURE)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of the reproduction's main measure, seed and drawn targets."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows: list[dict[str, Any]] = [
+            dict(row)
+            for row in csv.DictReader(lines)
+            if (row["measure"], row["seed"], row["targets"]) == (MEASURE, SEED, "drawn")
+        ]
+    for row in rows:
+        row.update({name: float(row[name]) if row[name] else None for name in NUMBERS})
+    return rows
+
+
+def photograph(page_source: str, picture: Path) -> None:
+    """Save what Chromium paints of the first plotly chart of a page."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        source = Path(folder, "chart.html")
+        source.write_text(page_source, encoding="utf-8")
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": WIDTH + 40, "height": 1400})
+        page.goto(source.as_uri())
+        page.locator(".js-plotly-plot .main-svg").first.wait_for()
+        page.locator(".js-plotly-plot").screenshot(path=picture)
+        browser.close()
+
+
+if __name__ == "__main__":
+    write(Path("docs"))
