@@ -48,9 +48,7 @@ FIELDS_WORDS = {
     r"to be had": "available",
     r"; there (are|is) ": "choose one of",
     r"\bbeside\b": "next to, compared with",
-    r"\b(files?|folders?|weights|results|pictures?|they|it) lies?\b(?! (above|below|between|…|\d))": (
-        "are stored"
-    ),
+    r"\b(files?|folders?|weights|results|they|it) lies?\b(?! (above|below|between))": "are stored",
     r"\bof (ours|its own|our own)\b": "our, its",
     r"\bthe door\b": "validation",
     r"\bthe shelf\b": "curated list",
