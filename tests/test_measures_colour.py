@@ -7,7 +7,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from explorer.images import gallery
 from explorer.metrics.colour import ciede2000, ciede2000_of_lab, cielab
-from explorer.metrics.perceptual import measure
+from explorer.metrics.registry import PERCEPTUAL_MEASURES
 
 torch.set_num_threads(1)
 
@@ -77,7 +77,7 @@ def test_pictures_are_scikit_images_mean_difference(a, b):
     np.testing.assert_allclose(found, scikit_image(a), atol=0.01)
     expected = deltaE_ciede2000(scikit_image(a), scikit_image(b)).mean((1, 2))
     assert ciede2000(a, b).tolist() == pytest.approx(expected.tolist(), abs=1e-3)
-    assert measure("ciede2000").function(a, b).tolist() == ciede2000(a, b).tolist()
+    assert PERCEPTUAL_MEASURES["ciede2000"].function(a, b).tolist() == ciede2000(a, b).tolist()
 
 
 def test_corners_of_the_rgb_cube_have_their_textbook_lab_values():

@@ -8,7 +8,8 @@ import torch
 import torchvision
 
 from explorer.metrics import backbones, dists, lpips
-from explorer.metrics.perceptual import available, compare, measure
+from explorer.metrics.perceptual import available, compare
+from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import hubs
 
 torch.set_num_threads(1)
@@ -97,13 +98,13 @@ def test_lpips_with_and_without_heads_is_torchmetrics_on_the_same_weights(net, f
     b = noisy(a, 0.2)
     theirs = _LPIPS(net=net)
     expected = theirs(a, b, normalize=True).flatten().tolist()
-    found = measure(f"lpips-{net}").function(a, b)
+    found = PERCEPTUAL_MEASURES[f"lpips-{net}"].function(a, b)
     assert found.tolist() == pytest.approx(expected, rel=1e-3)
     for head in theirs.lins:
         for parameter in head.parameters():
             parameter.fill_(1.0)
     expected = theirs(a, b, normalize=True).flatten().tolist()
-    found = measure(f"lpips-{net}-baseline").function(a, b)
+    found = PERCEPTUAL_MEASURES[f"lpips-{net}-baseline"].function(a, b)
     assert found.tolist() == pytest.approx(expected, rel=1e-3)
     reasons = {each.name: reason for each, reason in available((64, 64))}
     assert not any(reason for name, reason in reasons.items() if name != "ms-ssim"), reasons
@@ -117,10 +118,10 @@ def test_dists_is_torchmetrics_on_the_same_weights(filled, monkeypatch):
     a = torch.cat([picture(), picture(rng_seed=1)])
     b = noisy(a, 0.2)
     expected = deep_image_structure_and_texture_similarity(a, b).tolist()
-    assert measure("dists").function(a, b).tolist() == pytest.approx(expected, rel=1e-3)
-    assert measure("dists").function(a, a).tolist() == pytest.approx([0, 0], abs=1e-5)
-    small = picture(measure("dists").smallest).requires_grad_()
-    measure("dists").function(small, noisy(small.detach(), 0.1)).sum().backward()
+    assert PERCEPTUAL_MEASURES["dists"].function(a, b).tolist() == pytest.approx(expected, rel=1e-3)
+    assert PERCEPTUAL_MEASURES["dists"].function(a, a).tolist() == pytest.approx([0, 0], abs=1e-5)
+    small = picture(PERCEPTUAL_MEASURES["dists"].smallest).requires_grad_()
+    PERCEPTUAL_MEASURES["dists"].function(small, noisy(small.detach(), 0.1)).sum().backward()
     assert small.grad.isfinite().all()
     assert small.grad.abs().sum() > 0
 
@@ -163,7 +164,7 @@ def test_lpips_loaded_in_inference_mode_can_still_be_differentiated(squeezenet):
 
 
 def test_lpips_takes_images_down_to_its_stated_size(squeezenet):
-    small = picture(measure("lpips-squeeze").smallest)
+    small = picture(PERCEPTUAL_MEASURES["lpips-squeeze"].smallest)
     assert lpips.lpips(small, noisy(small, 0.1), "squeeze").isfinite().all()
 
 
@@ -189,10 +190,12 @@ def test_offline_the_reason_comes_fast_and_says_so(monkeypatch):
     assert reasons["dists"] == reasons["lpips-vgg"]
     assert "does not answer" in reasons["lpips-vgg"]
     monkeypatch.delenv("IRI_LPIPS")
-    assert "IRI_LPIPS=all allows" in backbones.why_not("vgg")
-    assert "nothing may be downloaded" in backbones.why_not("squeeze", allow_download=False)
+    assert "IRI_LPIPS=all allows" in backbones.unavailable_reason("vgg")
+    assert "nothing may be downloaded" in backbones.unavailable_reason(
+        "squeeze", allow_download=False
+    )
     monkeypatch.setenv("IRI_OFFLINE", "1")
-    assert "downloads are switched off" in backbones.why_not("squeeze")
+    assert "downloads are switched off" in backbones.unavailable_reason("squeeze")
 
 
 def test_a_download_that_is_not_the_published_file_is_refused_and_remembered(monkeypatch, tmp_path):
@@ -204,7 +207,7 @@ def test_a_download_that_is_not_the_published_file_is_refused_and_remembered(mon
     monkeypatch.setattr(backbones, "_url", lambda net: wrong.as_uri())
     found = next(x for x in compare(*[picture()] * 3) if x.measure == "lpips-squeeze")
     assert "what came is not the published file" in found.reason
-    assert backbones.why_not("squeeze") == found.reason
+    assert backbones.unavailable_reason("squeeze") == found.reason
     assert list((tmp_path / "hub" / "checkpoints").iterdir()) == []
 
 

@@ -12,15 +12,9 @@ from scipy.signal import convolve2d
 from skimage.metrics import structural_similarity
 
 from explorer.metrics import backbones, image_distances, robust_features
-from explorer.metrics.perceptual import (
-    MEASURES,
-    Comparison,
-    compare,
-    compare_batch,
-    measure,
-    verdict,
-    why_it_judges,
-)
+from explorer.metrics.perceptual import compare, compare_batch
+from explorer.metrics.perceptual_verdict import Comparison, verdict, why_counted
+from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.metrics.robust_features import RobustFeatures
 from explorer.models.loading import load
 
@@ -61,41 +55,47 @@ def _no_network(monkeypatch, tmp_path):
 def test_registry_is_read_without_importing_torch():
     code = (
         "import sys, explorer.metrics.perceptual as perceptual\n"
-        "print(len(perceptual.MEASURES), 'torch' in sys.modules)"
+        "print(len(perceptual.PERCEPTUAL_MEASURES), 'torch' in sys.modules)"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert answer.stdout.split() == [str(len(MEASURES)), "False"]
+    assert answer.stdout.split() == [str(len(PERCEPTUAL_MEASURES)), "False"]
 
 
 def test_registry_entries_describe_themselves():
-    for name, each in MEASURES.items():
+    for name, each in PERCEPTUAL_MEASURES.items():
         assert each.name == name
-        assert each.sees.endswith(".")
+        assert each.help.endswith(".")
         assert each.needs_download == name.startswith(("lpips", "dists"))
         repeats = name in ("ciede2000", "structure") or name.endswith("-baseline")
-        assert each.votes != repeats
+        assert each.redundant == repeats
         said = each.to_dict()
         assert json.loads(json.dumps(said, allow_nan=False)) == said
         assert said["nearer"] in ("higher", "lower")
         assert said["source"]
     lpips = {f"lpips-{net}{end}" for net in ("alex", "vgg", "squeeze") for end in ("", "-baseline")}
     wanted = {"dists", "ssim", "ms-ssim", "psnr", "robust-features", "ciede2000"} | lpips
-    assert wanted <= set(MEASURES)
-    assert {name for name, each in MEASURES.items() if each.to_dict()["in_the_paper"]} == {
-        f"lpips-{net}{end}" for net in ("alex", "vgg") for end in ("", "-baseline")
-    }
+    assert wanted <= set(PERCEPTUAL_MEASURES)
+    assert {
+        name for name, each in PERCEPTUAL_MEASURES.items() if each.to_dict()["in_the_paper"]
+    } == {f"lpips-{net}{end}" for net in ("alex", "vgg") for end in ("", "-baseline")}
     with pytest.raises(ValueError, match="did you mean 'haarpsi'"):
-        measure("haar-psi")
+        PERCEPTUAL_MEASURES.named("haar-psi")
 
 
-def test_why_a_measure_judges_or_not_is_said_of_results_of_any_age():
-    row = {"used_in_loss": False, "held_out": True}
-    assert why_it_judges(row) == "yes"
-    assert why_it_judges(row | {"votes": False}) == "no: repeats another"
-    assert why_it_judges(row | {"held_out": False, "votes": True}) == "no: kin"
-    assert why_it_judges({"used_in_loss": True, "held_out": False}) == "no: in the loss"
+def test_why_a_measure_counts_or_not_is_said_of_results_of_any_age():
+    row = {"measure": "ssim", "nearer": "higher", "to_target": 0.5, "to_seed": 0.1}
+
+    def why(**old: bool) -> str:
+        return why_counted(Comparison.from_dict(row | old))
+
+    assert why() == "yes"
+    assert why(votes=False, held_out=True) == "no: repeats another"
+    assert why(kin_to_loss=True, held_out=False, votes=True) == (
+        "no: related to the loss or the network"
+    )
+    assert why(used_in_loss=True, held_out=False) == "no: in the loss"
 
 
 def test_ssim_is_scikit_images_with_the_same_window():
@@ -197,7 +197,7 @@ def test_ms_ssim_is_its_formula_written_out_with_scipy():
 
 @pytest.mark.parametrize("name", [*OFFLINE_MEASURES, "ciede2000", "robust-features"])
 def test_a_measure_that_calls_itself_differentiable_has_the_gradient_of_its_differences(name):
-    each = measure(name)
+    each = PERCEPTUAL_MEASURES[name]
     assert each.differentiable
     size = max(64, each.smallest)
     target = picture(size, 1)
@@ -227,26 +227,28 @@ def test_haarpsi_falls_as_noise_or_blur_grows(damage):
 def test_identical_pictures_reach_the_top_of_each_range():
     image = picture(161)
     for name in OFFLINE_MEASURES:
-        value = measure(name).function(image, image).item()
-        assert value == pytest.approx(measure(name).range[1], abs=1e-4), name
+        value = PERCEPTUAL_MEASURES[name].function(image, image).item()
+        assert value == pytest.approx(PERCEPTUAL_MEASURES[name].range[1], abs=1e-4), name
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_flat_pictures_give_finite_numbers_within_the_range(level):
     flat = torch.full((1, 3, 161, 161), level)
     for name in OFFLINE_MEASURES:
-        low, high = measure(name).range
+        low, high = PERCEPTUAL_MEASURES[name].range
         for other in (flat, picture(161), 1 - flat):
-            value = measure(name).function(other, flat).item()
+            value = PERCEPTUAL_MEASURES[name].function(other, flat).item()
             assert low - 1e-4 <= value <= high + 1e-4, name
-        assert measure(name).function(flat, flat).item() == pytest.approx(high, abs=1e-4), name
+        assert PERCEPTUAL_MEASURES[name].function(flat, flat).item() == pytest.approx(
+            high, abs=1e-4
+        ), name
 
 
 def test_measures_judge_a_noisy_target_as_nearer_its_target_than_a_flat_seed():
     target = picture()
     comparisons = compare(noisy(target, 0.05), target, torch.ones_like(target), picture(64, 7))
     by_name = {each.measure: each for each in comparisons}
-    assert list(by_name) == list(MEASURES)
+    assert list(by_name) == list(PERCEPTUAL_MEASURES)
     assert by_name["ms-ssim"].to_target is None
     assert by_name["ms-ssim"].reason == ("MS-SSIM needs at least 161×161 px; this image has 64×64")
     for name in ("haarpsi", "ssim-16px", "psnr"):
@@ -255,8 +257,8 @@ def test_measures_judge_a_noisy_target_as_nearer_its_target_than_a_flat_seed():
         assert by_name[name].held_out
     counted = [each for each in comparisons if each.nearer_target is not None]
     found = verdict(comparisons)
-    assert found.judges == len([each for each in counted if each.judges]) >= 4
-    assert found.nearer_target <= found.judges
+    assert found.counted == len([each for each in counted if each.counts_in_verdict]) >= 4
+    assert found.nearer_target <= found.counted
     plain = [each.to_dict() for each in comparisons] + [found.to_dict()]
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
 
@@ -272,8 +274,8 @@ def test_a_measure_of_the_loss_or_of_the_networks_family_is_shown_but_does_not_j
     assert by_name["robust-features"].same_family
     assert not by_name["robust-features"].held_out
     has_robust = next(x for x in free if x.measure == "robust-features").nearer_target is not None
-    assert verdict(free).judges - verdict(bound).judges == 1 + has_robust
-    with pytest.raises(ValueError, match="unknown measure 'haarpsy'"):
+    assert verdict(free).counted - verdict(bound).counted == 1 + has_robust
+    with pytest.raises(ValueError, match="unknown perceptual measure 'haarpsy'"):
         compare(target, target, seed, None, frozenset({"haarpsy"}))
 
 
@@ -293,11 +295,11 @@ def test_a_measure_on_the_network_of_the_losss_measure_does_not_judge():
     image = picture()
     found = compare(image, image, image, None, frozenset({"lpips-vgg"}))
     assert {each.measure for each in found if each.used_in_loss} == {"lpips-vgg"}
-    kin = {each.measure for each in found if each.kin_to_loss}
-    assert kin == {"lpips-vgg-baseline", "dists"}
-    assert {each.measure for each in found if not each.held_out} == kin | {"lpips-vgg"}
+    related = {each.measure for each in found if each.shares_backbone_with_loss}
+    assert related == {"lpips-vgg-baseline", "dists"}
+    assert {each.measure for each in found if not each.held_out} == related | {"lpips-vgg"}
     plain = compare(image, image, image, None, frozenset({"haarpsi"}))
-    assert not any(each.kin_to_loss for each in plain)
+    assert not any(each.shares_backbone_with_loss for each in plain)
 
 
 def test_a_measure_without_a_vote_is_shown_and_held_out_but_does_not_judge():
@@ -307,7 +309,7 @@ def test_a_measure_without_a_vote_is_shown_and_held_out_but_does_not_judge():
     assert colour.nearer_target
     assert colour.nearer_than_mismatched
     assert colour.held_out
-    assert not colour.judges
+    assert not colour.counts_in_verdict
     assert colour.to_dict()["judges"] is colour.to_dict()["votes"] is False
     without = [each for each in comparisons if each.measure != "ciede2000"]
     assert verdict(comparisons) == verdict(without)
@@ -319,7 +321,7 @@ def test_the_question_has_no_answer_where_seed_and_target_are_one_picture():
     assert all(each.nearer_target is None for each in comparisons)
     assert all(each.nearer_than_mismatched is None for each in comparisons)
     found = verdict(comparisons)
-    assert (found.judges, found.judges_of_mismatched) == (0, 0)
+    assert (found.counted, found.counted_for_mismatched) == (0, 0)
 
 
 def test_a_tie_is_not_nearer():
@@ -333,7 +335,7 @@ def test_a_tie_is_not_nearer():
 def test_without_a_mismatched_target_the_control_is_empty():
     comparisons = compare(picture(), picture(), picture(rng_seed=1))
     assert all(each.to_mismatched is None for each in comparisons)
-    assert verdict(comparisons).judges_of_mismatched == 0
+    assert verdict(comparisons).counted_for_mismatched == 0
 
 
 def test_a_batch_is_its_images_one_by_one():

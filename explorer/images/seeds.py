@@ -1,58 +1,69 @@
-"""Seeds made by a formula: the images from which the optimisation can start."""
+"""Seed images made by a formula: the images from which the optimisation can start.
+
+A new kind is a record in SEED_KINDS; its function may be in a file of its own.
+"""
+
+from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
+
+from explorer.registry import Registry
 
 from .errors import PictureError, unknown_name
 from .fitting import check_input_size
 
-_Draw = Callable[[np.random.Generator, tuple[int, int, int]], np.ndarray]
+Draw = Callable[[np.random.Generator, tuple[int, int, int]], NDArray[np.float64]]
+"""From a random generator and a shape (3, H, W) to values, before they are clamped to [0, 1]."""
 
 
 @dataclass(frozen=True)
 class SeedKind:
-    """A kind of seed: its name, a title and a sentence for the person choosing."""
+    """A kind of seed image: its name, a title and a sentence for the person choosing."""
 
     name: str
     title: str
     help: str
-    draw: _Draw  # before clamping to [0, 1]
+    draw: Draw = field(repr=False)
 
 
-def _normal(mean: float, deviation: float) -> _Draw:
+def normal(mean: float, deviation: float) -> Draw:
+    """Draws from N(mean, deviation)."""
     return lambda rng, shape: mean + deviation * rng.standard_normal(shape)
 
 
-_KINDS = {
-    kind.name: kind
-    for kind in (
+SEED_KINDS: Registry[SeedKind] = Registry(
+    "seed kind",
+    "seed",
+    (
         SeedKind(
             "noise",
             "Noise",
             "Strong noise around black, N(0, 1) cut to the range from black to white: "
             "half of all values are black, a sixth are white.",
-            _normal(0, 1),
+            normal(0, 1),
         ),
         SeedKind(
             "light-noise",
             "Light noise",
             "Very weak noise around black, 0.01·N(0, 1): the picture looks black.",
-            _normal(0, 0.01),
+            normal(0, 0.01),
         ),
         SeedKind(
             "grey-noise",
             "Grey noise",
             "Visible noise around middle grey, N(0.5, 0.1).",
-            _normal(0.5, 0.1),
+            normal(0.5, 0.1),
         ),
         SeedKind(
             "feather-noise",
             "Soft grey noise",
             "Soft noise around middle grey, N(0.5, 0.05), from which Feather et al. (2023) start.",
-            _normal(0.5, 0.05),
+            normal(0.5, 0.05),
         ),
         SeedKind(
             "uniform",
@@ -62,37 +73,37 @@ _KINDS = {
         ),
         SeedKind("white", "White", "A plain white picture.", lambda rng, shape: np.ones(shape)),
         SeedKind("black", "Black", "A plain black picture.", lambda rng, shape: np.zeros(shape)),
-    )
-}
+    ),
+)
+"""In the order in which they are shown."""
 
 
 def kinds() -> tuple[str, ...]:
     """The names of the seed kinds, in the order in which they are shown."""
-    return tuple(_KINDS)
+    return tuple(SEED_KINDS)
 
 
 def describe(kind: str) -> SeedKind:
-    """Title and help sentence of a seed kind.
+    """The record of a seed kind.
 
     Raises
     ------
     PictureError
-        If there is no such kind; the message lists the nearest names.
+        If there is no such kind; the message lists the nearest name and all of them.
     """
-    try:
-        return _KINDS[kind]
-    except (KeyError, TypeError):
-        raise unknown_name("seed", kind, _KINDS) from None
+    if kind not in SEED_KINDS:
+        raise unknown_name("seed kind", kind, SEED_KINDS)
+    return SEED_KINDS[kind]
 
 
-def make_seed(kind: str, input_size: tuple[int, int], rng_seed: int) -> np.ndarray:
+def make_seed(kind: str, input_size: tuple[int, int], rng_seed: int) -> NDArray[np.float32]:
     """A seed image, float32 3×H×W, clamped to [0, 1].
 
     The same kind, size and rng_seed give the same image on every platform (numpy's PCG64).
 
     Parameters
     ----------
-    kind : one of `kinds()`
+    kind : a key of SEED_KINDS
     input_size : (height, width) in px
     rng_seed : seed of the random generator, a whole number of at least 0
 

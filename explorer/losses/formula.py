@@ -1,6 +1,6 @@
 """Losses as sums of weighted terms that one writes as on a board: `10 * MATCH + 5e-4 * TV`.
 
-Data only, no torch: `explorer.losses.terms` holds the function behind each name.
+Data only, no torch: `explorer.losses.terms` holds the record and the function behind each name.
 """
 
 from __future__ import annotations
@@ -8,37 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-REPRESENTATION = "representation"
-
-SYMBOLS = {
-    REPRESENTATION: "‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂",
-    "tv": "TV(x)",
-    "blur": "½‖x − blur(x)‖²",
-    "l1": "‖x − ½‖₁",
-    "l6": "‖x‖₆",
-    "to-target": "d(x, x_t)",
-    "to-seed": "d(x, x_0)",
-}
-"""How each term is written in a formula; x is the image, x_t the target, x_0 the seed."""
-
-COMPARISONS = {
-    "relative-l2": SYMBOLS[REPRESENTATION],
-    "cosine": "(1 − cos(g(x), g(x_t)))",
-    "gram": "‖G(x) − G(x_t)‖_F / ‖G(x_t)‖_F",
-}
-"""How the representation term may compare; G(x) is the channels' Gram matrix of g(x)."""
-
-REPELS = ("to-target",)
-DISTANCES = ("to-target", "to-seed")
+from explorer.losses.terms import TERMS
+from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2, REPRESENTATION
 
 
 @dataclass(frozen=True)
-class Term:
+class WeightedTerm:
     """One summand.
 
-    balanced: the weight is multiplied by λ = |representation / term|, taken at the first step.
-    capped: the weight is never more than the match can bear at the step
-        (`explorer.losses.objective`).
+    name: a key of TERMS. balanced: the weight is multiplied by λ = |representation / term|, taken
+    at the first step. capped: the weight is never more than the match can bear at the step
+    (`explorer.losses.objective`).
     """
 
     name: str
@@ -51,7 +31,7 @@ class Term:
 class Sum:
     """A weighted sum of terms, each name once: `10 * MATCH + 5e-4 * TV`, `MATCH - λ * …`."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[WeightedTerm, ...]
 
     def __add__(self, other: Sum) -> Sum:
         names = {term.name for term in self.terms}
@@ -68,32 +48,32 @@ class Sum:
     def __rmul__(self, factor: float) -> Sum:
         return Sum(tuple(replace(term, weight=factor * term.weight) for term in self.terms))
 
-    def weighing(self, weights: Mapping[str, float]) -> Sum:
+    def with_weights(self, weights: Mapping[str, float]) -> Sum:
         """The sum with these sizes of weights instead; 0 removes a term, a new name adds one.
 
-        What repels goes on repelling. A term given a weight is neither balanced nor capped.
+        A term that repels goes on repelling. A term given a weight is neither balanced nor capped.
         """
-        kept = [
-            Term(term.name, _signed(term.name, weights[term.name]))
+        terms = [
+            WeightedTerm(term.name, _signed(term.name, weights[term.name]))
             if term.name in weights
             else term
             for term in self.terms
         ]
-        there = {term.name for term in self.terms}
-        kept += [
-            Term(name, _signed(name, weights[name]))
-            for name in SYMBOLS
-            if name in weights and name not in there
+        present = {term.name for term in self.terms}
+        terms += [
+            WeightedTerm(name, _signed(name, weights[name]))
+            for name in TERMS
+            if name in weights and name not in present
         ]
-        return Sum(tuple(term for term in kept if term.weight))
+        return Sum(tuple(term for term in terms if term.weight))
 
-    def written(self, comparison: str = "relative-l2") -> str:
+    def written(self, comparison: str = RELATIVE_L2) -> str:
         """The sum as one would write it on a board."""
         text = ""
         for term in self.terms:
-            symbol = SYMBOLS[term.name]
+            symbol = TERMS[term.name].symbol
             if term.name == REPRESENTATION:
-                symbol = COMPARISONS[comparison]
+                symbol = COMPARISONS[comparison].formula
             sign = "−" if term.weight < 0 else "+" if text else ""
             size = "λ" if term.balanced else f"{abs(term.weight):g}"
             size = f"min({size}, λ_k)" if term.capped else size
@@ -104,7 +84,7 @@ class Sum:
 
 def term(name: str) -> Sum:
     """The sum of this one term, with weight 1."""
-    return Sum((Term(name),))
+    return Sum((WeightedTerm(name),))
 
 
 def balanced(sum_: Sum) -> Sum:
@@ -118,7 +98,7 @@ def capped(sum_: Sum) -> Sum:
 
 
 def _signed(name: str, size: float) -> float:
-    return -size if name in REPELS else size
+    return -size if TERMS[name].repels else size
 
 
 MATCH = term(REPRESENTATION)

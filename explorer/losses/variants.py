@@ -7,19 +7,15 @@ A name is BASE, BASE+transforms, BASE+fourier or BASE+transforms+fourier.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from explorer.errors import RequestError, did_you_mean
 from explorer.losses.formula import (
     BLUR,
-    COMPARISONS,
-    DISTANCES,
     L1,
     L6,
     MATCH,
-    REPRESENTATION,
-    SYMBOLS,
     TO_SEED,
     TO_TARGET,
     TV,
@@ -27,7 +23,10 @@ from explorer.losses.formula import (
     balanced,
     capped,
 )
-from explorer.request import FOURIER_SUFFIX, TRANSFORMS_SUFFIX, Request, RequestError
+from explorer.losses.terms import TERMS
+from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2, REPRESENTATION
+from explorer.registry import Registry
+from explorer.request import FOURIER_SUFFIX, TRANSFORMS_SUFFIX, Request
 
 FREE, HUMAN, ADVERSARIAL = "regularizer-free", "human-leaning", "adversarial"
 
@@ -44,7 +43,7 @@ class Loss:
 
     comparison: how the representation term compares, a key of COMPARISONS.
     transforms: whether the representation must survive random transforms.
-    parametrisation: what is moved, `pixel` or `fourier`.
+    parametrisation: what is optimised, the pixels (`pixel`) or their spectrum (`fourier`).
     """
 
     name: str
@@ -52,7 +51,7 @@ class Loss:
     family: str
     help: str
     sum: Sum
-    comparison: str = "relative-l2"
+    comparison: str = RELATIVE_L2
     transforms: bool = False
     parametrisation: str = "pixel"
 
@@ -71,8 +70,8 @@ class Loss:
 
     @property
     def uses_distance(self) -> bool:
-        """Whether a perceptual distance d is part of it (the adversary, which never judges)."""
-        return any(term.name in DISTANCES for term in self.sum.terms)
+        """Whether a perceptual distance d is part of it: the adversary, not counted in verdicts."""
+        return any(TERMS[term.name].uses_distance for term in self.sum.terms)
 
     @property
     def only_match(self) -> bool:
@@ -80,18 +79,15 @@ class Loss:
 
         With transforms the match of the picture itself is but one of many, so it goes on.
         """
-        names = {term.name for term in self.sum.terms}
-        plain = not self.transforms and self.comparison == "relative-l2"
-        return names == {REPRESENTATION} and plain
+        return self._only_representation and not self.transforms and self.comparison == RELATIVE_L2
 
     @property
     def is_norm(self) -> bool:
         """Whether it is a norm, whose minimum 0 is a kink."""
-        names = {term.name for term in self.sum.terms}
-        return names == {REPRESENTATION} and self.comparison in ("relative-l2", "gram")
+        return self._only_representation and COMPARISONS[self.comparison].is_norm
 
     @property
-    def steady(self) -> bool:
+    def stationary(self) -> bool:
         """Whether the same picture has the same loss at every step."""
         return not self.transforms and not any(term.capped for term in self.sum.terms)
 
@@ -100,10 +96,14 @@ class Loss:
         """The size of each term's weight by name; None where it is balanced at the first step."""
         return {term.name: None if term.balanced else abs(term.weight) for term in self.sum.terms}
 
+    @property
+    def _only_representation(self) -> bool:
+        return {term.name for term in self.sum.terms} == {REPRESENTATION}
+
     def adjusted(self, weights: Mapping[str, float], comparison: str | None = None) -> Loss:
         """The same with other weights, and another way to compare representations."""
         return replace(
-            self, sum=self.sum.weighing(weights), comparison=comparison or self.comparison
+            self, sum=self.sum.with_weights(weights), comparison=comparison or self.comparison
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -123,133 +123,126 @@ class Loss:
         }
 
 
-_HUMAN = {
-    "freq": (
-        "Smooth picture (TV + blur + L1)",
-        "The match plus three preferences for smooth, grey-ish pictures.",
-        10 * MATCH + 5e-4 * TV + 5e-4 * BLUR + 5e-5 * L1,
-    ),
-    "freq-tv": (
-        "Smooth picture (TV only)",
-        "The match plus a preference for neighbouring pixels that are alike.",
-        10 * MATCH + 5e-4 * TV,
-    ),
-    "freq-blur": (
-        "Smooth picture (blur only)",
-        "The match plus a preference for pictures that blurring hardly changes.",
-        10 * MATCH + 5e-4 * BLUR,
-    ),
-    "freq-lp": (
-        "Grey-ish picture (L1 only)",
-        "The match plus a preference for pixels near mid-grey.",
-        10 * MATCH + 5e-5 * L1,
-    ),
-    "freq-tv-l6": (
-        "Smooth and dark picture (TV + L6)",
-        "The match plus smoothness and a limit on bright pixels (Mahendran and Vedaldi).",
-        10 * MATCH + 5e-4 * TV + L6,
-    ),
-}
-
-_FREE = Loss(
-    FREE,
-    "Regularizer-free",
-    FREE,
-    "Nothing but the match at the layer: what the network ignores stays as in the seed.",
-    MATCH,
-)
 _BASES = (
-    _FREE,
-    *(Loss(name, title, HUMAN, text, terms) for name, (title, text, terms) in _HUMAN.items()),
     Loss(
-        "adversarial",
-        "Pushed away from the target",
-        ADVERSARIAL,
-        "A perceptual distance drives the picture away from the target, as far as the match bears.",
-        MATCH - capped(balanced(TO_TARGET)),
+        name=FREE,
+        title="Regularizer-free",
+        family=FREE,
+        help="Nothing but the match at the layer: what the network ignores stays as in the seed.",
+        sum=MATCH,
     ),
     Loss(
-        "adversarial-published",
-        "Pushed away from the target, as published",
-        ADVERSARIAL,
-        "A perceptual distance drives the picture away from the target, whatever that costs.",
-        MATCH - balanced(TO_TARGET),
+        name="freq",
+        title="Smooth picture (TV + blur + L1)",
+        family=HUMAN,
+        help="The match plus three preferences for smooth, grey-ish pictures.",
+        sum=10 * MATCH + 5e-4 * TV + 5e-4 * BLUR + 5e-5 * L1,
     ),
     Loss(
-        "adversarial-seed",
-        "Held at the seed",
-        ADVERSARIAL,
-        "The match, while a perceptual distance holds the picture near the seed.",
-        MATCH + 10 * TO_SEED,
+        name="freq-tv",
+        title="Smooth picture (TV only)",
+        family=HUMAN,
+        help="The match plus a preference for neighbouring pixels that are alike.",
+        sum=10 * MATCH + 5e-4 * TV,
+    ),
+    Loss(
+        name="freq-blur",
+        title="Smooth picture (blur only)",
+        family=HUMAN,
+        help="The match plus a preference for pictures that blurring hardly changes.",
+        sum=10 * MATCH + 5e-4 * BLUR,
+    ),
+    Loss(
+        name="freq-lp",
+        title="Grey-ish picture (L1 only)",
+        family=HUMAN,
+        help="The match plus a preference for pixels near mid-grey.",
+        sum=10 * MATCH + 5e-5 * L1,
+    ),
+    Loss(
+        name="freq-tv-l6",
+        title="Smooth and dark picture (TV + L6)",
+        family=HUMAN,
+        help="The match plus smoothness and a limit on bright pixels (Mahendran and Vedaldi).",
+        sum=10 * MATCH + 5e-4 * TV + L6,
+    ),
+    Loss(
+        name="adversarial",
+        title="Pushed away from the target",
+        family=ADVERSARIAL,
+        help="A perceptual distance drives the picture away from the target, as far as the match "
+        "allows.",
+        sum=MATCH - capped(balanced(TO_TARGET)),
+    ),
+    Loss(
+        name="adversarial-published",
+        title="Pushed away from the target, as published",
+        family=ADVERSARIAL,
+        help="A perceptual distance drives the picture away from the target, whatever that costs.",
+        sum=MATCH - balanced(TO_TARGET),
+    ),
+    Loss(
+        name="adversarial-seed",
+        title="Held at the seed",
+        family=ADVERSARIAL,
+        help="The match, while a perceptual distance holds the picture near the seed.",
+        sum=MATCH + 10 * TO_SEED,
     ),
 )
 
 
-def _with_suffixes(loss: Loss) -> list[Loss]:
-    """The loss and, unless it is adversarial, its variants with transforms and by its spectrum."""
-    found = [loss]
+def with_suffixes(loss: Loss) -> tuple[Loss, ...]:
+    """The loss and, unless it is adversarial, its variants with transforms and Fourier images."""
     if loss.family == ADVERSARIAL:
-        return found
-    moved = replace(
+        return (loss,)
+    transformed = replace(
         loss,
         name=loss.name + TRANSFORMS_SUFFIX,
-        title=f"{loss.title}, moved about",
+        title=f"{loss.title}, random transforms",
         family=HUMAN,
-        help=f"{loss.help} The match must also survive small random moves of the picture.",
+        help=f"{loss.help} The match must also survive small random transforms of the picture.",
         transforms=True,
     )
-    return [
+    return loss, transformed, _with_fourier(loss), _with_fourier(transformed)
+
+
+def _with_fourier(loss: Loss) -> Loss:
+    return replace(
         loss,
-        moved,
-        *(
-            replace(
-                one,
-                name=one.name + FOURIER_SUFFIX,
-                title=f"{one.title}, by its spectrum",
-                family=HUMAN,
-                help=f"{one.help} Its spectrum is moved instead of its pixels.",
-                parametrisation="fourier",
-            )
-            for one in (loss, moved)
-        ),
-    ]
+        name=loss.name + FOURIER_SUFFIX,
+        title=f"{loss.title}, Fourier",
+        family=HUMAN,
+        help=f"{loss.help} Its spectrum is optimised instead of its pixels.",
+        parametrisation="fourier",
+    )
 
 
-LOSSES = {loss.name: loss for base in _BASES for loss in _with_suffixes(base)}
-BASES = tuple(loss.name for loss in _BASES)
+LOSSES: Registry[Loss] = Registry(
+    "loss", "loss", (variant for base in _BASES for variant in with_suffixes(base))
+)
 
 
-def loss_called(
+def base_names() -> tuple[str, ...]:
+    """The losses' names without suffixes."""
+    return tuple(dict.fromkeys(loss.base for loss in LOSSES.values()))
+
+
+def loss_named(
     name: str,
     weights: Mapping[str, float] | None = None,
     representation: str | None = None,
 ) -> Loss:
-    """The variant of this name, with weights of one's own and another comparison if wanted.
+    """The variant of this name, with the caller's own weights and comparison where given.
 
     weights: by term, at least 0; 0 removes the term. RequestError (field `loss`, `term_weights` or
     `representation`) lists the nearest and all names, or says that nothing is left.
     """
     if name not in LOSSES:
-        base, *suffixes = name.split("+")
-        ordered = "+".join([base, *sorted(suffixes, reverse=True)])
-        near = [ordered] if ordered in LOSSES else difflib.get_close_matches(name, LOSSES, 2, 0.5)
-        meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise RequestError(
-            "loss",
-            f"{name!r} is unknown; {meant}there are {', '.join(BASES)}; all but the adversarial "
-            f"ones also with {TRANSFORMS_SUFFIX}, {FOURIER_SUFFIX} or both in this order",
-        )
+        raise _unknown_loss(name)
     for term in weights or {}:
-        if term not in SYMBOLS:
-            near = difflib.get_close_matches(term, SYMBOLS, n=1, cutoff=0.5)
-            meant = f"did you mean {near[0]!r}? " if near else ""
-            raise RequestError(
-                "term_weights", f"there is no term {term!r}; {meant}there are {', '.join(SYMBOLS)}"
-            )
-    if representation is not None and representation not in COMPARISONS:
-        raise RequestError(
-            "representation", f"{representation!r} is unknown; there are {', '.join(COMPARISONS)}"
-        )
+        TERMS.named(term)
+    if representation is not None:
+        COMPARISONS.named(representation)
     loss = LOSSES[name].adjusted(weights or {}, representation)
     if not loss.sum.terms:
         raise RequestError("term_weights", "all weights are 0, so the loss asks for nothing at all")
@@ -258,4 +251,16 @@ def loss_called(
 
 def loss_of(request: Request) -> Loss:
     """The loss that a request asks for, its own weights and comparison included."""
-    return loss_called(request.loss, dict(request.term_weights or ()), request.representation)
+    return loss_named(request.loss, dict(request.term_weights or ()), request.representation)
+
+
+def _unknown_loss(name: str) -> RequestError:
+    """The error for a name that is no loss; suffixes in the wrong order get theirs suggested."""
+    base, *suffixes = name.split("+")
+    ordered = "+".join([base, *sorted(suffixes, reverse=True)])
+    suggestion = did_you_mean(name, [ordered] if ordered in LOSSES else LOSSES, most=2)
+    return RequestError(
+        "loss",
+        f"unknown loss {name!r}; {suggestion}choose one of {', '.join(base_names())}; all but the "
+        f"adversarial ones also with {TRANSFORMS_SUFFIX}, {FOURIER_SUFFIX} or both in this order",
+    )

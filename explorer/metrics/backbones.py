@@ -51,7 +51,7 @@ BACKBONES = {
 }
 
 
-def why_not(net: str, allow_download: bool = True) -> str | None:
+def unavailable_reason(net: str, allow_download: bool = True) -> str | None:
     """Why this network cannot be had, or None if it can; answers within seconds."""
     backbone, url = BACKBONES[net], _url(net)
     if _file(url).is_file():
@@ -90,7 +90,7 @@ def layers(net: str, device: torch.device) -> tuple[nn.Module, ...]:
 def _load(net: str) -> nn.Sequential:
     import torchvision
 
-    reason = why_not(net)
+    reason = unavailable_reason(net)
     if reason:
         raise MeasureUnavailable(reason)
     backbone, url = BACKBONES[net], _url(net)

@@ -42,7 +42,7 @@ def dists_of_features(
     s = (2σ_ab + c) / (σ_a² + σ_b² + c) structure, c = 10⁻⁶. Differentiable. Source: Ding, Ma, Wang
     & Simoncelli 2020, equations 5 to 7.
     """
-    whole = sum(each.sum() for each in (*alpha, *beta))
+    whole = torch.cat([*alpha, *beta]).sum()
     alike = features_a[0].new_zeros(len(features_a[0]))
     for a, b, texture, structure in zip(features_a, features_b, alpha, beta, strict=True):
         mean_a, mean_b = a.mean((2, 3), keepdim=True), b.mean((2, 3), keepdim=True)

@@ -62,7 +62,7 @@ def robust_features(images_a: Tensor, images_b: Tensor) -> Tensor:
     return RobustFeatures()(images_a, images_b)
 
 
-def why_not() -> str | None:
+def unavailable_reason() -> str | None:
     """Why the embedded network cannot be used, or None if it can."""
     if all((catalogue.CARDS / f"{NETWORK}{end}").is_file() for end in (".json", ".safetensors")):
         return None

@@ -1,40 +1,31 @@
-"""The sidebar's loss: family, then variant, then a panel that shows the formula with its weights.
+"""The sidebar's loss: family, then variant, then an expander that shows the weights.
 
-The loss's name is the state; what is drawn around it only writes that name. A weight is in the
-address (`w-tv`) where it is not the variant's own.
+The loss's name is the state; the widgets around it only write that name. A weight is in the URL
+(`w-tv`) where it is not the variant's own. Terms, comparisons and variants come from their
+registries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
-from explorer.losses.formula import COMPARISONS, DISTANCES, REPRESENTATION, SYMBOLS
-from explorer.losses.variants import ADVERSARIAL, FAMILIES, FREE, HUMAN, LOSSES, Loss, loss_called
-from explorer.request import FOURIER_SUFFIX, TERM_WEIGHT_RANGE, TRANSFORMS_SUFFIX, RequestError
+from explorer.app.url_state import Readers
+from explorer.errors import RequestError
+from explorer.losses.term import LossTerm
+from explorer.losses.terms import TERMS
+from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2
+from explorer.losses.variants import ADVERSARIAL, FAMILIES, FREE, HUMAN, LOSSES, Loss, loss_named
+from explorer.request import FOURIER_SUFFIX, TERM_WEIGHT_RANGE, TRANSFORMS_SUFFIX
 
-WEIGHT_KEYS = {term: f"w-{term}" for term in SYMBOLS}
-TERM_LABELS = {
-    REPRESENTATION: "Match at the layer",
-    "tv": "Total variation (rough pictures cost)",
-    "blur": "Blur (what blurring changes costs)",
-    "l1": "L1 (pixels far from mid-grey cost)",
-    "l6": "L6 (bright pixels cost)",
-    "to-target": "Away from the target, λ",
-    "to-seed": "Towards the seed",
-}
-COMPARISON_TITLES = {
-    "relative-l2": "relative distance",
-    "cosine": "cosine: the length does not matter",
-    "gram": "Gram matrix: style, not places",
-}
+_DEFAULT_STEP = 5e-4
+"""By how much the buttons change a weight that the variant does not set."""
 
 
 @dataclass(frozen=True)
 class LossChoice:
-    """What the panel says of the loss; `loss` is None where its name or weights cannot be right."""
+    """What the panel is set to; `loss` is None where its name or weights cannot be right."""
 
     name: str
     weights: dict[str, float]
@@ -42,50 +33,55 @@ class LossChoice:
     loss: Loss | None
 
 
-def weight(text: str) -> float:
-    """A weight of the address, brought into range."""
-    low, high = TERM_WEIGHT_RANGE
-    return min(high, max(low, float(text)))
+def weight_key(term: str) -> str:
+    """The widget's key and the URL parameter for the weight of this term."""
+    return f"w-{term}"
 
 
-def comparison(text: str) -> str:
-    """A comparison of the address."""
-    if text not in COMPARISONS:
-        raise ValueError(text)
-    return text
-
-
-READERS: dict[str, Callable[[str], object]] = {
-    "loss": str,
-    "representation": comparison,
-    **dict.fromkeys(WEIGHT_KEYS.values(), weight),
-}
+def readers() -> Readers:
+    """By URL parameter, how its value is read."""
+    return {
+        "loss": str,
+        "representation": _comparison,
+        **dict.fromkeys(map(weight_key, TERMS), _weight_in_range),
+    }
 
 
 def loss_panel(default: str) -> LossChoice:
     """Draw family, variant and weights; read them."""
     name = st.session_state.setdefault("loss", default)
-    known = LOSSES.get(name)
-    _family(known)
-    name = _variant(name, known)
-    known = LOSSES.get(name)
-    if known is None:
-        return LossChoice(name, {}, "relative-l2", None)
-    if known.family == HUMAN:
-        _suffixes(known)
-    st.caption(known.help)
-    shown = st.empty()
-    weights, chosen = _adjust(known)
+    loss = LOSSES.get(name)
+    _family(loss)
+    name = _variant(name, loss)
+    loss = LOSSES.get(name)
+    if loss is None:
+        return LossChoice(name, {}, RELATIVE_L2, None)
+    if loss.family == HUMAN:
+        _suffixes(loss)
+    st.caption(loss.help)
+    formula = st.empty()
+    weights, comparison = _adjust(loss)
     try:
-        loss = loss_called(name, weights, chosen)
+        adjusted = loss_named(name, weights, comparison)
     except RequestError:
-        loss = None
-    shown.markdown(f"`{loss.formula}`" if loss else "`0`")
-    return LossChoice(name, weights, chosen, loss)
+        adjusted = None
+    formula.markdown(f"`{adjusted.formula}`" if adjusted else "`0`")
+    return LossChoice(name, weights, comparison, adjusted)
 
 
-def _family(known: Loss | None) -> None:
-    st.session_state["_family"] = known.family if known else None
+def _weight_in_range(text: str) -> float:
+    low, high = TERM_WEIGHT_RANGE
+    return min(high, max(low, float(text)))
+
+
+def _comparison(text: str) -> str:
+    if text not in COMPARISONS:
+        raise ValueError(text)
+    return text
+
+
+def _family(loss: Loss | None) -> None:
+    st.session_state["_family"] = loss.family if loss else None
     st.pills(  # these wrap where they must
         "Loss",
         list(FAMILIES),
@@ -99,16 +95,19 @@ def _family(known: Loss | None) -> None:
 def _take_family() -> None:
     family = st.session_state["_family"]
     if family is not None:
-        _choose(next(one.name for one in LOSSES.values() if one.family == family))
+        st.session_state["loss"] = next(
+            loss.name for loss in LOSSES.values() if loss.family == family
+        )
+        _forget_weights()
 
 
-def _variant(name: str, known: Loss | None) -> str:
-    suffix = name.removeprefix(known.base) if known else ""
-    family = known.family if known else FREE
+def _variant(name: str, loss: Loss | None) -> str:
+    suffix = name.removeprefix(loss.base) if loss else ""
+    family = loss.family if loss else FREE
     options = [
-        one.name
-        for one in LOSSES.values()
-        if one.family == family and one.name == one.base + suffix
+        each.name
+        for each in LOSSES.values()
+        if each.family == family and each.name == each.base + suffix
     ]
     return st.selectbox(
         "Variant",
@@ -120,78 +119,75 @@ def _variant(name: str, known: Loss | None) -> str:
     )
 
 
-def _suffixes(known: Loss) -> None:
-    st.session_state["_moved"] = known.transforms
-    st.session_state["_spectrum"] = known.parametrisation == "fourier"
+def _suffixes(loss: Loss) -> None:
+    st.session_state["_transforms"] = loss.transforms
+    st.session_state["_fourier"] = loss.parametrisation == "fourier"
     st.toggle(
-        "Random moves",
-        key="_moved",
+        "Random transforms",
+        key="_transforms",
         on_change=_take_suffixes,
-        args=(known.base,),
-        help="The match must survive small shifts, turns and changes of size.",
+        args=(loss.base,),
+        help="The match must survive small random shifts, rotations and changes of scale.",
     )
     st.toggle(
-        "Move the spectrum",
-        key="_spectrum",
+        "Fourier parametrization",
+        key="_fourier",
         on_change=_take_suffixes,
-        args=(known.base,),
-        help="Move frequencies and colour axes instead of pixels (Fourier parametrisation).",
+        args=(loss.base,),
+        help="Optimise frequencies and decorrelated colours instead of pixels.",
     )
 
 
 def _take_suffixes(base: str) -> None:
     name = base
-    name += TRANSFORMS_SUFFIX if st.session_state["_moved"] else ""
-    name += FOURIER_SUFFIX if st.session_state["_spectrum"] else ""
+    name += TRANSFORMS_SUFFIX if st.session_state["_transforms"] else ""
+    name += FOURIER_SUFFIX if st.session_state["_fourier"] else ""
     st.session_state["loss"] = name  # the weights stay: the terms are the same
-
-
-def _choose(name: str) -> None:
-    st.session_state["loss"] = name
-    _forget_weights()
 
 
 def _forget_weights() -> None:
     """Weights belong to the variant whose formula they changed."""
-    for key in (*WEIGHT_KEYS.values(), "representation"):
+    for key in (*map(weight_key, TERMS), "representation"):
         st.session_state.pop(key, None)
 
 
-def _adjust(known: Loss) -> tuple[dict[str, float], str]:
+def _adjust(loss: Loss) -> tuple[dict[str, float], str]:
     """The weights that differ from the variant's own, and the comparison."""
-    own = known.weights
+    own = loss.weights
     weights = {}
     with st.expander("Adjust the loss", icon=":material/function:"):
-        st.session_state.setdefault("representation", "relative-l2")
-        chosen = st.selectbox(
+        st.session_state.setdefault("representation", RELATIVE_L2)
+        comparison = st.selectbox(
             "Compare representations by",
             list(COMPARISONS),
             key="representation",
-            format_func=lambda name: COMPARISON_TITLES[name],
+            format_func=lambda name: COMPARISONS[name].title,
             help="The match that is reported is the relative distance, whatever the loss compares.",
         )
-        for term in SYMBOLS:
-            if term in DISTANCES and known.family != ADVERSARIAL:
+        for name, term in TERMS.items():
+            if term.uses_distance and loss.family != ADVERSARIAL:
                 continue
-            value = _weight(term, own)
-            if value is not None and value != own.get(term, 0.0):
-                weights[term] = value
-    return weights, chosen
+            weight = _weight(term, own.get(name, 0.0))
+            if weight is not None and weight != own.get(name, 0.0):
+                weights[name] = weight
+    return weights, comparison
 
 
-def _weight(term: str, own: dict[str, float | None]) -> float | None:
-    key = WEIGHT_KEYS[term]
-    usual = own.get(term, 0.0)
-    if usual is not None:
-        st.session_state.setdefault(key, usual)
+def _weight(term: LossTerm, own: float | None) -> float | None:
+    """The weight that the panel is set to. own: the variant's, None where the first step sets it;
+    None is returned where it still does.
+    """
+    key = weight_key(term.name)
+    if own is not None:
+        st.session_state.setdefault(key, own)
     return st.number_input(
-        TERM_LABELS[term],
-        value=None if usual is None else "min",
+        term.label,
+        value=None if own is None else "min",
         min_value=TERM_WEIGHT_RANGE[0],
         max_value=TERM_WEIGHT_RANGE[1],
-        step=usual or 5e-4,
+        step=own or _DEFAULT_STEP,
         format="%g",
         key=key,
         placeholder="set at the first step",
-        help=f"The weight of {SYMBOLS[term]}. 0 removes it.",
+        help=f"{term.help} This is the weight of {term.symbol}; 0 removes it.",
     )

@@ -1,19 +1,32 @@
 """Loss terms and variants against NumPy, by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from explorer.losses.formula import L1, MATCH, SYMBOLS, TO_TARGET, TV, balanced, capped
-from explorer.losses.objective import BEARABLE, EVEN, Objective
-from explorer.losses.terms import TERMS, Scene, gaussian_blur, gram_matrix
-from explorer.losses.variants import BASES, LOSSES, loss_called
-from explorer.request import RequestError
+from explorer.errors import RequestError
+from explorer.losses.formula import L1, MATCH, TO_TARGET, TV, balanced, capped
+from explorer.losses.objective import CAPPED_MATCH_DISTANCE, EQUAL_FORCE_DISTANCE, Objective
+from explorer.losses.term import TermInputs
+from explorer.losses.terms import TERMS
+from explorer.losses.terms.blur import gaussian_blur
+from explorer.losses.terms.representation import COMPARISONS, REPRESENTATION, gram_matrix
+from explorer.losses.variants import LOSSES, base_names, loss_named
 
 CPU = torch.device("cpu")
+BASES = base_names()
+FUNCTIONS = {name: each.function for name, each in COMPARISONS.items()} | {
+    name: each.function for name, each in TERMS.items() if name != REPRESENTATION
+}
+
+
+def replace_function(monkeypatch, registry, name: str, function) -> None:
+    """Have a term or comparison compute something else while the test runs."""
+    monkeypatch.setitem(registry._records, name, replace(registry[name], function=function))
 
 
 def tiny_network() -> nn.Module:
@@ -33,13 +46,13 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).random((3, 2, 3, 7, 6))
 
 
-def scene(images: np.ndarray, network: nn.Module | None = None) -> Scene:
+def inputs_of(images: np.ndarray, network: nn.Module | None = None) -> TermInputs:
     x, target, seed = (torch.from_numpy(each) for each in images)
     network = network or tiny_network()
     x.requires_grad_()
     with torch.no_grad():
         of_target = network(target)
-    return Scene(x, network(x), of_target, target, seed, distance)
+    return TermInputs(x, network(x), of_target, target, seed, distance)
 
 
 # The terms, redone in NumPy
@@ -153,11 +166,11 @@ def test_a_vector_has_no_gram_matrix():
         gram_matrix(torch.ones(2, 7))
 
 
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_term_is_its_formula_computed_by_hand(images, name):
     expected = terms_by_hand(images)[name]
     assert expected.shape == (2,)
-    found = TERMS[name](scene(images)).detach().numpy()
+    found = FUNCTIONS[name](inputs_of(images)).detach().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -168,8 +181,8 @@ def test_the_blur_is_a_5x5_gaussian_with_mirrored_edges(images):
 
 
 def test_the_blurred_image_is_held_constant(images):
-    shown = scene(images)
-    (gradient,) = torch.autograd.grad(TERMS["blur"](shown).sum(), shown.images)
+    inputs = inputs_of(images)
+    (gradient,) = torch.autograd.grad(FUNCTIONS["blur"](inputs).sum(), inputs.images)
     expected = images[0] - np.stack([blurred_by_hand(picture) for picture in images[0]])
     np.testing.assert_allclose(gradient.numpy(), expected, atol=1e-12)
 
@@ -228,7 +241,7 @@ PUBLISHED = {
 def test_a_variant_is_the_weighted_sum_of_its_terms(images, name):
     by_hand = terms_by_hand(images)
     expected = sum(weight * by_hand[term] for term, weight in PUBLISHED[name].items())
-    value = Objective([loss_called(name)] * 2, CPU)(scene(images))
+    value = Objective([loss_named(name)] * 2, CPU)(inputs_of(images))
     np.testing.assert_allclose(value.loss.detach().numpy(), expected, rtol=1e-6)
     np.testing.assert_allclose(value.score.numpy(), expected, rtol=1e-6)
     np.testing.assert_allclose(value.relative_l2.numpy(), by_hand["relative-l2"], rtol=1e-12)
@@ -240,8 +253,8 @@ def test_representations_can_be_compared_otherwise_and_the_match_stays_the_relat
     images, comparison
 ):
     by_hand = terms_by_hand(images)
-    loss = loss_called("freq-tv", {"tv": 0.5}, comparison)
-    value = Objective([loss] * 2, CPU)(scene(images))
+    loss = loss_named("freq-tv", {"tv": 0.5}, comparison)
+    value = Objective([loss] * 2, CPU)(inputs_of(images))
     expected = 10 * by_hand[comparison] + 0.5 * by_hand["tv"]
     np.testing.assert_allclose(value.loss.detach().numpy(), expected, rtol=1e-6)
     np.testing.assert_allclose(value.relative_l2.numpy(), by_hand["relative-l2"], rtol=1e-12)
@@ -252,9 +265,9 @@ def test_representations_can_be_compared_otherwise_and_the_match_stays_the_relat
 
 def test_weights_can_be_changed_removed_and_added(images):
     by_hand = terms_by_hand(images)
-    loss = loss_called("freq", {"tv": 2.0, "blur": 0, "l6": 0.25, "representation": 3})
+    loss = loss_named("freq", {"tv": 2.0, "blur": 0, "l6": 0.25, "representation": 3})
     assert loss.formula == f"3 · {R} + 2 · TV(x) + 5e-05 · ‖x − ½‖₁ + 0.25 · ‖x‖₆"
-    value = Objective([loss] * 2, CPU)(scene(images))
+    value = Objective([loss] * 2, CPU)(inputs_of(images))
     expected = (
         3 * by_hand["relative-l2"] + 2 * by_hand["tv"] + 5e-5 * by_hand["l1"] + 0.25 * by_hand["l6"]
     )
@@ -263,18 +276,18 @@ def test_weights_can_be_changed_removed_and_added(images):
 
 @pytest.mark.parametrize("name", ["adversarial", "adversarial-published", "regularizer-free"])
 def test_a_given_weight_repels_from_the_target_and_is_neither_balanced_nor_capped(images, name):
-    loss = loss_called(name, {"to-target": 0.5})
+    loss = loss_named(name, {"to-target": 0.5})
     assert loss.formula == f"{R} − 0.5 · d(x, x_t)"
     assert loss.uses_distance
     by_hand = terms_by_hand(images)
-    value = Objective([loss] * 2, CPU)(scene(images))
+    value = Objective([loss] * 2, CPU)(inputs_of(images))
     expected = by_hand["relative-l2"] - 0.5 * by_hand["to-target"]
     np.testing.assert_allclose(value.loss.detach().numpy(), expected, rtol=1e-6)
 
 
 def test_without_the_match_the_rest_is_still_a_loss_and_the_match_still_known(images):
     by_hand = terms_by_hand(images)
-    value = Objective([loss_called("freq-tv", {"representation": 0})] * 2, CPU)(scene(images))
+    value = Objective([loss_named("freq-tv", {"representation": 0})] * 2, CPU)(inputs_of(images))
     np.testing.assert_allclose(value.loss.detach().numpy(), 5e-4 * by_hand["tv"], rtol=1e-6)
     np.testing.assert_allclose(value.relative_l2.numpy(), by_hand["relative-l2"], rtol=1e-12)
 
@@ -296,8 +309,8 @@ def test_sums_add_up_as_written():
 def test_the_adversary_starts_as_strong_as_the_match_and_keeps_its_weight(images):
     by_hand = terms_by_hand(images)
     weight = by_hand["relative-l2"] / by_hand["to-target"]
-    objective = Objective([loss_called("adversarial-published")] * 2, CPU)
-    loss = objective(scene(images)).loss
+    objective = Objective([loss_named("adversarial-published")] * 2, CPU)
+    loss = objective(inputs_of(images)).loss
     np.testing.assert_allclose(loss.detach().numpy(), 0, atol=1e-6)
     said = [sample["to-target"] for sample in objective.weights()]
     np.testing.assert_allclose(said, -weight, rtol=1e-5)
@@ -305,7 +318,7 @@ def test_the_adversary_starts_as_strong_as_the_match_and_keeps_its_weight(images
     later = images.copy()
     later[0] = later[0] ** 2
     now = terms_by_hand(later)
-    loss = objective(scene(later)).loss
+    loss = objective(inputs_of(later)).loss
     expected = now["relative-l2"] - weight * now["to-target"]
     np.testing.assert_allclose(loss.detach().numpy(), expected, rtol=1e-5)
     assert [sample["to-target"] for sample in objective.weights()] == said
@@ -324,18 +337,18 @@ def slope_by_hand(term: str, images: np.ndarray, index: int) -> float:
 
 
 def test_a_capped_push_is_as_strong_as_the_pull_of_the_match_where_that_is_even(images):
-    objective = Objective([loss_called("adversarial")] * 2, CPU)
-    objective(scene(images))
+    objective = Objective([loss_named("adversarial")] * 2, CPU)
+    objective(inputs_of(images))
     balanced_weight = [-sample["to-target"] for sample in objective.weights()]
     nearer = images.copy()
     nearer[0] = 0.98 * images[1] + 0.02 * images[0]
     by_hand = terms_by_hand(nearer)
-    loss = objective(scene(nearer)).loss.detach().numpy()
+    loss = objective(inputs_of(nearer)).loss.detach().numpy()
     for index in range(2):
         relative = by_hand["relative-l2"][index]
         pull = slope_by_hand("relative-l2", nearer, index)
         push = slope_by_hand("to-target", nearer, index)
-        cap = EVEN / relative * pull / push
+        cap = EQUAL_FORCE_DISTANCE / relative * pull / push
         weight = min(balanced_weight[index], cap)
         assert loss[index] == pytest.approx(relative - weight * by_hand["to-target"][index])
     said = [-sample["to-target"] for sample in objective.weights()]
@@ -343,16 +356,16 @@ def test_a_capped_push_is_as_strong_as_the_pull_of_the_match_where_that_is_even(
 
 
 def test_of_capped_pictures_the_one_pushed_furthest_within_what_is_bearable_is_best(images):
-    objective = Objective([loss_called("adversarial")], CPU)
+    objective = Objective([loss_named("adversarial")], CPU)
 
     def score(target: float, relative: float) -> float:
         """Of an image that differs from its target by so much, in pixels and in representation."""
         image = torch.full((1, 3, 4, 4), 0.5).requires_grad_()
         made = torch.ones(1, 4) * (1 + relative) + 0 * image.sum()
         far = torch.full_like(image, 0.5 - target).detach()
-        return float(objective(Scene(image, made, torch.ones(1, 4), far, far, distance)).score)
+        return float(objective(TermInputs(image, made, torch.ones(1, 4), far, far, distance)).score)
 
-    near, pushed = BEARABLE * 0.5, BEARABLE * 0.99
+    near, pushed = CAPPED_MATCH_DISTANCE * 0.5, CAPPED_MATCH_DISTANCE * 0.99
     order = [score(0.4, pushed), score(0.3, near), score(0.1, near), score(0.4, 0.1), score(0.4, 1)]
     assert order == sorted(order)
     assert order[3:] == pytest.approx([0.1, 1], rel=1e-5)
@@ -363,12 +376,12 @@ def test_of_capped_pictures_the_one_pushed_furthest_within_what_is_bearable_is_b
 
 @pytest.mark.parametrize("name", [*BASES, "cosine", "gram"])
 def test_gradients_are_what_finite_differences_give(images, name):
-    comparison = name if name in TERMS else None
-    loss = loss_called(name if comparison is None else "regularizer-free", None, comparison)
+    comparison = name if name in COMPARISONS else None
+    loss = loss_named(name if comparison is None else "regularizer-free", None, comparison)
     objective = Objective([loss] * 2, CPU)
-    shown = scene(images)
-    value = objective(shown).loss
-    (gradient,) = torch.autograd.grad(value.sum(), shown.images)
+    inputs = inputs_of(images)
+    value = objective(inputs).loss
+    (gradient,) = torch.autograd.grad(value.sum(), inputs.images)
     smooth = np.stack([blurred_by_hand(picture) for picture in images[0]])
     start = terms_by_hand(images)
     weights = []
@@ -403,15 +416,15 @@ def test_gradients_are_what_finite_differences_give(images, name):
 
 def test_samples_with_different_losses_are_in_a_batch_what_they_are_alone(images):
     for losses in (
-        [loss_called("regularizer-free"), loss_called("freq-tv-l6")],
-        [loss_called("adversarial"), loss_called("adversarial-seed")],
-        [loss_called("regularizer-free", None, "gram"), loss_called("freq", None, "cosine")],
+        [loss_named("regularizer-free"), loss_named("freq-tv-l6")],
+        [loss_named("adversarial"), loss_named("adversarial-seed")],
+        [loss_named("regularizer-free", None, "gram"), loss_named("freq", None, "cosine")],
     ):
-        together = scene(images)
+        together = inputs_of(images)
         value = Objective(losses, CPU)(together)
         (gradient,) = torch.autograd.grad(value.loss.sum(), together.images)
         for index, one in enumerate(losses):
-            alone = scene(images[:, index : index + 1])
+            alone = inputs_of(images[:, index : index + 1])
             single = Objective([one], CPU)(alone)
             (own,) = torch.autograd.grad(single.loss.sum(), alone.images)
             for name in ("loss", "relative_l2", "score"):
@@ -426,21 +439,21 @@ def test_plain_pictures_and_perfect_matches_have_finite_gradients(images, name, 
     images = images.copy()
     images[0] = images[2] = value
     images[1, 0] = value
-    shown = scene(images)
-    comparison = name if name in TERMS else None
-    loss = loss_called(name if comparison is None else "regularizer-free", None, comparison)
-    found = Objective([loss_called("freq"), loss], CPU)(shown).loss
-    (gradient,) = torch.autograd.grad(found.sum(), shown.images)
+    inputs = inputs_of(images)
+    comparison = name if name in COMPARISONS else None
+    loss = loss_named(name if comparison is None else "regularizer-free", None, comparison)
+    found = Objective([loss_named("freq"), loss], CPU)(inputs).loss
+    (gradient,) = torch.autograd.grad(found.sum(), inputs.images)
     assert torch.isfinite(found).all()
     assert torch.isfinite(gradient).all()
 
 
 def test_only_terms_that_somebody_uses_are_computed(images, monkeypatch):
-    def never(scene):
+    def never(inputs):
         raise AssertionError("not asked for")
 
-    monkeypatch.setitem(TERMS, "to-target", never)
-    Objective([loss_called("freq"), loss_called("adversarial-seed")], CPU)(scene(images))
+    replace_function(monkeypatch, TERMS, "to-target", never)
+    Objective([loss_named("freq"), loss_named("adversarial-seed")], CPU)(inputs_of(images))
 
 
 # What goes wrong
@@ -448,41 +461,43 @@ def test_only_terms_that_somebody_uses_are_computed(images, monkeypatch):
 
 @pytest.mark.parametrize("term", ["tv", "l6", "representation"])
 def test_the_term_that_is_not_a_number_is_named(images, monkeypatch, term):
-    name = "relative-l2" if term == "representation" else term
-    true = TERMS[name]
-    monkeypatch.setitem(TERMS, name, lambda scene: true(scene) * torch.nan)
-    objective = Objective([loss_called("freq-tv-l6")] * 2, CPU)
-    assert objective.not_finite(scene(images)) == [term]
+    registry, name = (COMPARISONS, "relative-l2") if term == REPRESENTATION else (TERMS, term)
+    true = registry[name].function
+    replace_function(monkeypatch, registry, name, lambda inputs: true(inputs) * torch.nan)
+    objective = Objective([loss_named("freq-tv-l6")] * 2, CPU)
+    assert objective.nonfinite_terms(inputs_of(images)) == [term]
 
 
 def test_the_term_whose_gradient_is_not_a_number_is_named(images, monkeypatch):
-    monkeypatch.setitem(TERMS, "tv", lambda scene: (scene.images * 0).sum((1, 2, 3)).sqrt())
-    objective = Objective([loss_called("freq-tv")] * 2, CPU)
-    assert objective.not_finite(scene(images)) == ["tv"]
-    assert Objective([loss_called("freq")] * 2, CPU).not_finite(scene(images)) == ["tv"]
-    free = Objective([loss_called("regularizer-free")] * 2, CPU)
-    assert free.not_finite(scene(images)) == []
+    replace_function(
+        monkeypatch, TERMS, "tv", lambda inputs: (inputs.images * 0).sum((1, 2, 3)).sqrt()
+    )
+    objective = Objective([loss_named("freq-tv")] * 2, CPU)
+    assert objective.nonfinite_terms(inputs_of(images)) == ["tv"]
+    assert Objective([loss_named("freq")] * 2, CPU).nonfinite_terms(inputs_of(images)) == ["tv"]
+    free = Objective([loss_named("regularizer-free")] * 2, CPU)
+    assert free.nonfinite_terms(inputs_of(images)) == []
 
 
 def test_an_adversarial_loss_without_a_distance_is_refused(images):
-    whole = scene(images)
-    bare = Scene(
+    whole = inputs_of(images)
+    bare = TermInputs(
         whole.images, whole.representation, whole.target_representation, whole.targets, whole.seeds
     )
     with pytest.raises(ValueError, match="perceptual distance"):
-        Objective([loss_called("adversarial")] * 2, CPU)(bare)
+        Objective([loss_named("adversarial")] * 2, CPU)(bare)
 
 
 def test_what_a_loss_says_of_itself_follows_from_its_terms():
     for name, loss in LOSSES.items():
         assert loss.uses_distance == (loss.family == "adversarial")
         assert loss.only_match == (loss.base == "regularizer-free" and not loss.transforms)
-        assert loss.steady == (not loss.transforms and name != "adversarial")
+        assert loss.stationary == (not loss.transforms and name != "adversarial")
         assert loss.to_dict()["formula"] == loss.formula
-    assert not loss_called("regularizer-free", None, "cosine").only_match
-    assert not loss_called("regularizer-free", {"tv": 1}).only_match
-    assert loss_called("freq-tv", {"tv": 0}).only_match
-    assert loss_called("adversarial", {"to-target": 0.1}).steady
+    assert not loss_named("regularizer-free", None, "cosine").only_match
+    assert not loss_named("regularizer-free", {"tv": 1}).only_match
+    assert loss_named("freq-tv", {"tv": 0}).only_match
+    assert loss_named("adversarial", {"to-target": 0.1}).stationary
 
 
 def test_unknown_names_are_answered_with_the_nearest():
@@ -491,11 +506,11 @@ def test_unknown_names_are_answered_with_the_nearest():
         (("freq+fourier+transforms",), "loss", "'freq+transforms+fourier'"),
         (("adversarial+fourier",), "loss", "all but the adversarial"),
         (("freq", {"tvv": 1.0}), "term_weights", "did you mean 'tv'"),
-        (("freq", {"": 1.0}), "term_weights", ", ".join(SYMBOLS)),
+        (("freq", {"": 1.0}), "term_weights", ", ".join(TERMS)),
         (("freq", None, "cosin"), "representation", "relative-l2, cosine, gram"),
     ):
         with pytest.raises(RequestError) as caught:
-            loss_called(*arguments)
+            loss_named(*arguments)
         assert caught.value.field == field
         assert said in caught.value.message
 
@@ -504,5 +519,5 @@ def test_unknown_names_are_answered_with_the_nearest():
 def test_a_loss_all_of_whose_weights_are_0_is_refused(name):
     nothing = dict.fromkeys(LOSSES[name].weights, 0.0)
     with pytest.raises(RequestError, match="all weights are 0") as caught:
-        loss_called(name, nothing)
+        loss_named(name, nothing)
     assert caught.value.field == "term_weights"
