@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.losses.variants import loss_called
+from explorer.losses.variants import loss_named
 from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
 from explorer.synthesis.corners import Corners, with_soft_corners
@@ -158,7 +158,7 @@ def test_soft_corners_get_further_where_there_are_many(network):
         layers += [nn.ReLU(), nn.Linear(300, 300)]
     deep = Network("file:deep", nn.Sequential(*layers), PLAIN)
     targets, seeds = images(4, 1), images(4, 2)
-    loss = loss_called("regularizer-free")
+    loss = loss_named("regularizer-free")
 
     def reached(name: str, soft: bool) -> float:
         optimiser = replace(OPTIMISERS[name], soft=soft)

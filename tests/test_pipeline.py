@@ -20,7 +20,7 @@ from explorer.analysis import nulls
 from explorer.analysis.comparison import compare
 from explorer.analysis.generation import generate, generate_batch
 from explorer.images import gallery
-from explorer.losses.variants import BASES, LOSSES
+from explorer.losses.variants import LOSSES, base_names
 from explorer.models import catalogue
 from explorer.models.network import InputSpec, Network
 from explorer.request import Request, RequestError
@@ -80,9 +80,9 @@ def result(store) -> Result:
 @pytest.fixture(scope="module")
 def by_hand():
     """The network's layers by name, from its weights file with plain torch; images in [0, 1]."""
-    card = json.loads((catalogue.CARDS / f"{NAME}.json").read_text())
+    card = json.loads((embedded.CARDS / f"{NAME}.json").read_text())
     m = build(card["architecture"]).eval()
-    state = load_file(catalogue.CARDS / f"{NAME}.safetensors")
+    state = load_file(embedded.CARDS / f"{NAME}.safetensors")
     m.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
 
     def layers(image: np.ndarray) -> dict[str, np.ndarray]:
@@ -311,9 +311,9 @@ def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictu
 def test_another_network_sees_the_pictures_as_they_are_in_the_files(result, store):
     other = "residual-multi-adv2"
     found = compare(result, Request(model=f"embedded:{other}", layer="grid"), store)
-    card = json.loads((catalogue.CARDS / f"{other}.json").read_text())
+    card = json.loads((embedded.CARDS / f"{other}.json").read_text())
     m = build(card["architecture"]).eval()
-    state = load_file(catalogue.CARDS / f"{other}.safetensors")
+    state = load_file(embedded.CARDS / f"{other}.safetensors")
     m.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     mean, std = (np.float32(card[key]).reshape(3, 1, 1) for key in ("mean", "std"))
 
@@ -379,7 +379,7 @@ def test_uploads_can_be_target_and_seed(store):
     assert caught.value.field == "seed"
 
 
-@pytest.mark.parametrize("loss", [*BASES, "freq+transforms+fourier"])
+@pytest.mark.parametrize("loss", [*base_names(), "freq+transforms+fourier"])
 def test_every_loss_makes_an_image(store, loss):
     request = replace(REQUEST, loss=loss, steps=6)
     made = generate(request, store=store)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from explorer.losses.variants import loss_called
+from explorer.losses.variants import loss_named
 from explorer.research.benchmark.cases import LIVE, TARGETS, images_of, network_of
 from explorer.synthesis import paced, soft_lbfgs
 from explorer.synthesis.looking import Pass
@@ -204,7 +204,7 @@ def made(name, layer, loss, optimiser, recorder, steps=40):
         layer,
         targets,
         seeds,
-        [loss_called(loss)] * 3,
+        [loss_named(loss)] * 3,
         [0.4, 0.1, 0.0],
         OPTIMISERS[optimiser],
         steps,
@@ -240,7 +240,7 @@ def test_steps_are_recorded_anew_when_l_bfgs_rests(monkeypatch):
     recorder = Tapes()
     network = network_of(LIVE, 64, "cpu")
     targets, seeds = images_of(network, TARGETS[:1])
-    rest = ([loss_called(FREE)], [0.0], OPTIMISERS["soft-lbfgs-or-momentum"], 60)
+    rest = ([loss_named(FREE)], [0.0], OPTIMISERS["soft-lbfgs-or-momentum"], 60)
     (trace,) = synthesise(network, "layer4", targets, seeds, *rest, recorder=recorder)
     (plain,) = synthesise(network, "layer4", targets, seeds, *rest)
     assert len(recorder.recorded) == 2
@@ -304,7 +304,7 @@ def test_cuda_graphs_come_to_what_their_kernels_come_to(count, name, layer, loss
     targets, seeds = images_of(network, TARGETS[:count])
     recorder, traces = Counted(), []
     for one in (recorder, Tapes(refuses=("steps", "passes"))):
-        rest = ([loss_called(loss)] * count, [0.0] * count, OPTIMISERS[optimiser], WARM_UP + 8)
+        rest = ([loss_named(loss)] * count, [0.0] * count, OPTIMISERS[optimiser], WARM_UP + 8)
         traces.append(synthesise(network, layer, targets, seeds, *rest, recorder=one))
         assert recorder.recorded == ["steps"]
     for one, other in zip(*traces, strict=True):

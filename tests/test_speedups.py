@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.analysis.nulls import null_of
-from explorer.losses.variants import loss_called
+from explorer.losses.variants import loss_named
 from explorer.metrics.match import match_images
 from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
@@ -124,7 +124,7 @@ def test_making_and_the_final_check_are_in_full_precision_and_leave_the_setting_
     try:
         match_images(network, "logits", images, images.flip(0), null)
         checks = len(seen)
-        free, momentum = loss_called("regularizer-free"), OPTIMISERS["momentum"]
+        free, momentum = loss_named("regularizer-free"), OPTIMISERS["momentum"]
         synthesise(network, "logits", images, images.flip(0), [free] * 2, [0.0] * 2, momentum, 2)
         assert torch.backends.cudnn.allow_tf32 is True
     finally:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.losses.variants import loss_called
+from explorer.losses.variants import loss_named
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
 from explorer.synthesis.loop import synthesise
@@ -51,7 +51,7 @@ class Onlooker:
 
 def run(network, targets, seeds, loss, steps=20, optimiser="adam", **more):
     count = len(targets)
-    losses = [loss_called(loss)] * count
+    losses = [loss_named(loss)] * count
     layer = more.pop("layer", "logits")
     chosen = OPTIMISERS[optimiser]
     return synthesise(network, layer, targets, seeds, losses, [0.0] * count, chosen, steps, **more)
@@ -201,7 +201,7 @@ def test_a_layer_that_does_not_end_in_a_relu_is_refused(curved, layer):
 
 def test_l_bfgs_is_left_to_losses_that_stay_the_same(curved):
     def picked(name: str, **more) -> str:
-        return automatic(curved, "penultimate", [loss_called(name)], **more).name
+        return automatic(curved, "penultimate", [loss_named(name)], **more).name
 
     assert picked("freq") == "lbfgs"
     for name in ("freq+transforms", "freq+fourier", "freq+transforms+fourier"):

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from explorer.images import gallery, seeds
 from explorer.images.fitting import fit
-from explorer.losses.variants import loss_called
+from explorer.losses.variants import loss_named
 from explorer.models.layers import Layer, list_layers, representation, visit_layers
 from explorer.models.loading import untrained
 from explorer.models.names import LOGITS, PENULTIMATE, first_line
@@ -167,7 +167,7 @@ def _descent(network: Network, layer: str, target: Tensor) -> tuple[str, float, 
         layer,
         target,
         _seed(network),
-        [loss_called("regularizer-free")],
+        [loss_named("regularizer-free")],
         [0.0],
         DESCENT,
         STEPS,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.losses.variants import loss_called
+from explorer.losses.variants import loss_named
 from explorer.research.benchmark.clock import Clock
 from explorer.research.benchmark.references import Passes, Task, relative_distance
 from explorer.synthesis.loop import synthesise
@@ -74,7 +74,7 @@ def run_engine(task: Task) -> Run:
         task.layer,
         task.targets,
         task.seeds,
-        [loss_called("regularizer-free")] * count,
+        [loss_named("regularizer-free")] * count,
         [0.0] * count,
         automatic(task.network, task.layer),
         task.passes,
