@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from explorer.losses.objective import Objective
-from explorer.losses.terms import Distance, Scene
+from explorer.losses.term import Distance, TermInputs
 from explorer.losses.variants import Loss
 from explorer.models.layers import representation
 from explorer.models.network import Network
@@ -27,7 +27,7 @@ class Pass(NamedTuple):
     images: N×3×H×W in [0, 1], what the parameters stand for. loss, relative_l2, score: (N,), of
     the images as they are, see `Value`. descended: (N,), the loss that `gradient`, N×… by the
     parameters, belongs to; with random transforms it is that of the images as they were moved.
-    offset: N×D, see `Scene`.
+    offset: N×D, see `TermInputs`.
     """
 
     images: Tensor
@@ -101,14 +101,15 @@ class Looking:
         """The end of a sentence that says which terms of the loss are no numbers."""
         with torch.enable_grad():
             images = images.detach().requires_grad_(True)
-            terms = self._objective.not_finite(self._seen(images, images))
+            terms = self._objective.nonfinite_terms(self._seen(images, images))
         return f", because of the term {' and '.join(map(repr, terms))}" if terms else ""
 
     def keep(self, places: Tensor) -> None:
         """Go on with the samples at these places only, (M,) integers."""
         self._targets, self._seeds = self._targets[places], self._seeds[places]
         self._wanted = self._wanted[places]
-        for part in (self._objective, self._corners, self._moved):
+        self._objective.select(places)
+        for part in (self._corners, self._moved):
             if part is not None:
                 part.keep(places)
 
@@ -119,9 +120,9 @@ class Looking:
 
         return run() if self._corners is None else self._corners.learn(run)
 
-    def _seen(self, images: Tensor, shown: Tensor) -> Scene:
+    def _seen(self, images: Tensor, shown: Tensor) -> TermInputs:
         """The images, judged by what the network makes of `shown`."""
         made = representation(self._network, self._layer, shown)
         if self._relu_passes and torch.is_grad_enabled():
             made = passing_every_gradient(made, self._layer)
-        return Scene(images, made, self._wanted, self._targets, self._seeds, self._distance)
+        return TermInputs(images, made, self._wanted, self._targets, self._seeds, self._distance)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from explorer.losses.terms import Distance
+from explorer.losses.term import Distance
 from explorer.losses.variants import Loss
 from explorer.models.network import Network
 from explorer.models.precision import full_precision

@@ -153,7 +153,7 @@ def automatic(
     """
     if any(loss.uses_distance for loss in losses):
         return OPTIMISERS["momentum"]
-    own = all(loss.steady and loss.parametrisation == "pixel" for loss in losses)
+    own = all(loss.stationary and loss.parametrisation == "pixel" for loss in losses)
     if not own or relu_passes:
         return OPTIMISERS["adam"]
     embedded, vector = network.family == "embedded", layer in (PENULTIMATE, LOGITS)

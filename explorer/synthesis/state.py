@@ -51,8 +51,8 @@ class Descent(State):
     def next(self, parameters: Tensor, loss: Tensor, gradient: Tensor, offset: Tensor) -> Tensor:
         """The next parameters to look at, N×… within the bounds.
 
-        loss (N,), gradient N×… and offset N×D, see `Scene`, are those of `parameters`, which the
-        last call returned. Costs no pass, and never waits for another device.
+        loss (N,), gradient N×… and offset N×D, see `TermInputs`, are those of `parameters`, which
+        the last call returned. Costs no pass, and never waits for another device.
         """
         raise NotImplementedError
 
