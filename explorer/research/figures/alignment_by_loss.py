@@ -24,13 +24,14 @@ FREE = "regularizer-free"
 ROBUST = "adversarial --adversary robust-features"
 HEAD = f"""# What a loss does to alignment
 
-Written by `python -m explorer.research.figures.alignment_by_loss`: {TARGETS} drawn held-out targets,
-layer `penultimate`, at most {STEPS} steps, goal {GOAL}. A cell is the share of the counted IRIs that the
-measure finds nearer to their target than to their seed; in brackets the same for a *wrong* target, the
-control: a measure whose control is high says little. The number after it: for how many of all targets
-the measure finds the IRI nearer to the target than the regularizer-free IRI from the same seed is. A
-measure in italics shares its backbone or its formula with the loss, or is a relative of the network,
-and does not count in the verdict. `structure` is the adversary where none is named.
+Written by `python -m explorer.research.figures.alignment_by_loss`: {TARGETS} drawn held-out
+targets, layer `penultimate`, at most {STEPS} steps, goal {GOAL}. A cell is the share of the
+counted IRIs that the measure finds nearer to their target than to their seed; in brackets the
+same for a *wrong* target, the control: a measure whose control is high says little. The number
+after it: for how many of all targets the measure finds the IRI nearer to the target than the
+regularizer-free IRI from the same seed is. A measure in italics shares its backbone or its
+formula with the loss, or is a relative of the network, and does not count in the verdict.
+`structure` is the adversary where none is named.
 """
 
 Report = Mapping[str, Any]

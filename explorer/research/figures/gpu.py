@@ -27,18 +27,18 @@ TARGETS = ("astronaut", "coffee", "cat")
 def passes() -> None:
     """Milliseconds of a pass and a step at batch 1: called kernel by kernel, and replayed."""
     from explorer.research.benchmark.cases import DEEP_LIVE
-    from explorer.synthesis import replay
+    from explorer.synthesis import cuda_graphs
 
-    warm_up = replay.WARM_UP
+    warm_up = cuda_graphs.WARM_UP_CALLS
     print(
         "| network, layer | optimiser | kernel by kernel | replayed | kernels alone | replayed / "
         "kernels alone | kernels |\n|---|---|---|---|---|---|---|"
     )
     for name, layer in ((DEEP_LIVE, layer) for layer in LAYERS):
         work = _Work(name, layer, TARGETS[:1])
-        replay.WARM_UP = 10**9
+        cuda_graphs.WARM_UP_CALLS = 10**9
         called = statistics.median(work.ms_per_pass(60) for _ in range(3))
-        replay.WARM_UP = warm_up
+        cuda_graphs.WARM_UP_CALLS = warm_up
         replayed = statistics.median(work.ms_per_pass(200) for _ in range(3))
         kernels, count = work.kernels(100)
         print(
@@ -68,7 +68,7 @@ def reach() -> None:
     from explorer.research.benchmark.cases import DEEP_DEFAULT, DEEP_LIVE
     from explorer.research.benchmark.drive import run_reference
     from explorer.research.benchmark.references import Task, paper_mended
-    from explorer.synthesis.optimisers import OPTIMISERS
+    from explorer.synthesis.optimizers.registry import OPTIMISERS
 
     print(
         f"| network, layer, target | optimiser | passes | seconds | distance | to {GOAL} | the "
@@ -99,14 +99,14 @@ def reach() -> None:
 def feather() -> None:
     """Where Feather et al.'s schedule ends after its 24,000 steps as published, one target."""
     from explorer.research.benchmark.cases import DEEP_LIVE
-    from explorer.synthesis.optimisers import OPTIMISERS
+    from explorer.synthesis.optimizers.registry import OPTIMISERS
 
     print(f"| network, layer | after {FEATHER_PASSES} passes | seconds |\n|---|---|---|")
     for layer in LAYERS:
         work = _Work(DEEP_LIVE, layer, TARGETS[:1])
         # The vector at the end is a mean over ReLUs, whose gradients this cannot replace.
         curve, seconds = work.made(
-            FEATHER_PASSES, 0.0, OPTIMISERS["feather"], relu_passes=layer != "penultimate"
+            FEATHER_PASSES, 0.0, OPTIMISERS["feather"], straight_through=layer != "penultimate"
         )
         print(f"| {DEEP_LIVE}, {layer} | {curve[-1]:.4f} | {seconds:.0f} |", flush=True)
 
@@ -117,7 +117,7 @@ class _Work:
     def __init__(self, name: str, layer: str, targets: tuple[str, ...], size: int = 224) -> None:
         from explorer.losses.variants import loss_named
         from explorer.research.benchmark.cases import images_of, network_of
-        from explorer.synthesis.optimisers import automatic
+        from explorer.synthesis.optimizers.automatic import automatic
 
         self.network, self.layer = network_of(name, size, "cuda"), layer
         self.targets, self.seeds = images_of(self.network, targets)
@@ -126,22 +126,21 @@ class _Work:
 
     def made(self, passes: int, goal: float, optimiser=None, **more) -> tuple[list[float], float]:
         """Relative distances of the first sample, pass by pass, and seconds of everything."""
-        from explorer.synthesis.loop import synthesise
+        from explorer.synthesis.loop import Problem, synthesise
 
         count = len(self.targets)
         torch.cuda.synchronize()
         begun = time.perf_counter()
-        traces = synthesise(
+        problem = Problem(
             self.network,
             self.layer,
             self.targets,
             self.seeds,
             [self._loss] * count,
             [goal] * count,
-            optimiser or self.optimiser,
-            passes,
             **more,
         )
+        traces = synthesise(problem, optimiser or self.optimiser, passes)
         torch.cuda.synchronize()
         return traces[0].relative_l2, time.perf_counter() - begun
 

@@ -26,8 +26,8 @@ def write(documents: Path) -> None:
     from explorer.losses.variants import loss_named
     from explorer.models.loading import load
     from explorer.models.threads import fitting_threads
-    from explorer.synthesis.loop import synthesise
-    from explorer.synthesis.optimisers import automatic
+    from explorer.synthesis.loop import Problem, synthesise
+    from explorer.synthesis.optimizers.automatic import automatic
     from explorer.zoo.pictures import picture
 
     numbers = range(FIRST_DRAWN, FIRST_DRAWN + TARGETS)
@@ -40,16 +40,16 @@ def write(documents: Path) -> None:
         for kind in ("grey-noise", "noise"):
             starts = [seeds.make_seed(kind, network.input.size, k) for k in range(TARGETS)]
             with fitting_threads(network):
-                traces = synthesise(
+                problem = Problem(
                     network,
                     "penultimate",
                     targets,
                     torch.from_numpy(np.stack(starts)),
                     [loss] * TARGETS,
                     [GOAL] * TARGETS,
-                    automatic(network, "penultimate", [loss]),
-                    STEPS,
                 )
+                optimiser = automatic(network, "penultimate", [loss])
+                traces = synthesise(problem, optimiser, STEPS)
             distances = [min(trace.relative_l2) for trace in traces]
             near = sum(distance <= GOAL for distance in distances)
             table_rows.append(
