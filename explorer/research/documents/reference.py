@@ -105,11 +105,18 @@ def measures() -> str:
 
 
 def networks() -> str:
-    """The networks that ship and the curated ones, source by source."""
+    """The sources, and the networks that ship and the curated ones, source by source."""
+    from explorer.models.sources import SOURCES, published
+
+    sources = [(_code(source.example), source.help) for source in SOURCES.values()]
     sections = [_head("Networks", "iri models")]
-    rows = [row for row in listed("models") if not row["reference"].startswith("published:")]
-    sources = dict.fromkeys(row["reference"].partition(":")[0] for row in rows)
-    for source in sources:
+    sections += ["## Sources", table(("reference", "what it is"), sources)]
+    header = ("reference", "title", "input", "parameters", "objective", "licence")
+    by_source: dict[str, list[Row]] = {}
+    for row in listed("models"):
+        by_source.setdefault(row["reference"].partition(":")[0], []).append(row)
+    by_source.pop(published.SOURCE.name, None)  # those of this machine
+    for source, rows in by_source.items():
         cells = [
             (
                 _code(row["reference"]),
@@ -120,9 +127,7 @@ def networks() -> str:
                 row["licence"],
             )
             for row in rows
-            if row["reference"].startswith(f"{source}:")
         ]
-        header = ("reference", "title", "input", "parameters", "objective", "licence")
         sections += [f"## {source}", table(header, cells)]
     return _document(sections)
 
