@@ -33,6 +33,10 @@ class NoiseTarget:
     help: str
     draw: Draw = field(repr=False)
 
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON values, for `python -m explorer gallery --json`."""
+        return {"name": self.name, "title": self.title, "help": self.help}
+
 
 NOISE_TARGETS: Registry[NoiseTarget] = Registry(
     "noise target",

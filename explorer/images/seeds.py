@@ -30,6 +30,10 @@ class SeedKind:
     help: str
     draw: Draw = field(repr=False)
 
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON values, for `python -m explorer gallery --json`."""
+        return {"name": self.name, "title": self.title, "help": self.help}
+
 
 def normal(mean: float, deviation: float) -> Draw:
     """Draws from N(mean, deviation)."""
