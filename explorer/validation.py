@@ -1,31 +1,27 @@
-"""The door: from what a person chose or typed to a checked Request, and the pictures it names.
+"""Validation: from what a person chose or typed to a checked Request, and the pictures it names.
 
-The command line and the pages come in here; the worker checks once more, because requests can
-also come from a script. No torch: layers are checked against the catalogue where it knows them,
-else by the worker, with the same message.
+The command line and the pages call this; the worker validates once more, because requests can also
+come from a script. No torch: layers are checked against the catalogue where it knows them, else by
+the worker, with the same message.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from explorer.errors import RequestError, unknown
 from explorer.images import folder, gallery, noise_targets, seeds
 from explorer.images.errors import PictureError, unknown_name
 from explorer.images.reading import digest, normalise
-from explorer.losses.variants import Loss, loss_called, loss_of
-from explorer.metrics.registry import MEASURES, measure
-from explorer.models import catalogue, hubs, models_toml, pretrained
+from explorer.losses.variants import Loss, loss_named, loss_of
+from explorer.metrics.registry import PERCEPTUAL_MEASURES
+from explorer.models import catalogue
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
-from explorer.request import (
-    MATCH_OPTIMISERS,
-    NULL_PREFIX,
-    NetworkReference,
-    Request,
-    RequestError,
-)
+from explorer.models.sources import SOURCES
+from explorer.request import NULL_PREFIX, NetworkReference, Request
+from explorer.synthesis.optimizers import registry as optimisers
 
 DEFAULT_ADVERSARY = "structure"
 
@@ -90,13 +86,17 @@ def observer(
 def check_download(request: Request) -> None:
     """HubUnreachable where the network's weights would have to be downloaded here and cannot be."""
     if not os.environ.get("DASK_SCHEDULER_ADDRESS"):
-        hubs.check(request.model)
+        catalogue.require_weights(request.model)
 
 
-def refuse_file(model: str) -> None:
-    """RequestError (field `model`) for a `file:` reference: a visitor names no files of ours."""
-    if model.startswith("file:"):
-        raise RequestError("model", "checkpoints from files work on the command line only")
+def check_visitor_may_name(model: str) -> None:
+    """RequestError (field `model`) for a reference that only the command line takes.
+
+    Such as `file:PATH`: a visitor must not learn which files there are on this machine.
+    """
+    source = SOURCES.get(NetworkReference(model).source)
+    if source is not None and not source.visitors_may_name:
+        raise RequestError("model", f"{source.title} work on the command line only")
 
 
 def network_reference(
@@ -104,18 +104,10 @@ def network_reference(
 ) -> NetworkReference:
     """The network that these words name, with what stands for its checkpoint's content.
 
-    Raises RequestError (field `model`) where the file or the published network is not there.
+    Raises RequestError (field `model`) where the source does not exist, or the file or published
+    network is not there.
     """
-    if model.startswith("file:"):
-        from explorer.models.files import sha256_of
-
-        path = Path(model.removeprefix("file:"))
-        if not _is_file(path):
-            raise RequestError("model", f"there is no file {str(path)!r}")
-        model, weights = f"file:{path.resolve()}", sha256_of(path)
-    else:
-        weights = fingerprint(model)
-    return NetworkReference(model, architecture, weights, size)
+    return catalogue.pin(NetworkReference(model, architecture, size=size))
 
 
 def with_null(request: Request, null_folder: str | Path | None = None) -> Request:
@@ -135,11 +127,6 @@ def with_null(request: Request, null_folder: str | Path | None = None) -> Reques
     return replace(request, null=null, null_folder=str(path))
 
 
-def fingerprint(model: str) -> str | None:
-    """What stands for the content of a published network (`own:NAME`) in a request; else None."""
-    return models_toml.fingerprint(model.removeprefix("own:")) if model.startswith("own:") else None
-
-
 def validate(request: Request) -> Request:
     """The request in its one normal form, if every name in it exists; RequestError otherwise."""
     entry = catalogue.entry(request.model)
@@ -156,40 +143,26 @@ def validate(request: Request) -> Request:
         )
     request = _in_normal_form(request)
     loss = loss_of(request)
-    if request.optimiser.startswith("lbfgs") and not (
-        loss.steady and request.relu_gradient is None
-    ):
-        raise RequestError(
-            "optimiser",
-            f"{request.optimiser!r} needs a loss that stays the same from step to step and a "
-            "gradient of its own; with random transforms, the capped push of 'adversarial' or a "
-            "replaced ReLU gradient choose auto, adam or momentum",
-        )
-    if request.optimiser in MATCH_OPTIMISERS and not (
-        loss.only_match and loss.parametrisation == "pixel"
-    ):
-        raise RequestError(
-            "optimiser",
-            f"{request.optimiser!r} goes by the representation alone, so it needs a loss that asks "
-            "for nothing but the match, and no +fourier; choose auto, adam or momentum",
-        )
+    optimisers.check_suits(request.optimiser, loss, request.relu_gradient is not None)
     return replace(
         request,
-        model=pretrained.full(request.model),
-        adversary=_adversary(request.adversary, loss, sees(request, entry)),
+        model=catalogue.full_reference(request.model),
+        adversary=_adversary(request.adversary, loss, catalogue.input_size(request.network)),
     )
 
 
 def adversaries() -> tuple[str, ...]:
     """The perceptual measures that can play the adversary: those that gradients pass through."""
-    return tuple(name for name, one in MEASURES.items() if one.differentiable)
+    return tuple(name for name, each in PERCEPTUAL_MEASURES.items() if each.differentiable)
 
 
 def check_adversary_size(name: str, size: tuple[int, int]) -> None:
     """RequestError (field `adversary`) where this measure cannot see pictures so small."""
-    needed = measure(name).smallest
+    needed = PERCEPTUAL_MEASURES[name].smallest
     if min(size) < needed:
-        able = [other for other in adversaries() if measure(other).smallest <= min(size)]
+        able = [
+            other for other in adversaries() if PERCEPTUAL_MEASURES[other].smallest <= min(size)
+        ]
         raise RequestError(
             "adversary",
             f"{name!r} needs pictures of at least {needed}×{needed} px, and this network sees "
@@ -198,23 +171,16 @@ def check_adversary_size(name: str, size: tuple[int, int]) -> None:
 
 
 def _in_normal_form(request: Request) -> Request:
-    """Without weights that are the variant's own, and without naming the usual comparison."""
-    own = loss_called(request.loss).weights
+    """Without weights that are the variant's, and without naming the default comparison."""
+    own = loss_named(request.loss).weights
     given = dict(request.term_weights or ())
-    told = {name: size for name, size in given.items() if size != own.get(name, 0.0)}
-    usual = request.representation == "relative-l2"
+    changed = {name: weight for name, weight in given.items() if weight != own.get(name, 0.0)}
+    is_default = request.representation == "relative-l2"
     return replace(
         request,
-        term_weights=told or None,
-        representation=None if usual else request.representation,
+        term_weights=changed or None,
+        representation=None if is_default else request.representation,
     )
-
-
-def sees(request: Request, entry: catalogue.Entry | None) -> tuple[int, int] | None:
-    """The size of the pictures that the network will look at; None where it says so itself."""
-    if request.size is not None:
-        return request.size, request.size
-    return None if entry is None else entry.input_size
 
 
 def _adversary(name: str | None, loss: Loss, size: tuple[int, int] | None) -> str | None:
@@ -223,11 +189,7 @@ def _adversary(name: str | None, loss: Loss, size: tuple[int, int] | None) -> st
             raise RequestError("adversary", "only losses with d(x, …) have one; leave it out")
         return None
     if name is not None and name not in adversaries():
-        near = difflib.get_close_matches(name, adversaries(), n=1, cutoff=0.5)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        raise RequestError(
-            "adversary", f"{name!r} cannot be one; {meant}there are {', '.join(adversaries())}"
-        )
+        raise unknown("adversary", "adversary", name, adversaries())
     name = name or DEFAULT_ADVERSARY
     if size is not None:
         check_adversary_size(name, size)
@@ -253,7 +215,9 @@ def _names(field: str) -> tuple[str, ...]:
 
 
 def _check_name(field: str, name: str) -> str:
-    if name not in _names(field) and not (field == "target" and noise_targets.is_one(name)):
+    if name not in _names(field) and not (
+        field == "target" and noise_targets.is_noise_target(name)
+    ):
         what = "seed, gallery picture or file" if field == "seed" else "gallery picture or file"
         raise RequestError(field, str(unknown_name(what, name, _names(field))))
     return name

@@ -435,7 +435,7 @@ def test_shipped_robust_features_see_more_damage_as_farther():
 
 
 def test_missing_weights_of_the_robust_network_are_a_reason(monkeypatch, tmp_path):
-    monkeypatch.setattr(robust_features.catalogue, "CARDS", tmp_path)
+    monkeypatch.setattr(robust_features.embedded, "CARDS", tmp_path)
     found = next(x for x in compare(*[picture()] * 3) if x.measure == "robust-features")
     assert found.to_target is None
     assert "embedded:residual-multi-adv2 are missing" in found.reason

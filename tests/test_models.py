@@ -13,14 +13,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from explorer.models import catalogue, from_timm
+from explorer.models import catalogue
 from explorer.models.files import sha256_of
 from explorer.models.layers import list_layers, representation, representations, visit_layers
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
+from explorer.models.sources import embedded
+from explorer.models.sources import timm as timm_source
 from explorer.request import NetworkReference, RequestError
 
-EMBEDDED = catalogue.embedded_names()
+EMBEDDED = embedded.names()
 VIT = "vit_tiny_patch16_224"
 ROUNDING = {"rtol": 1e-4, "atol": 1e-4}  # of float32, through the layers of a whole network
 
@@ -180,8 +182,8 @@ LAYERS_BY_HAND = {
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_an_embedded_network_computes_what_its_file_and_card_say(name):
     network = load(f"embedded:{name}")
-    card = json.loads((catalogue.CARDS / f"{name}.json").read_text())
-    state = load_file(catalogue.CARDS / f"{name}.safetensors")
+    card = json.loads((embedded.CARDS / f"{name}.json").read_text())
+    state = load_file(embedded.CARDS / f"{name}.safetensors")
     for key, value in network.module.state_dict().items():
         assert torch.equal(value, state[key].to(value.dtype)), key
     m = network.module
@@ -592,7 +594,7 @@ def test_unknown_architectures_and_networks_are_told_what_would_be_right(tmp_pat
     path = tmp_path / "net.pt"
     torch.save(small().state_dict(), path)
     for architecture in ("resnet18", "timm:resnet1", "keras:x", "timm:", "torchvision:resnet1"):
-        with pytest.raises(RequestError, match="timm:resnet18") as caught:
+        with pytest.raises(RequestError, match=r"(timm|torchvision):resnet18") as caught:
             load_own(path, architecture)
         assert caught.value.field == "architecture"
     with pytest.raises(RequestError, match="'timm:resnet18'"):
@@ -606,7 +608,7 @@ def test_networks_of_other_input_channels_are_refused():
     module.default_cfg = module.default_cfg | {"input_size": (1, 176, 176)}
     module.pretrained_cfg = module.default_cfg
     with pytest.raises(RequestError, match="1 channels"):
-        from_timm.describe("timm:grey", module)
+        timm_source.network_of("timm:grey", module)
 
 
 def test_normalisation_is_per_channel(toy):

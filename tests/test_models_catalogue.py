@@ -9,28 +9,29 @@ import torch
 from timm.data import resolve_data_config
 from torchvision import models
 
-from explorer.models import catalogue, models_toml, pretrained, robust, self_supervised
+from explorer.models import catalogue, models_toml, pretrained
 from explorer.models.files import sha256_of
 from explorer.models.loading import cache, load, untrained
+from explorer.models.sources import robust, torchhub
 from explorer.request import NetworkReference, Request, RequestError
 from explorer.research import pretrained_table
 
-SHELF = catalogue.shelf()
+CURATED = catalogue.curated()
 
 
-# The shelf
+# The curated list
 
 
-def test_the_shelf_spans_the_papers_factors():
+def test_the_curated_list_spans_the_papers_factors():
     def having(**facts) -> set[str]:
         return {
             one.reference
-            for one in SHELF
+            for one in CURATED
             if all(getattr(one, name) == value for name, value in facts.items())
         }
 
-    assert 40 <= len(SHELF) <= 50
-    assert len({one.reference for one in SHELF}) == len(SHELF)
+    assert 40 <= len(CURATED) <= 50
+    assert len({one.reference for one in CURATED}) == len(CURATED)
     for objective in (
         "supervised",
         "adversarial",
@@ -46,12 +47,12 @@ def test_the_shelf_spans_the_papers_factors():
     assert having(norm="l2", residual=False)
     assert having(norm="linf", residual=True)
     assert having(objective="contrastive", residual=True)
-    assert {one.epsilon for one in SHELF if one.norm == "l2"} == {1.0, 3.0, 5.0}
-    assert {round(one.epsilon * 255) for one in SHELF if one.norm == "linf"} == {4, 8}
+    assert {one.epsilon for one in CURATED if one.norm == "l2"} == {1.0, 3.0, 5.0}
+    assert {round(one.epsilon * 255) for one in CURATED if one.norm == "linf"} == {4, 8}
 
 
-@pytest.mark.parametrize("one", SHELF, ids=lambda one: one.reference)
-def test_an_entry_of_the_shelf_is_complete(one):
+@pytest.mark.parametrize("one", CURATED, ids=lambda one: one.reference)
+def test_an_entry_of_the_curated_list_is_complete(one):
     for name in ("title", "summary", "family", "augmentation", "data", "licence", "paper"):
         assert getattr(one, name), name
     assert one.paper.startswith("https://")
@@ -63,9 +64,10 @@ def test_an_entry_of_the_shelf_is_complete(one):
     assert len(one.title) <= 40
 
 
-@pytest.mark.parametrize("one", SHELF, ids=lambda one: one.reference)
-def test_a_name_on_the_shelf_exists_in_its_source_and_is_described_as_there(one):
-    source, name = catalogue.split_reference(one.reference)
+@pytest.mark.parametrize("one", CURATED, ids=lambda one: one.reference)
+def test_a_name_on_the_curated_list_exists_in_its_source_and_is_described_as_there(one):
+    record, name = catalogue.split_reference(one.reference)
+    source = record.name
     if source == "timm":
         assert name in timm.list_pretrained()
         config = timm.get_pretrained_cfg(name)
@@ -88,7 +90,7 @@ def test_a_name_on_the_shelf_exists_in_its_source_and_is_described_as_there(one)
         assert name in robust.names()
     else:
         assert source == "hub"
-        assert name in self_supervised.NETWORKS
+        assert name in torchhub.CHECKPOINTS
 
 
 def test_parameters_are_counted_rightly():
@@ -120,21 +122,21 @@ def test_every_name_in_the_table_is_known_to_its_library():
 def test_the_table_is_what_the_libraries_say_today():
     rows = list(pretrained_table.of_torchvision())
     assert [pretrained.find(row.reference) for row in rows] == [
-        pretrained.Known.from_line(row.to_line()) for row in rows
+        pretrained.PretrainedEntry.from_line(row.to_line()) for row in rows
     ]
     for row in pretrained_table.of_timm(lambda name: 1):
         there = pretrained.find(row.reference)
         assert there is not None, f"{row.reference}: python -m explorer.research.pretrained_table"
-        assert (there.size, there.place) == (row.size, row.place)
+        assert (there.size, there.location) == (row.size, row.location)
 
 
 def test_default_weights_are_named():
-    assert pretrained.full("timm:resnet18") == "timm:resnet18.a1_in1k"
+    assert pretrained.full_reference("timm:resnet18") == "timm:resnet18.a1_in1k"
     assert timm.get_pretrained_cfg("resnet18").tag == "a1_in1k"
-    assert pretrained.full("torchvision:resnet50") == "torchvision:resnet50/IMAGENET1K_V2"
+    assert pretrained.full_reference("torchvision:resnet50") == "torchvision:resnet50/IMAGENET1K_V2"
     assert models.ResNet50_Weights.DEFAULT.name == "IMAGENET1K_V2"
     for same in ("timm:resnet18.tv_in1k", "timm:nobody", "embedded:x", "timm:resnet"):
-        assert pretrained.full(same) == same
+        assert pretrained.full_reference(same) == same
 
 
 def test_names_are_found_by_any_of_their_parts():
@@ -170,7 +172,7 @@ def test_a_name_that_does_not_exist_is_answered_with_the_nearest(reference, said
     assert said in caught.value.message
 
 
-def test_robust_networks_off_the_shelf_are_described_by_their_name():
+def test_robust_networks_off_the_curated_list_are_described_by_their_name():
     one = catalogue.entry("robust:mobilenet_l2_eps3")
     assert (one.objective, one.norm, one.epsilon, one.licence) == ("adversarial", "l2", 3.0, "mit")
     assert catalogue.entry("robust:resnet18_linf_eps0.5").epsilon == pytest.approx(0.5 / 255)
@@ -213,7 +215,7 @@ def published(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_published_network_is_offered_and_sees_as_its_entry_says(published):
-    (one,) = catalogue.published()
+    (one,) = catalogue.listed("own")
     assert (one.reference, one.title, one.group) == ("own:lab-net", "Our network", "own")
     assert (one.input_size, one.classes) == ((64, 64), ("cup", "cat", "car"))
     assert "lab.pt" not in json.dumps(one.to_dict())
@@ -227,14 +229,14 @@ def test_a_published_network_is_offered_and_sees_as_its_entry_says(published):
             "timm:resnet10t",
             sha256_of(published.parent / "lab.pt"),
         )
-    ).seeing(size=(64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
+    ).with_input(size=(64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
     images = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(network(images), same(images))
 
 
 def test_without_a_list_nothing_is_published(tmp_path, monkeypatch):
     monkeypatch.setenv("IRI_MODELS_TOML", str(tmp_path / "none.toml"))
-    assert catalogue.published() == ()
+    assert catalogue.listed("own") == ()
 
 
 def test_a_changed_checkpoint_or_setting_is_another_request(published):
@@ -274,7 +276,7 @@ def test_a_wrong_list_is_answered_in_a_sentence(tmp_path, monkeypatch, text, sai
     path.write_text(text)
     monkeypatch.setenv("IRI_MODELS_TOML", str(path))
     with pytest.raises(RequestError, match=said) as caught:
-        catalogue.published()
+        catalogue.listed("own")
     assert caught.value.field == "models.toml"
 
 

@@ -17,6 +17,7 @@ from explorer.analysis import generation
 from explorer.models import catalogue, downloads, hubs
 from explorer.models.hubs import HubUnreachable
 from explorer.models.loading import load, untrained
+from explorer.models.sources import embedded
 from explorer.request import Request
 from explorer.synthesis.loop import Cancelled
 
@@ -285,7 +286,7 @@ def test_offline_is_one_sentence_within_five_seconds(monkeypatch, tmp_path, refe
 
     monkeypatch.setattr(socket, "create_connection", never)
     for ask in (
-        lambda: hubs.check(reference),
+        lambda: catalogue.require_weights(reference),
         lambda: generation.generate(Request(model=reference, target="cat", seed="white", steps=1)),
     ):
         begun = time.monotonic()
@@ -294,7 +295,7 @@ def test_offline_is_one_sentence_within_five_seconds(monkeypatch, tmp_path, refe
         assert time.monotonic() - begun < 5
         said = str(caught.value)
         assert said.startswith(f"the weights of {reference} are not on this machine")
-        assert f"embedded:{catalogue.FIRST[0]}" in said
+        assert f"embedded:{embedded.FIRST[0]}" in said
         assert "\n" not in said
     assert here(tmp_path) == []
 
@@ -314,6 +315,6 @@ def test_weights_that_are_here_need_no_hub(monkeypatch, tmp_path):
         "hub:resnet50_vicreg",
         "torchvision:resnet18/IMAGENET1K_V1",
     ):
-        hubs.check(reference)
+        catalogue.require_weights(reference)
     with pytest.raises(HubUnreachable, match="switched off"):
-        hubs.check("robust:resnet18_l2_eps1")
+        catalogue.require_weights("robust:resnet18_l2_eps1")

@@ -13,11 +13,13 @@ from torch import nn
 from torchvision.models import WeightsEnum
 
 from explorer.images.fitting import fit
-from explorer.models import from_robust, from_self_supervised, from_torchvision, memory
+from explorer.models import memory
 from explorer.models.files import sha256_of
 from explorer.models.layers import list_layers, representation
 from explorer.models.loading import load, untrained
 from explorer.models.network import InputSpec, Network
+from explorer.models.sources import robust, torchhub
+from explorer.models.sources import torchvision as torchvision_source
 from explorer.request import NetworkReference, RequestError
 
 
@@ -97,8 +99,8 @@ def test_a_checkpoint_of_the_robustness_library_loads_to_the_same_function(
     wrapped, content = robustness_checkpoint(seeded(torchvision.models.resnet18(weights=None)))
     path = tmp_path / "resnet18_l2_eps3.ckpt"
     torch.save(content, path, _use_new_zipfile_serialization=new_format)
-    monkeypatch.setattr(from_robust, "from_hub", lambda *arguments: path)
-    network = from_robust.load("robust:resnet18_l2_eps3", "resnet18_l2_eps3", None, say_nothing)
+    monkeypatch.setattr(robust, "from_hub", lambda *arguments: path)
+    network = robust.load(NetworkReference("robust:resnet18_l2_eps3"), say_nothing)
     images = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(network(images), wrapped.eval()(images))
     assert network.input.mean == pytest.approx(MEAN)
@@ -116,8 +118,8 @@ def test_a_robust_densenet_with_a_custom_forward_loads_too(tmp_path, monkeypatch
     state |= {f"module.attacker.model.model.{n}": one + 1 for n, one in module.state_dict().items()}
     path = tmp_path / "shufflenet_l2_eps3.ckpt"
     torch.save({"model": state, "epoch": 3}, path)
-    monkeypatch.setattr(from_robust, "from_hub", lambda *arguments: path)
-    network = from_robust.load("robust:shufflenet_l2_eps3", "shufflenet_l2_eps3", None, say_nothing)
+    monkeypatch.setattr(robust, "from_hub", lambda *arguments: path)
+    network = robust.load(NetworkReference("robust:shufflenet_l2_eps3"), say_nothing)
     images = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(network(images), module(network.normalise(images)))
 
@@ -153,8 +155,8 @@ def test_a_self_supervised_resnet_is_taken_out_of_its_training(tmp_path, monkeyp
     module.fc = nn.Identity()
     path = tmp_path / f"{name}.pth"
     torch.save(wrap(module.state_dict()), path)
-    monkeypatch.setattr(from_self_supervised, "from_url", lambda *arguments: path)
-    network = from_self_supervised.load(f"hub:{name}", name, None, say_nothing)
+    monkeypatch.setattr(torchhub, "from_url", lambda *arguments: path)
+    network = torchhub.load(NetworkReference(f"hub:{name}"), say_nothing)
     images = torch.rand(1, 3, 64, 64)
     seen = network.normalise(images)
     torch.testing.assert_close(representation(network, "penultimate", images), module(seen))
@@ -166,7 +168,7 @@ def test_torchvisions_networks_are_built_as_its_own_builder_builds_them(monkeypa
     """Its builders change the architecture when weights are given; ours must do the same."""
     torch.manual_seed(0)
     weights = torchvision.models.get_model_weights(name).IMAGENET1K_V1
-    ours = seeded(from_torchvision.create(f"{name}/IMAGENET1K_V1", weights))
+    ours = seeded(torchvision_source.create(f"{name}/IMAGENET1K_V1", weights))
     state = ours.state_dict()
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda *arguments, **named: dict(state))
     theirs = torchvision.models.get_model(name, weights=weights).eval()
@@ -178,12 +180,12 @@ def test_torchvisions_networks_are_built_as_its_own_builder_builds_them(monkeypa
 def test_a_transformer_is_built_for_the_size_of_its_weights():
     name = "vit_b_16/IMAGENET1K_SWAG_E2E_V1"
     with torch.device("meta"):
-        module = from_torchvision.create(name, from_torchvision.weights_of(name))
+        module = torchvision_source.create(name, torchvision_source.weights_of(name))
     assert module.image_size == 384
 
 
 def test_old_densenet_names_are_read():
-    renamed = from_torchvision.renamed({"features.denseblock1.denselayer2.norm.1.weight": 0})
+    renamed = torchvision_source.renamed({"features.denseblock1.denselayer2.norm.1.weight": 0})
     assert list(renamed) == ["features.denseblock1.denselayer2.norm1.weight"]
 
 

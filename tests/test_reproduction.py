@@ -10,7 +10,7 @@ from PIL import Image
 
 from explorer.cli import main
 from explorer.metrics.alignment import aligned_share, mean_difference
-from explorer.models.catalogue import embedded_names
+from explorer.models.sources.embedded import names as embedded_names
 from explorer.research.reproduction import plan as plans
 from explorer.research.reproduction import run as running
 from explorer.research.reproduction import tables

@@ -8,9 +8,9 @@ from explorer.cli.command import Command, print_rows
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    from explorer.models.catalogue import SOURCES
+    from explorer.models.sources import SOURCES
 
-    listable = ", ".join(name for name in SOURCES if name != "file")
+    listable = ", ".join(source.name for source in SOURCES.values() if source.names)
     parser.add_argument(
         "--source",
         help=f"all of one source: {listable} (default: the embedded networks, the curated ones, "

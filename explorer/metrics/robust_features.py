@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.metrics.lpips import lpips_baseline
-from explorer.models import catalogue
+from explorer.models.sources import embedded
 from explorer.models.layers import representations
 from explorer.models.loading import load
 from explorer.models.network import Network
@@ -64,7 +64,7 @@ def robust_features(images_a: Tensor, images_b: Tensor) -> Tensor:
 
 def unavailable_reason() -> str | None:
     """Why the embedded network cannot be used, or None if it can."""
-    if all((catalogue.CARDS / f"{NETWORK}{end}").is_file() for end in (".json", ".safetensors")):
+    if all((embedded.CARDS / f"{NETWORK}{end}").is_file() for end in (".json", ".safetensors")):
         return None
     return f"the weights of embedded:{NETWORK} are missing from this installation"
 

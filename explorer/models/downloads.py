@@ -140,7 +140,12 @@ def fetch(
 
 
 def _transfer(
-    reference: str, url: str, part: Path, progress: Progress, size: int | None, headers: dict[str, str]
+    reference: str,
+    url: str,
+    part: Path,
+    progress: Progress,
+    size: int | None,
+    headers: dict[str, str],
 ) -> None:
     begun = part.stat().st_size if part.is_file() else 0
     if size is not None and begun == size:

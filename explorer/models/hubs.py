@@ -1,7 +1,7 @@
-"""The public hubs: where their weights lie here, and whether a hub is within reach.
+"""The public hubs: where their weights are stored here, and whether a hub can be reached.
 
-Answered in two seconds at most, and remembered for a while. No torch, so that the door can say so
-before any worker has started.
+Answered in two seconds at most, and remembered for a while. No torch, so that validation can say
+so before any worker has started.
 """
 
 from __future__ import annotations
@@ -10,22 +10,32 @@ import os
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 300.0
+MOST_ALTERNATIVES = 6
 
 
 class HubUnreachable(RuntimeError):
     """Weights would have to be downloaded and cannot be; the message says why."""
 
 
+@dataclass(frozen=True)
+class Location:
+    """Where weights are downloaded from, and whether they are on this machine already."""
+
+    url: str
+    is_here: bool
+
+
 _answers: dict[str, tuple[float, bool]] = {}
 
 
 def huggingface_folder() -> Path:
-    """Where weights from Hugging Face lie, in its own layout, so that it can share them."""
+    """Where weights from Hugging Face are stored, in its own layout, so that it can share them."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     folder = os.environ.get("IRI_MODELS_DIR")
@@ -33,7 +43,7 @@ def huggingface_folder() -> Path:
 
 
 def torch_folder() -> Path:
-    """Where torchvision's checkpoints and other plain files lie, as torch's own hub puts them."""
+    """Where torchvision's checkpoints and other plain files are stored, as by torch's own hub."""
     folder = os.environ.get("IRI_MODELS_DIR")
     if folder:
         return Path(folder, "torch", "hub", "checkpoints")
@@ -52,8 +62,8 @@ def reachable(url: str) -> bool:
         return False
     parts = urlsplit(url)
     host = f"{parts.scheme}://{parts.netloc}"
-    when, answer = _answers.get(host, (-REMEMBERED_SECONDS, False))
-    if time.monotonic() - when < REMEMBERED_SECONDS:
+    asked_at, answer = _answers.get(host, (-REMEMBERED_SECONDS, False))
+    if time.monotonic() - asked_at < REMEMBERED_SECONDS:
         return answer
     port = parts.port or (80 if parts.scheme == "http" else 443)
     opened = threading.Event()
@@ -66,9 +76,9 @@ def reachable(url: str) -> bool:
         opened.set()
 
     # Looking a name up has no time limit of its own, so it gets a thread that may be left behind.
-    looking = threading.Thread(target=connect, daemon=True)
-    looking.start()
-    looking.join(TIMEOUT_SECONDS)
+    attempt = threading.Thread(target=connect, daemon=True)
+    attempt.start()
+    attempt.join(TIMEOUT_SECONDS)
     _answers[host] = (time.monotonic(), opened.is_set())
     return opened.is_set()
 
@@ -78,52 +88,38 @@ def endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
 
 
-def check(reference: str) -> None:
-    """Raise HubUnreachable if these weights are not on this machine and their hub does not answer.
-
-    Names that nobody knows pass: whoever loads them says what would be right.
-    """
-    url, there = _whereabouts(reference)
-    if url and not there:
-        require(reference, url)
+def location(text: str) -> Location:
+    """The location that the pretrained list writes as an address or a Hugging Face repository."""
+    return file_location(text) if text.startswith("https://") else huggingface_location(text)
 
 
-def _whereabouts(reference: str) -> tuple[str, bool]:
-    """Where weights are downloaded from, "" if they are not, and whether they are here already."""
-    from explorer.models import pretrained, robust, self_supervised
-
-    source, _, name = reference.partition(":")
-    if source == "robust":
-        return endpoint(), _in_huggingface(robust.REPOSITORY, robust.file_name(name))
-    if source == "hub":
-        return self_supervised.named(name).url, (torch_folder() / f"{name}.pth").is_file()
-    found = pretrained.find(pretrained.full(reference))
-    if found is None:
-        return "", False
-    if found.place.startswith("https://"):
-        return found.place, (torch_folder() / Path(urlsplit(found.place).path).name).is_file()
-    return endpoint(), _in_huggingface(found.place, "*")
+def file_location(url: str, file: str | None = None) -> Location:
+    """Of a plain file among torch's checkpoints, called `file` there instead of as in the URL."""
+    path = torch_folder() / (file or Path(urlsplit(url).path).name)
+    return Location(url, path.is_file())
 
 
-def _in_huggingface(repository: str, file: str) -> bool:
+def huggingface_location(repository: str, file: str = "*") -> Location:
+    """Of a file in a Hugging Face repository, any of them where its name does not matter."""
     folder = huggingface_folder() / f"models--{repository.replace('/', '--')}"
-    return any(folder.glob(f"snapshots/*/{file}"))
+    return Location(endpoint(), any(folder.glob(f"snapshots/*/{file}")))
 
 
 def require(reference: str, url: str) -> None:
     """Raise HubUnreachable, with what works offline, if the host of `url` does not answer."""
     if reachable(url):
         return
-    from explorer.models import catalogue
+    from explorer.models.catalogue import offline_references  # which asks this module in turn
 
     parts = urlsplit(url)
-    said = (
+    reason = (
         "downloads are switched off"
         if offline_by_setting()
         else f"{parts.scheme}://{parts.netloc} does not answer"
     )
+    offline = offline_references()
     raise HubUnreachable(
-        f"the weights of {reference} are not on this machine and {said}; what works without it: "
-        + ", ".join(f"embedded:{known}" for known in catalogue.embedded_names()[:6])
-        + (", …" if len(catalogue.embedded_names()) > 6 else "")
+        f"the weights of {reference} are not on this machine and {reason}; what works without it: "
+        + ", ".join(offline[:MOST_ALTERNATIVES])
+        + (", …" if len(offline) > MOST_ALTERNATIVES else "")
     )

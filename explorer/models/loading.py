@@ -1,30 +1,19 @@
-"""Networks by reference: one loader per source, and what a worker keeps of them in memory."""
+"""Networks by reference, and what a worker keeps of them in memory."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
-
 import torch
 
+from explorer.errors import RequestError
 from explorer.models import catalogue, memory
 from explorer.models.downloads import Progress
 from explorer.models.names import wrong_size
-from explorer.models.network import InputSpec, Network
-from explorer.request import NetworkReference, RequestError
+from explorer.models.network import Network
+from explorer.request import NetworkReference
 
 BYTES_PER_PARAMETER = 4
 
 cache = memory.ModelCache()
-
-_MAKERS = {
-    "timm": "explorer.models.from_timm",
-    "torchvision": "explorer.models.from_torchvision",
-    "robust": "explorer.models.from_robust",
-    "hub": "explorer.models.from_self_supervised",
-}
-"""Imported when first asked for: timm and torchvision take seconds, and embedded networks need
-neither."""
 
 
 def load(
@@ -40,80 +29,49 @@ def load(
     needed and no hub answers (within five seconds).
     """
     wanted = NetworkReference(reference) if isinstance(reference, str) else reference
-    report = progress or _ignore
 
-    def loaded() -> Network:
+    def from_source() -> Network:
+        source, _ = catalogue.split_reference(wanted.model)
         needed = BYTES_PER_PARAMETER * catalogue.parameters(wanted)
         cache.make_room(needed, device)
         memory.check_room(wanted.model, needed, device)
-        network = _load(wanted, report)
+        network = source.load(wanted, progress or _ignore)
         memory.check_room(wanted.model, network.nbytes if device != "cpu" else 0, device)
         network.module.to(device)
         if wanted.size is not None:
             _try_size(network, wanted.size)
         return network
 
-    return cache.get((wanted, device), loaded)
+    return cache.get((wanted, device), from_source)
 
 
 def untrained(reference: NetworkReference | str) -> Network:
     """The network's architecture with random weights, without any download; on torch's default
     device, so that `with torch.device("meta")` gives one whose layers can be listed for nothing.
+
+    Raises RequestError where the source has no architectures apart from their weights.
     """
     wanted = NetworkReference(reference) if isinstance(reference, str) else reference
-    source, name = catalogue.split_reference(wanted.model)
-    if source not in _MAKERS:
-        raise RequestError("model", f"{wanted.model} has no architecture of its own to be built")
-    network = import_module(_MAKERS[source]).build(wanted.model, name, wanted.size)
+    source, _ = catalogue.split_reference(wanted.model)
+    if source.untrained is None:
+        raise RequestError("model", f"{wanted.model} cannot be built without its weights")
+    network = source.untrained(wanted)
     if wanted.size is not None:
         _try_size(network, wanted.size)
     return network
 
 
-def _load(wanted: NetworkReference, progress: Progress) -> Network:
-    source, name = catalogue.split_reference(wanted.model)
-    if source == "embedded":
-        return _embedded(wanted.model, name, wanted.size)
-    if source in _MAKERS:
-        return import_module(_MAKERS[source]).load(wanted.model, name, wanted.size, progress)
-    from explorer.models import from_file
-
-    if source == "own":
-        return from_file.load_published(wanted.model, name, wanted.weights, wanted.size, progress)
-    return from_file.load(
-        wanted.model,
-        Path(name),
-        wanted.architecture or "",
-        wanted.weights,
-        wanted.size,
-        progress,
-    )
-
-
-def _embedded(reference: str, name: str, size: int | None) -> Network:
-    from explorer.zoo import cards
-
-    catalogue.card(name)  # says in a sentence if there is no such network
-    module, card = cards.load(name)
-    return Network(
-        reference=reference,
-        module=module,
-        input=InputSpec(
-            size=(size, size) if size else tuple(card["input_size"]),
-            mean=tuple(card["mean"]),
-            std=tuple(card["std"]),
-            interpolation=card["interpolation"],
-            crop_pct=card["crop_pct"],
-        ),
-        classifier="head",
-        classes=tuple(card["classes"]),
-        class_count=len(card["classes"]),
-        family="embedded",
-    )
+def skeleton(reference: NetworkReference, device: str = "cpu") -> Network:
+    """A network with the layers of the reference's, without its weights where that is possible."""
+    source, _ = catalogue.split_reference(reference.model)
+    if source.untrained is None:
+        return load(reference, device)
+    with torch.device("meta"):
+        return untrained(reference)
 
 
 def _try_size(network: Network, size: int) -> None:
-    """One pass, so that a size that cannot be is said before anything is made with it."""
+    """One pass, so that a size that cannot be is found before anything is made with it."""
     blank = torch.full((1, 3, size, size), 0.5, device=network.device)
     try:
         with torch.no_grad():
@@ -124,4 +82,5 @@ def _try_size(network: Network, size: int) -> None:
         raise wrong_size(network.reference, size, error) from error
 
 
-def _ignore(text: str) -> None: ...
+def _ignore(message: str) -> None:
+    """For callers who want no progress."""

@@ -6,14 +6,13 @@
     title = "ResNet-50, our training"
     summary = "What we did to it, in a sentence."
 
-Beside these, all optional: `input_size` (px), `mean`, `std`, `interpolation`, `crop_pct`,
+Optional: `input_size` (px), `mean`, `std`, `interpolation`, `crop_pct`,
 `crop_mode`, `classes`, and the facts that the picker shows (`family`, `residual`, `objective`,
 `augmentation`, `data`, `norm`, `epsilon`, `licence`, `paper`).
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -24,8 +23,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import get_type_hints
 
+from explorer.errors import RequestError, did_you_mean
 from explorer.models.files import sha256_of
-from explorer.request import SIZE_RANGE, RequestError
+from explorer.request import SIZE_RANGE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILE = "models.toml"
@@ -35,7 +35,7 @@ _INPUT = ("mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
 @dataclass(frozen=True)
-class Own:
+class PublishedNetwork:
     """One entry of models.toml; None and "" stand for what it does not say."""
 
     name: str
@@ -62,37 +62,37 @@ class Own:
 
     @property
     def input(self) -> dict[str, object]:
-        """How it sees pictures, where that differs from its architecture's way."""
-        said = {name: getattr(self, name) for name in _INPUT}
-        return {name: value for name, value in said.items() if value is not None}
+        """How pictures are brought to it, where that differs from its architecture's way."""
+        values = {name: getattr(self, name) for name in _INPUT}
+        return {name: value for name, value in values.items() if value is not None}
 
 
-def place() -> Path:
-    """Where models.toml lies: IRI_MODELS_TOML, or beside app.py."""
+def toml_path() -> Path:
+    """Where models.toml is stored: IRI_MODELS_TOML, or next to app.py."""
     return Path(os.environ.get("IRI_MODELS_TOML", ROOT / FILE))
 
 
-def networks() -> dict[str, Own]:
+def networks() -> dict[str, PublishedNetwork]:
     """The published networks by name; none where there is no models.toml.
 
     Raises RequestError (field `models.toml`) that says what is wrong with the file.
     """
-    path = place()
+    path = toml_path()
     try:
         return _read(path, path.stat().st_mtime_ns) if path.is_file() else {}
     except OSError as error:
         raise RequestError(FILE, f"it cannot be read ({error.strerror})") from error
 
 
-def named(name: str) -> Own:
+def named(name: str) -> PublishedNetwork:
     """The published network of this name; RequestError lists those that there are."""
-    there = networks()
-    if name in there:
-        return there[name]
-    near = difflib.get_close_matches(name, there, n=1, cutoff=0.4)
-    meant = f"did you mean 'own:{near[0]}'? " if near else ""
-    some = ", ".join(f"'own:{known}'" for known in there) or "none; the operator lists them"
-    raise RequestError("model", f"'own:{name}' is not published here; {meant}there are {some}")
+    published = networks()
+    if name in published:
+        return published[name]
+    suggestion = did_you_mean(name, published, "own:", cutoff=0.4)
+    choice = ", ".join(f"'own:{each}'" for each in published)
+    choice = f"choose one of {choice}" if choice else "there are none; the operator lists them"
+    raise RequestError("model", f"'own:{name}' is not published here; {suggestion}{choice}")
 
 
 def fingerprint(name: str) -> str:
@@ -100,8 +100,8 @@ def fingerprint(name: str) -> str:
 
     It stands in the request, so that a changed file or setting is a new request.
     """
-    own = named(name)
-    path = Path(own.file)
+    network = named(name)
+    path = Path(network.file)
     try:
         if not path.is_file():
             raise RequestError("model", f"the checkpoint of 'own:{name}' is not there any more")
@@ -110,7 +110,7 @@ def fingerprint(name: str) -> str:
     except OSError as error:  # its text would tell visitors where the file is
         reason = f"the checkpoint of 'own:{name}' cannot be read ({error.strerror})"
         raise RequestError("model", reason) from error
-    settings = [own.architecture, own.input_size, own.input, own.classes]
+    settings = [network.architecture, network.input_size, network.input, network.classes]
     return hashlib.sha256(json.dumps([content, settings]).encode()).hexdigest()
 
 
@@ -120,48 +120,48 @@ def _digest(path: Path, _size: int, _changed: int) -> str:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _changed: int) -> dict[str, Own]:
+def _read(path: Path, _changed: int) -> dict[str, PublishedNetwork]:
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8")).get("networks", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RequestError(FILE, f"it is no TOML: {error}") from error
     if not isinstance(rows, dict):
         raise RequestError(FILE, "networks are written as [networks.NAME]")
-    return {name: _own(name, row, path.parent) for name, row in rows.items()}
+    return {name: _network(name, row, path.parent) for name, row in rows.items()}
 
 
-def _own(name: str, row: object, folder: Path) -> Own:
-    said = f"[networks.{name}]"
+def _network(name: str, row: object, folder: Path) -> PublishedNetwork:
+    table = f"[networks.{name}]"
     if not _NAME.fullmatch(name) or not isinstance(row, dict):
-        raise RequestError(FILE, f"{said}: a name is of small letters, digits, '.', '_' and '-'")
-    hints = get_type_hints(Own)
-    allowed = {field.name for field in fields(Own)} - {"name"}
+        raise RequestError(FILE, f"{table}: a name is of small letters, digits, '.', '_' and '-'")
+    hints = get_type_hints(PublishedNetwork)
+    allowed = {field.name for field in fields(PublishedNetwork)} - {"name"}
     for key in row:
         if key not in allowed:
-            raise RequestError(FILE, f"{said}: no such key {key!r}; {', '.join(sorted(allowed))}")
+            raise RequestError(FILE, f"{table}: no such key {key!r}; {', '.join(sorted(allowed))}")
     for key in ("file", "architecture"):
         if not isinstance(row.get(key), str) or not row[key]:
-            raise RequestError(FILE, f"{said}: {key} is missing")
-    values = {key: _value(said, key, value, str(hints[key])) for key, value in row.items()}
+            raise RequestError(FILE, f"{table}: {key} is missing")
+    values = {key: _value(table, key, value, str(hints[key])) for key, value in row.items()}
     try:
         values["file"] = str((folder / row["file"]).resolve())
     except (ValueError, OSError) as error:  # such as a null character in it
-        raise RequestError(FILE, f"{said}: file cannot be a file's name ({error})") from error
+        raise RequestError(FILE, f"{table}: file cannot be a file's name ({error})") from error
     low, high = SIZE_RANGE
     size = values.get("input_size")
     if isinstance(size, int) and not low <= size <= high:
-        raise RequestError(FILE, f"{said}: input_size is from {low} to {high} px, not {size}")
-    return Own(name=name, **({"title": name} | values))
+        raise RequestError(FILE, f"{table}: input_size is from {low} to {high} px, not {size}")
+    return PublishedNetwork(name=name, **({"title": name} | values))
 
 
-def _value(said: str, key: str, value: object, hint: str) -> object:
+def _value(table: str, key: str, value: object, hint: str) -> object:
     """The value in the field's type; RequestError if it is of another."""
     wanted, ok = "a text", isinstance(value, str)
     if "tuple[float" in hint:
         ok = isinstance(value, list) and len(value) == 3 and all(map(_is_number, value))
         wanted, value = "three numbers", tuple(map(float, value)) if ok else value
     elif "tuple[str" in hint:
-        ok = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        ok = isinstance(value, list) and all(isinstance(each, str) for each in value)
         wanted, value = "a list of texts", tuple(value) if ok else value
     elif "bool" in hint:
         wanted, ok = "true or false", isinstance(value, bool)
@@ -171,7 +171,7 @@ def _value(said: str, key: str, value: object, hint: str) -> object:
         ok = _is_number(value)
         wanted, value = "a number", float(value) if ok else value
     if not ok:
-        raise RequestError(FILE, f"{said}: {key} is {wanted}, not {value!r}")
+        raise RequestError(FILE, f"{table}: {key} is {wanted}, not {value!r}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""A loaded network: images in, logits out, with what one must know to feed it rightly."""
+"""A loaded network: images in, logits out, with how its pictures must be prepared."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How a network sees pictures: size (height, width), resize, crop, mean and deviation.
+    """How pictures are brought to a network: size (height, width), resize, crop, mean, deviation.
 
     crop_mode: `center`, `squash` or `border`, see `explorer.images.fitting.fit`.
     """
@@ -47,19 +48,22 @@ class Network:
     class_count: int = 0
     family: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _scales: dict = field(default_factory=dict, init=False, repr=False)
+    _scales: dict[tuple[torch.device, torch.dtype], tuple[Tensor, ...]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         self.module.eval().requires_grad_(False)
 
-    def seeing(self, **changes: object) -> Network:
+    def with_input(self, **changes: Any) -> Network:
         """The same network with another mean, deviation, size, …: fields of its InputSpec."""
         return replace(self, input=replace(self.input, **changes))
 
-    def twin(self) -> Network:
-        """The same network with modules of its own, to be exchanged, and the same weights."""
+    def copy_with_shared_weights(self) -> Network:
+        """The same network with modules of its own, which may be replaced, and the same weights."""
         shared = [*self.module.parameters(), *self.module.buffers()]
-        return replace(self, module=copy.deepcopy(self.module, {id(one): one for one in shared}))
+        copied = {id(tensor): tensor for tensor in shared}
+        return replace(self, module=copy.deepcopy(self.module, copied))
 
     @property
     def device(self) -> torch.device:
@@ -77,8 +81,8 @@ class Network:
         """The modules that make the class scores."""
         if self.classifier is None:
             return ()
-        found = self.module.get_submodule(self.classifier)
-        return tuple(found) if isinstance(found, nn.ModuleList) else (found,)
+        classifier = self.module.get_submodule(self.classifier)
+        return tuple(classifier) if isinstance(classifier, nn.ModuleList) else (classifier,)
 
     @property
     def nbytes(self) -> int:
@@ -89,11 +93,11 @@ class Network:
     def normalise(self, images: Tensor) -> Tensor:
         """Images in [0, 1], N×3×H×W, to what the module was trained on."""
         # Kept on the device: sending them there makes the host wait for it.
-        where = images.device, images.dtype
-        if where not in self._scales:
+        key = images.device, images.dtype
+        if key not in self._scales:
             of_channels = torch.tensor((self.input.mean, self.input.std), dtype=images.dtype)
-            self._scales[where] = of_channels.to(images.device).view(2, -1, 1, 1).unbind()
-        mean, std = self._scales[where]
+            self._scales[key] = of_channels.to(images.device).view(2, -1, 1, 1).unbind()
+        mean, std = self._scales[key]
         return (images - mean) / std
 
     def __call__(self, images: Tensor) -> Tensor:

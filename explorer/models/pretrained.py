@@ -1,4 +1,4 @@
-"""What torchvision and timm say of their pretrained networks, as data: readable without either.
+"""The pretrained list: what torchvision and timm say of their networks, readable without either.
 
 `pretrained.tsv` is stored next to this file, one network a line; `python -m
 explorer.research.pretrained_table` writes it anew from the versions installed.
@@ -23,18 +23,20 @@ COLUMNS = (
     "mean",
     "std",
     "licence",
-    "place",
+    "location",
 )
-FOUND_AT_MOST = 50
+MOST_MATCHES = 50
+_SEPARATORS = {"timm": ".", "torchvision": "/"}
+"""Between an architecture and its weights in a name of each source."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """One line: a network with pretrained weights and how it sees pictures.
+class PretrainedEntry:
+    """One line: a network with pretrained weights and how pictures are brought to it.
 
     parameters, megabytes: how many numbers, and the download's size (10⁶ bytes), about.
     size: (height, width) px; crop_pct, crop_mode, interpolation: see `explorer.images.fitting`.
-    place: of the weights: a Hugging Face repository or an address.
+    location: of the weights: a Hugging Face repository or an address.
     """
 
     reference: str
@@ -47,7 +49,7 @@ class Known:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     licence: str
-    place: str
+    location: str
 
     def to_line(self) -> str:
         """The line of the table."""
@@ -59,7 +61,7 @@ class Known:
         return "\t".join(cells)
 
     @classmethod
-    def from_line(cls, line: str) -> Known:
+    def from_line(cls, line: str) -> PretrainedEntry:
         """The network of a line of the table."""
         cells = line.split("\t")
         height, width = cells[3].split()
@@ -90,40 +92,49 @@ def references(source: str = "") -> tuple[str, ...]:
     return tuple(reference for reference in _lines() if reference.startswith(start))
 
 
-def find(reference: str) -> Known | None:
+def names(source: str) -> tuple[str, ...]:
+    """The names of a source's references, an architecture's default weights first."""
+    return tuple(reference.partition(":")[2] for reference in references(source))
+
+
+def find(reference: str) -> PretrainedEntry | None:
     """The network of a full reference, or None if this table has no such one."""
     line = _lines().get(reference)
-    return None if line is None else Known.from_line(line)
+    return None if line is None else PretrainedEntry.from_line(line)
 
 
-def full(reference: str) -> str:
+def full_reference(reference: str) -> str:
     """The reference with its weights named, where it left them to the library's default.
 
     `timm:resnet18` → `timm:resnet18.a1_in1k`; what is not in the table stays as it is.
     """
+    source, _, name = reference.partition(":")
+    return f"{source}:{full_name(source, name)}" if source in _SEPARATORS else reference
+
+
+def full_name(source: str, name: str) -> str:
+    """The name of a source's network with its weights named, as `full_reference` names them."""
+    reference = f"{source}:{name}"
     if reference in _lines():
-        return reference
-    source, _, _ = reference.partition(":")
-    joint = {"timm": ".", "torchvision": "/"}.get(source)
-    if joint is None:
-        return reference
-    start = reference + joint
-    return next((known for known in _lines() if known.startswith(start)), reference)
+        return name
+    start = reference + _SEPARATORS[source]
+    first = next((listed for listed in _lines() if listed.startswith(start)), reference)
+    return first.partition(":")[2]
 
 
 def parameters_of(architecture: str) -> int:
     """How many numbers an architecture (`timm:NAME`, `torchvision:NAME`) is made of; 0: unknown."""
-    found = find(full(architecture))
-    return 0 if found is None else found.parameters
+    entry = find(full_reference(architecture))
+    return 0 if entry is None else entry.parameters
 
 
-def search(words: str, at_most: int = FOUND_AT_MOST) -> list[str]:
+def search(words: str, at_most: int = MOST_MATCHES) -> list[str]:
     """References in which every word occurs, those that begin with the first one first."""
     wanted = [word for word in re.split(r"[\s,]+", words.lower()) if word]
     if not wanted:
         return []
-    found = [
+    matching = [
         reference for reference in _lines() if all(word in reference.lower() for word in wanted)
     ]
-    found.sort(key=lambda reference: not reference.partition(":")[2].startswith(wanted[0]))
-    return found[:at_most]
+    matching.sort(key=lambda reference: not reference.partition(":")[2].startswith(wanted[0]))
+    return matching[:at_most]

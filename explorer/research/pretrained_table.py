@@ -14,8 +14,8 @@ import torch
 from timm.data import resolve_data_config
 from torchvision import models
 
-from explorer.models import from_torchvision
-from explorer.models.pretrained import COLUMNS, TABLE, Known
+from explorer.models.pretrained import COLUMNS, TABLE, PretrainedEntry
+from explorer.models.sources import torchvision as torchvision_source
 
 
 def count_parameters(architecture: str) -> int:
@@ -25,7 +25,7 @@ def count_parameters(architecture: str) -> int:
         return sum(one.numel() for one in timm.create_model(architecture).parameters())
 
 
-def of_timm(count: Callable[[str], int] = count_parameters) -> Iterator[Known]:
+def of_timm(count: Callable[[str], int] = count_parameters) -> Iterator[PretrainedEntry]:
     """Every pretrained name of timm that takes RGB pictures."""
     counts: dict[str, int] = {}
     for name in timm.list_pretrained():
@@ -37,7 +37,7 @@ def of_timm(count: Callable[[str], int] = count_parameters) -> Iterator[Known]:
             counts[architecture] = count(architecture)
         data = resolve_data_config(pretrained_cfg=config.to_dict())
         place = str(config.hf_hub_id or config.url)
-        yield Known(
+        yield PretrainedEntry(
             f"timm:{name}",
             counts[architecture],
             round(counts[architecture] * 4 / 1e6),
@@ -52,14 +52,14 @@ def of_timm(count: Callable[[str], int] = count_parameters) -> Iterator[Known]:
         )
 
 
-def of_torchvision() -> Iterator[Known]:
+def of_torchvision() -> Iterator[PretrainedEntry]:
     """Every set of weights of torchvision's classification networks that has a classifier."""
     for name in models.list_models(module=models):
         known = models.get_model_weights(name)
         usable = [one for one in known if one.meta["categories"]]
         for weights in sorted(usable, key=lambda one: one != known.DEFAULT):
-            spec = from_torchvision.input_spec(weights)
-            yield Known(
+            spec = torchvision_source.input_spec(weights)
+            yield PretrainedEntry(
                 f"torchvision:{name}/{weights.name}",
                 weights.meta["num_params"],
                 round(weights.meta["_file_size"] * 2**20 / 1e6),
@@ -82,8 +82,8 @@ def main() -> None:
     print(f"{len(rows):,} networks in {TABLE.name}")
 
 
-def _defaults_first(rows: list[Known]) -> list[Known]:
-    def place(row: Known) -> tuple[str, bool]:
+def _defaults_first(rows: list[PretrainedEntry]) -> list[PretrainedEntry]:
+    def place(row: PretrainedEntry) -> tuple[str, bool]:
         architecture, _, tag = row.reference.removeprefix("timm:").partition(".")
         return architecture, tag != timm.get_pretrained_cfg(architecture).tag
 

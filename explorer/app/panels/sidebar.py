@@ -89,7 +89,7 @@ def _generate_button() -> bool:
 
 def _request(fields: SidebarFields, steps: int) -> Request:
     """The validated request; RequestError or PictureError says why there is none."""
-    validation.refuse_file(fields["model"])
+    validation.check_visitor_may_name(fields["model"])
     network = validation.network_reference(fields["model"], size=fields["size"])
     request = Request(**fields, weights=network.weights, steps=steps)
     return validation.with_null(validation.validate(request))

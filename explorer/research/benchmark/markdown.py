@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explorer.models.catalogue import FIRST
+from explorer.models.sources.embedded import FIRST
 from explorer.research.benchmark.cases import NETWORKS
 from explorer.research.benchmark.plan import DISTANCES, Plan
 from explorer.research.benchmark.procedures import ENGINE, PAPER, PROCEDURES

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from explorer.models.catalogue import FIRST, embedded_names
 from explorer.models.names import PENULTIMATE
+from explorer.models.sources.embedded import FIRST
+from explorer.models.sources.embedded import names as embedded_names
 from explorer.research.benchmark.cases import (
     DEFAULT,
     LIVE,

@@ -69,7 +69,7 @@ def _wanted(options: argparse.Namespace, there: dict) -> Iterator[tuple[str, str
         return
     apart = {
         catalogue.architecture_of(entry.reference): entry.reference
-        for entry in reversed(catalogue.shelf())
+        for entry in reversed(catalogue.curated())
     }
     yield from ((SHELF, reference) for reference in reversed(apart.values()))
     left = options.random

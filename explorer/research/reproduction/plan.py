@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from explorer.models.catalogue import CARDS
+from explorer.models.sources.embedded import CARDS
 
 FAMILIES = {
     "regularizer-free": "regularizer-free",

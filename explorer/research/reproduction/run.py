@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from explorer.models import catalogue
+from explorer.models.sources import embedded
 from explorer.research.reproduction.plan import Plan, Work
 
 Report = Callable[[str], None]
@@ -22,7 +22,7 @@ def run(plan: Plan, out: Path, report: Report = print, processes: int | None = N
 
     processes: how many at once, each with one thread; as many as there are CPUs by default.
     """
-    works = plan.works(catalogue.embedded_names())
+    works = plan.works(embedded.names())
     folder = out / "parts"
     folder.mkdir(parents=True, exist_ok=True)
     done = {work: found for work in works if (found := _kept(folder, plan, work)) is not None}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.models import catalogue
+from explorer.models.sources import embedded
 from explorer.research.reproduction.claims import (
     Answers,
     Facts,
@@ -27,7 +27,7 @@ _TEACHING = {
 
 def facts_of(name: str) -> Facts:
     """What the rules need of an embedded network's card."""
-    card = catalogue.card(name)
+    card = embedded.card(name)
     kind = card["objective"].split(",")[0].split(" ")[0]
     taught = {"multi": "all factors", "object": "names"}.get(card["labels"], card["labels"])
     return Facts(

@@ -1,0 +1,99 @@
+"""Checkpoints of one's own (`file:PATH`): an architecture with the file's weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.errors import RequestError
+from explorer.models import pretrained
+from explorer.models.downloads import Progress
+from explorer.models.files import (
+    check_fit,
+    normaliser,
+    read_state_dict,
+    sha256_of,
+    strip_prefixes,
+)
+from explorer.models.source import Architecture, Source
+from explorer.request import NetworkReference
+
+if TYPE_CHECKING:
+    from explorer.models.network import Network
+
+
+def pin(reference: NetworkReference) -> NetworkReference:
+    """The reference with the file's full path and SHA-256; RequestError where there is no file."""
+    path = Path(reference.name)
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError):  # too long for a file's name, or with a null character
+        is_file = False
+    if not is_file:
+        raise RequestError("model", f"there is no file {str(path)!r}")
+    return replace(reference, model=f"file:{path.resolve()}", weights=sha256_of(path))
+
+
+def load(reference: NetworkReference, progress: Progress) -> Network:
+    """The network of a checkpoint; RequestError, too, where the file is another one by now."""
+    return load_checkpoint(reference, Path(reference.name), progress, reference.weights)
+
+
+def load_checkpoint(
+    reference: NetworkReference, path: Path, progress: Progress, sha256: str | None = None
+) -> Network:
+    """A file's network by its `architecture`; a classifier with other classes is its own.
+
+    Raises RequestError for an architecture that does not exist, a file that is no checkpoint of
+    plain tensors or does not fit, or whose SHA-256 is another one than `sha256`.
+    """
+    architecture = _architecture(reference)
+    checkpoint = read_state_dict(path, sha256)
+    progress("loading the network")
+    network = architecture.describe(reference.model, architecture.create())
+    state = strip_prefixes(checkpoint, set(network.module.state_dict()))
+    bias = state.get(f"{network.classifier}.bias")
+    if bias is not None and bias.shape[0] != _outputs(network):
+        module = architecture.create(num_classes=bias.shape[0])
+        network = architecture.describe(reference.model, module)
+    check_fit(state, network.module.state_dict(), path, str(reference.architecture))
+    network.module.load_state_dict(state)
+    return network.with_input(**normaliser(checkpoint))
+
+
+def _architecture(reference: NetworkReference) -> Architecture:
+    """What `timm:NAME` or `torchvision:NAME` stands for; RequestError (field `architecture`)."""
+    from explorer.models.sources import SOURCES
+
+    wanted = NetworkReference(reference.architecture or "")
+    source = SOURCES.get(wanted.source)
+    if source is not None and source.architecture is not None and wanted.name:
+        try:
+            return source.architecture(wanted.name, reference.size)
+        except RequestError as error:
+            raise RequestError("architecture", error.message) from error
+    raise RequestError(
+        "architecture",
+        f"{wanted.model!r} is unknown; write it like 'timm:resnet18' or 'torchvision:resnet18'",
+    )
+
+
+def _outputs(network: Network) -> int:
+    head = network.module.get_submodule(network.classifier or "")
+    return int(getattr(head, "out_features", None) or getattr(head, "out_channels", 0))
+
+
+SOURCE = Source(
+    name="file",
+    title="checkpoints from files",
+    help="a checkpoint of your own, with the architecture that it fits (command line only)",
+    example="file:PATH with --arch timm:NAME or --arch torchvision:NAME",
+    entry=lambda path: None,
+    load=load,
+    names=None,
+    visitors_may_name=False,
+    needs_architecture=True,
+    parameters=lambda reference: pretrained.parameters_of(reference.architecture or ""),
+    pin=pin,
+)

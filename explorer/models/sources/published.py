@@ -1,0 +1,90 @@
+"""Checkpoints that the operator of the app publishes in models.toml (`own:NAME`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.errors import RequestError
+from explorer.models import models_toml, pretrained
+from explorer.models.downloads import Progress
+from explorer.models.entry import Entry
+from explorer.models.source import Source
+from explorer.models.sources import file
+from explorer.request import NetworkReference
+
+if TYPE_CHECKING:
+    from explorer.models.network import Network
+
+UNKNOWN_SIZE = (224, 224)
+"""Of the pictures, where neither models.toml nor the pretrained list says."""
+
+
+def entry(name: str) -> Entry:
+    """What models.toml says; RequestError for a name that is not there."""
+    network = models_toml.named(name)
+    alike = pretrained.find(pretrained.full_reference(network.architecture))
+    size = alike.size if alike is not None else UNKNOWN_SIZE
+    return Entry(
+        reference=f"own:{name}",
+        title=network.title,
+        summary=network.summary,
+        family=network.family,
+        residual=network.residual,
+        objective=network.objective,
+        augmentation=network.augmentation,
+        data=network.data,
+        input_size=(network.input_size, network.input_size) if network.input_size else size,
+        classes=network.classes,
+        parameters=alike.parameters if alike is not None else 0,
+        licence=network.licence,
+        accuracy={},
+        group="own",
+        norm=network.norm,
+        epsilon=network.epsilon,
+        paper=network.paper,
+    )
+
+
+def pin(reference: NetworkReference) -> NetworkReference:
+    """The reference with the fingerprint of checkpoint and settings."""
+    return replace(reference, weights=models_toml.fingerprint(reference.name))
+
+
+def load(reference: NetworkReference, progress: Progress) -> Network:
+    """The network of an entry of models.toml, its pictures brought to it as that says.
+
+    Raises RequestError if entry or checkpoint are no longer those of the reference's fingerprint.
+    """
+    network = models_toml.named(reference.name)
+    if reference.weights and models_toml.fingerprint(reference.name) != reference.weights:
+        raise RequestError("weights", f"{reference.model} has changed since the request was made")
+    checkpoint = replace(
+        reference,
+        architecture=network.architecture,
+        size=reference.size or network.input_size,
+    )
+    loaded = file.load_checkpoint(checkpoint, Path(network.file), progress)
+    loaded = loaded.with_input(**network.input)
+    if not network.classes:
+        return loaded
+    if len(network.classes) != loaded.class_count:
+        raise RequestError(
+            "model",
+            f"models.toml names {len(network.classes)} classes of {reference.model}, which has "
+            f"{loaded.class_count}",
+        )
+    return replace(loaded, classes=network.classes)
+
+
+SOURCE = Source(
+    name="own",
+    title="checkpoints published here",
+    help="checkpoints that the operator of this app published (models.toml)",
+    example="own:NAME",
+    entry=entry,
+    load=load,
+    names=lambda: tuple(models_toml.networks()),
+    pin=pin,
+)
