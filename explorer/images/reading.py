@@ -95,7 +95,7 @@ def digest(data: bytes) -> str:
 def _handed_on_size(image: Image.Image) -> tuple[int, int]:
     """Check the size that the file's header claims; (width, height) after the reduction."""
     width, height = image.size
-    limit = MAX_MEGAPIXELS_OF.get(image.format, MAX_MEGAPIXELS)
+    limit = MAX_MEGAPIXELS_OF.get(image.format or "", MAX_MEGAPIXELS)
     if width * height > limit * 1e6:
         raise PictureError(
             f"the picture has {width}×{height} px, {width * height / 1e6:.0f} megapixels; "
