@@ -1,4 +1,4 @@
-"""What was made: images, curves, key frames, measures, verdicts, provenance; to bytes and back.
+"""A finished IRI: images, measures, verdicts, curves, key frames, provenance; to bytes and back.
 
 The bytes are a plain zip that a person can open: `result.json`, `iri.npy` (float32), `iri.png`,
 `target.png`, `seed.png` and `frames/STEP.png`. So what is cached, what is downloaded and what the
@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from explorer.request import Request, RequestError
+from explorer.errors import RequestError
+from explorer.metrics.match import LayerComparison, Match
+from explorer.metrics.null import Null
+from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
+from explorer.request import Request
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LARGEST_MEMBER = 256 * 2**20
-
-_PARTS = ("match", "layers", "perceptual", "verdicts", "curves")
 
 
 class ResultError(ValueError):
@@ -29,7 +31,7 @@ class ResultError(ValueError):
 
 
 def has_converged(
-    beyond_null: bool, relative_l2: float | None, goal: float, stopped: str | None
+    beyond_null: bool, relative_l2: float | None, goal: float, stopped: str
 ) -> bool:
     """Whether a search arrived, so that its picture speaks of the network and not of the search.
 
@@ -41,19 +43,108 @@ def has_converged(
     return beyond_null and (met or stopped == "plateau")
 
 
+@dataclass(frozen=True)
+class Curves:
+    """The loss and the relative ℓ₂ distance at the layer after each step, from step 0 on."""
+
+    step: tuple[int, ...]
+    loss: tuple[float, ...]
+    relative_l2: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "step": list(self.step),
+            "loss": list(self.loss),
+            "relative_l2": list(self.relative_l2),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Curves:
+        """What `to_dict` made, read back."""
+        return cls(tuple(plain["step"]), tuple(plain["loss"]), tuple(plain["relative_l2"]))
+
+
+@dataclass(frozen=True)
+class OptimiserUsed:
+    """The optimiser that ran, by name and in words; `auto` is never one."""
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a result was made.
+
+    steps: how many were taken; best_step: after which the IRI was nearest its target. stopped:
+    `goal`, `plateau` (no nearer any more) or `budget`. weights: of the loss's terms. device: its
+    name. versions: of Python and libraries. batch: how many IRIs were made at once. seconds: of
+    everything, seconds_making: of the search, seconds_measuring: of what came after it.
+    extra: fields that another version wrote.
+    """
+
+    steps: int
+    best_step: int
+    stopped: str
+    weights: Mapping[str, float]
+    optimiser: OptimiserUsed
+    device: str
+    versions: Mapping[str, str]
+    batch: int
+    seconds_making: float
+    seconds_measuring: float
+    seconds: float
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "steps": self.steps,
+            "best_step": self.best_step,
+            "stopped": self.stopped,
+            "weights": dict(self.weights),
+            "optimiser": {"name": self.optimiser.name, "help": self.optimiser.help},
+            "device": self.device,
+            "versions": dict(self.versions),
+            "batch": self.batch,
+            "seconds_making": self.seconds_making,
+            "seconds_measuring": self.seconds_measuring,
+            "seconds": self.seconds,
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Provenance:
+        """What `to_dict` made, read back; of any age."""
+        rest = dict(plain)
+        optimiser = rest.pop("optimiser", {})
+        return cls(
+            steps=rest.pop("steps", 0),
+            best_step=rest.pop("best_step", 0),
+            stopped=rest.pop("stopped", "unknown"),
+            weights=rest.pop("weights", {}),
+            optimiser=OptimiserUsed(optimiser.get("name", "unknown"), optimiser.get("help", "")),
+            device=rest.pop("device", "unknown"),
+            versions=rest.pop("versions", {}),
+            batch=rest.pop("batch", 1),
+            seconds_making=rest.pop("seconds_making", 0.0),
+            seconds_measuring=rest.pop("seconds_measuring", 0.0),
+            seconds=rest.pop("seconds", 0.0),
+            extra=rest,
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """One finished IRI and everything measured about it.
 
     iri: float32 3×H×W in [0, 1]. The `*_png` are 8-bit pictures, PNG-encoded; `target_png` is
         exactly the target, `iri_png` and `seed_png` are rounded.
+    match, match_8bit: of the float32 image, and after rounding it to 8 bits.
+    null: what both are compared with. layers: in order of execution.
+    perceptual: by every perceptual measure; person: how many of them say nearer the target.
     frames: (step, PNG) along the way.
-    match: relative_l2, cosine, pearson, spearman, snr_db, null, same_class, after_8bit.
-    layers: name and the same five of every layer, in order of execution.
-    perceptual: one entry a measure: to_target, to_seed, to_mismatched, used_in_loss, …
-    verdicts: `network` and `person`, the two questions of the page.
-    curves: step, loss, relative_l2.
-    provenance: seconds, steps, stopped, optimiser, versions, device, …
     """
 
     request: Request
@@ -61,12 +152,14 @@ class Result:
     iri_png: bytes
     target_png: bytes
     seed_png: bytes
-    match: dict[str, Any]
-    layers: list[dict[str, Any]]
-    perceptual: list[dict[str, Any]]
-    verdicts: dict[str, Any]
-    curves: dict[str, list[float]]
-    provenance: dict[str, Any]
+    match: Match
+    match_8bit: Match
+    null: Null
+    layers: tuple[LayerComparison, ...]
+    perceptual: tuple[Comparison, ...]
+    person: PerceptualVerdict
+    curves: Curves
+    provenance: Provenance
     frames: tuple[tuple[int, bytes], ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -74,13 +167,18 @@ class Result:
             raise ResultError(f"the IRI is {self.iri.dtype} {self.iri.shape}, not float32 3×H×W")
 
     @property
+    def matched(self) -> bool:
+        """The first verdict: to the network the same, also after rounding to 8 bits."""
+        return self.match.same and self.match_8bit.same
+
+    @property
     def converged(self) -> bool:
         """By `has_converged`, of the float32 image; results of any age are judged alike."""
         return has_converged(
-            bool(self.match.get("beyond_null")),
-            self.match["relative_l2"],
+            self.match.beyond_null,
+            self.match.relative_l2,
             self.request.goal,
-            self.provenance.get("stopped"),
+            self.provenance.stopped,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -88,13 +186,14 @@ class Result:
         return {
             "request": self.request.to_dict(),
             "key": self.request.key,
-            "match": self.match,
-            "layers": self.layers,
-            "perceptual": self.perceptual,
-            "verdicts": self.verdicts,
-            "curves": self.curves,
+            "match": self.match.to_dict()
+            | {"after_8bit": self.match_8bit.to_dict(), "null": self.null.to_dict()},
+            "layers": [each.to_dict() for each in self.layers],
+            "perceptual": [each.to_dict() for each in self.perceptual],
+            "verdicts": {"network": {"same": self.matched}, "person": self.person.to_dict()},
+            "curves": self.curves.to_dict(),
             "converged": self.converged,
-            **self.provenance,
+            **self.provenance.to_dict(),
         }
 
     def files(self) -> dict[str, bytes]:
@@ -139,27 +238,36 @@ class Result:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Result:
-        """The Result in files by name, as `files()` gives them; ResultError says why not."""
+        """The Result in files by name, as `files()` gives them; ResultError says why not.
+
+        Results of any age are read: what an older version did not measure is left out, what a newer
+        one added is kept.
+        """
         try:
-            said = json.loads(files["result.json"])
-            iri = np.load(io.BytesIO(files["iri.npy"]), allow_pickle=False)
-            request = Request.from_dict(said.pop("request"))
-            if said.pop("key") != request.key:
+            content = json.loads(files["result.json"])
+            request = Request.from_dict(content.pop("request"))
+            if content.pop("key") != request.key:
                 raise ResultError("its key is not that of its request")
-            parts = {name: said.pop(name) for name in _PARTS}
-            said.pop("converged", None)
+            content.pop("converged", None)
+            match = content.pop("match")
             frames = sorted(
                 (int(name[7:-4]), png) for name, png in files.items() if name[:7] == "frames/"
             )
             return cls(
                 request=request,
-                iri=iri,
+                iri=np.load(io.BytesIO(files["iri.npy"]), allow_pickle=False),
                 iri_png=files["iri.png"],
                 target_png=files["target.png"],
                 seed_png=files["seed.png"],
+                match_8bit=Match.from_dict(match.pop("after_8bit")),
+                null=Null.from_dict(match.pop("null")),
+                match=Match.from_dict(match),
+                layers=tuple(map(LayerComparison.from_dict, content.pop("layers"))),
+                perceptual=tuple(map(Comparison.from_dict, content.pop("perceptual"))),
+                person=PerceptualVerdict.from_dict(content.pop("verdicts")["person"]),
+                curves=Curves.from_dict(content.pop("curves")),
+                provenance=Provenance.from_dict(content),
                 frames=tuple(frames),
-                provenance=said,
-                **parts,
             )
         except ResultError:
             raise

@@ -1,30 +1,40 @@
 """Alignment over a set of IRIs against counting by hand, the binomial and brute force."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from explorer.metrics.alignment import alignment, nearer_than, over_measures
+from explorer.metrics.alignment import alignment, nearer_target, nearer_wrong, over_measures
+from explorer.metrics.perceptual_verdict import Comparison
 
 
-def row(measure: str, to_target: float | None, to_seed: float, wrong: float, **more) -> dict:
-    return {
-        "measure": measure,
-        "nearer": "lower",
-        "to_target": to_target,
-        "to_seed": to_seed,
-        "to_mismatched": wrong,
-        "judges": True,
-    } | more
+def compared(
+    measure: str, to_target: float | None, to_seed: float | None, wrong: float | None, **more
+) -> Comparison:
+    fields = {"nearer": "lower", "used_in_loss": False} | more
+    return Comparison(
+        measure=measure,
+        to_target=to_target,
+        to_seed=to_seed,
+        to_mismatched=wrong,
+        same_family=False,
+        nearer_target=None,
+        nearer_than_mismatched=None,
+        **fields,
+    )
 
 
-def iris(nearer: dict[str, list[int]], **judges: bool) -> list[list[dict]]:
-    """One IRI per column: 1 where the measure finds it nearer its target than its seed."""
+def iris(nearer: dict[str, list[int]], unused: tuple[str, ...] = ()) -> list[list[Comparison]]:
+    """One IRI per column: 1 where the measure finds it nearer its target than its seed.
+
+    unused: measures that do not count, because the loss used them.
+    """
     count = len(next(iter(nearer.values())))
     return [
         [
-            row(name, 1.0 - answers[n], 0.5, 0.9, judges=judges.get(name, True))
+            compared(name, 1.0 - answers[n], 0.5, 0.9, used_in_loss=name in unused)
             for name, answers in nearer.items()
         ]
         for n in range(count)
@@ -32,7 +42,9 @@ def iris(nearer: dict[str, list[int]], **judges: bool) -> list[list[dict]]:
 
 
 def test_shares_mean_and_deviation_are_those_of_counting():
-    found = alignment(iris({"a": [1, 1, 1, 0], "b": [1, 0, 0, 0], "c": [1, 1, 1, 1]}, c=False))
+    found = alignment(
+        iris({"a": [1, 1, 1, 0], "b": [1, 0, 0, 0], "c": [1, 1, 1, 1]}, unused=("c",))
+    )
     assert found.count == 4
     assert {name: share.value for name, share in found.shares.items()} == {
         "a": 0.75,
@@ -40,7 +52,7 @@ def test_shares_mean_and_deviation_are_those_of_counting():
         "c": 1.0,
     }
     assert all(share.value == 0 for share in found.wrong.values())
-    assert found.judging == ("a", "b")
+    assert found.counted == ("a", "b")
     assert found.mean == 0.5
     assert found.deviation == 0.25  # of the population, as numpy.std and the paper's notebook
     plain = found.to_dict()
@@ -48,14 +60,14 @@ def test_shares_mean_and_deviation_are_those_of_counting():
 
 
 def test_a_tie_counts_as_in_the_paper_and_direction_is_the_measures():
-    tie = row("a", 0.3, 0.3, 0.1)
-    assert nearer_than(tie, "to_target", "to_seed") == 1.0
-    assert nearer_than(tie, "to_mismatched", "to_seed") == 1.0
-    assert nearer_than(tie | {"to_target": 0.31}, "to_target", "to_seed") == 0.0
-    higher = tie | {"nearer": "higher"}
-    assert nearer_than(higher | {"to_target": 0.31}, "to_target", "to_seed") == 1.0
-    assert nearer_than(higher, "to_mismatched", "to_seed") == 0.0
-    assert np.isnan(nearer_than(tie | {"to_seed": None}, "to_target", "to_seed"))
+    tie = compared("a", 0.3, 0.3, 0.1)
+    assert nearer_target(tie) == 1.0
+    assert nearer_wrong(tie) == 1.0
+    assert nearer_target(replace(tie, to_target=0.31)) == 0.0
+    higher = replace(tie, nearer="higher")
+    assert nearer_target(replace(higher, to_target=0.31)) == 1.0
+    assert nearer_wrong(higher) == 0.0
+    assert np.isnan(nearer_target(replace(tie, to_seed=None)))
 
 
 def test_the_interval_of_the_mean_is_that_of_drawing_targets_for_all_measures_together():
@@ -74,9 +86,9 @@ def test_the_interval_of_the_mean_is_that_of_drawing_targets_for_all_measures_to
 
 def test_a_measure_without_values_is_left_out_and_a_single_missing_one_is_not_counted():
     some = iris({"a": [1, 1, 0, 1], "gone": [1, 1, 1, 1]})
-    for one in some:
-        one[1] |= {"to_target": None, "to_seed": None, "to_mismatched": None}
-    some[3][0] |= {"to_target": None}
+    for each in some:
+        each[1] = replace(each[1], to_target=None, to_seed=None, to_mismatched=None)
+    some[3][0] = replace(some[3][0], to_target=None)
     found = alignment(some)
     assert set(found.shares) == {"a"}
     assert (found.shares["a"].count, found.shares["a"].value) == (3, pytest.approx(2 / 3))
@@ -84,10 +96,10 @@ def test_a_measure_without_values_is_left_out_and_a_single_missing_one_is_not_co
     assert found.low is not None
 
 
-def test_without_iris_or_judges_there_is_no_mean():
+def test_without_iris_or_measures_that_count_there_is_no_mean():
     nothing = alignment([])
     assert (nothing.count, nothing.mean, nothing.low, nothing.shares) == (0, None, None, {})
-    unjudged = alignment(iris({"a": [1, 0]}, a=False))
-    assert (unjudged.mean, unjudged.deviation, unjudged.judging) == (None, None, ())
-    assert unjudged.shares["a"].value == 0.5
+    uncounted = alignment(iris({"a": [1, 0]}, unused=("a",)))
+    assert (uncounted.mean, uncounted.deviation, uncounted.counted) == (None, None, ())
+    assert uncounted.shares["a"].value == 0.5
     assert over_measures([]) == (None, None)

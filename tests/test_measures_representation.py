@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ import torch
 from scipy import stats
 from scipy.spatial import distance
 
-from explorer.metrics.by_layer import MOST_RANKED, by_layer
-from explorer.metrics.layer_measures import LAYER_MEASURES, OF_A_PAIR
-from explorer.metrics.match import judge_match, judge_matches
-from explorer.metrics.null import MEASURES, QUANTILES, Null, null_distribution
+from explorer.metrics.by_layer import MOST_RANKED, compare_layers
+from explorer.metrics.match import Match, beyond_null
+from explorer.metrics.matching import match_representations
+from explorer.metrics.null import QUANTILES, Distribution, Null
+from explorer.metrics.null_distribution import null_distribution
 from explorer.metrics.representation import (
     SNR_CAP_DB,
     all_measures,
@@ -23,6 +25,7 @@ from explorer.metrics.representation import (
     snr_db,
     spearman,
 )
+from explorer.metrics.representation_measures import pair_measures
 from explorer.models.network import InputSpec, Network
 
 torch.set_num_threads(1)
@@ -48,10 +51,8 @@ def test_distances_agree_with_numpy_and_scipy_on_representations_full_of_zeros()
 def test_all_measures_at_once_are_the_single_ones():
     a, b = relu_like(3, 4, 5, 6), relu_like(3, 4, 5, 6, rng_seed=1)
     found = all_measures(a, b)
-    assert tuple(found) == OF_A_PAIR
-    for name, alone in zip(
-        OF_A_PAIR, (relative_l2, cosine, pearson, spearman, snr_db), strict=True
-    ):
+    assert list(found) == list(pair_measures())
+    for name, alone in zip(found, (relative_l2, cosine, pearson, spearman, snr_db), strict=True):
         assert found[name].tolist() == alone(a, b).tolist(), name
 
 
@@ -87,17 +88,17 @@ def test_every_layer_is_measured_as_it_was_when_it_was_ready():
         "file:test", module, InputSpec(size=(16, 16), mean=(0.0,) * 3, std=(1.0,) * 3)
     )
     images, targets = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
-    rows = by_layer(network, images, targets)
+    samples = compare_layers(network, images, targets)
     convolution = module.inner[0]
     with torch.no_grad():
         before = [convolution(x).numpy().reshape(2, -1) for x in (images, targets)]
     after = [np.maximum(x, 0) for x in before]
     expected = {"inner.0": before, "inner.1": after, "inner": after, "same": after}
-    for n, one in enumerate(rows):
-        assert [row["name"] for row in one] == [
+    for n, layers in enumerate(samples):
+        assert [layer.name for layer in layers] == [
             *("inner.0", "inner.1", "inner", "same", "large", "penultimate", "logits")
         ]
-        by_name = {row["name"]: row for row in one}
+        by_name = {layer.name: layer.values for layer in layers}
         for name, (a, b) in expected.items():
             x, y = a[n].astype(float), b[n].astype(float)
             row = by_name[name]
@@ -108,17 +109,17 @@ def test_every_layer_is_measured_as_it_was_when_it_was_ready():
             # One unit that rounding lifts above 0 has the ranks of half of the others move.
             assert row["spearman"] == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-3), name
             assert row["snr_db"] == pytest.approx(-20 * math.log10(relative), abs=1e-3), name
-        assert by_name["large"]["ranked"] == MOST_RANKED < 4 * 280 * 280
+        ranked = {layer.name: layer.ranked for layer in layers}
+        assert ranked["large"] == MOST_RANKED < 4 * 280 * 280
         assert by_name["large"]["spearman"] == pytest.approx(by_name["same"]["spearman"], abs=0.02)
-        assert "ranked" not in by_name["same"]
-    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+        assert ranked["same"] is None
 
 
 def test_a_dead_layer_has_no_numbers_where_they_are_undefined():
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Threshold(1e9, 0.0))
     network = Network("file:test", module, InputSpec(size=(8, 8)))
-    (rows,) = by_layer(network, torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8))
-    dead = {row["name"]: row for row in rows}["1"]
+    (layers,) = compare_layers(network, torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8))
+    dead = {layer.name: layer.values for layer in layers}["1"]
     assert (dead["relative_l2"], dead["snr_db"]) == (0.0, SNR_CAP_DB)
     assert dead["cosine"] is dead["pearson"] is dead["spearman"] is None
 
@@ -173,8 +174,7 @@ def pictures() -> torch.Tensor:
 
 def test_null_is_that_of_a_double_loop_over_all_ordered_pairs(pictures):
     null = null_distribution(pictures, bins=10)
-    values = {name: [] for name in MEASURES}
-    assert {LAYER_MEASURES[name].null for name in OF_A_PAIR} == set(MEASURES)
+    values = {measure.null: [] for measure in pair_measures().values()}
     rows = pictures.flatten(1).double().numpy()
     for i, x in enumerate(rows):
         for j, y in enumerate(rows):
@@ -187,7 +187,7 @@ def test_null_is_that_of_a_double_loop_over_all_ordered_pairs(pictures):
                 values["snr_db"].append(-20 * np.log10(relative))
     assert (null.n_pictures, null.n_pairs) == (7, 42)
     for name, expected in values.items():
-        distribution = getattr(null, name)
+        distribution = null.distributions[name]
         assert distribution.n == 42
         assert list(distribution.quantiles.values()) == pytest.approx(
             np.quantile(expected, list(QUANTILES.values())), abs=1e-9
@@ -199,11 +199,24 @@ def test_null_is_that_of_a_double_loop_over_all_ordered_pairs(pictures):
 
 def test_null_does_not_depend_on_how_many_columns_are_taken_at_a_time(pictures, monkeypatch):
     whole = null_distribution(pictures)
-    monkeypatch.setattr("explorer.metrics.null._CHUNK_NUMBERS", 7 * 13)
+    monkeypatch.setattr("explorer.metrics.null_distribution._CHUNK_NUMBERS", 7 * 13)
     parts = null_distribution(pictures)
     for name in ("relative_l2", "cosine", "pearson_r2", "spearman"):
-        expected = getattr(whole, name).quantiles
-        assert getattr(parts, name).quantiles == pytest.approx(expected, abs=1e-12)
+        expected = whole.distributions[name].quantiles
+        assert parts.distributions[name].quantiles == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", pair_measures().values(), ids=lambda measure: measure.name)
+def test_all_pairs_at_once_are_what_the_measure_itself_gives(pictures, monkeypatch, measure):
+    at_once = null_distribution(pictures).distributions[measure.null]
+    alone = replace(measure, of_all_pairs=None)
+    monkeypatch.setattr(
+        "explorer.metrics.null_distribution.pair_measures", lambda: {measure.name: alone}
+    )
+    monkeypatch.setattr("explorer.metrics.null_distribution._CHUNK_NUMBERS", 3 * 120)
+    one_by_one = null_distribution(pictures).distributions[measure.null]
+    assert one_by_one.n == at_once.n
+    assert one_by_one.quantiles == pytest.approx(at_once.quantiles, abs=1e-9)
 
 
 def test_null_of_nearly_equal_pictures_is_not_lost_to_cancellation():
@@ -218,45 +231,50 @@ def test_null_survives_json_and_dead_pictures():
     dead = torch.cat([torch.zeros(2, 6), relu_like(2, 6)])
     null = null_distribution(dead, source="four pictures")
     assert null.n_pairs == 12
-    assert null.spearman.n == null.cosine.n == 2
+    assert null.distributions["spearman"].n == null.distributions["cosine"].n == 2
     assert null.source == "four pictures"
     assert null.relative_l2.n == 8  # all but those with a zero target and a live other
     text = json.dumps(null.to_dict(), allow_nan=False)
     assert Null.from_dict(json.loads(text)) == null
     empty = null_distribution(torch.ones(3, 4))
     back = Null.from_dict(json.loads(json.dumps(empty.to_dict(), allow_nan=False)))
-    assert back.spearman.n == 0
-    assert math.isnan(back.spearman.max)
+    assert back.distributions["spearman"].n == 0
+    assert math.isnan(back.distributions["spearman"].max)
     with pytest.raises(ValueError, match="at least 2 pictures, not 1"):
         null_distribution(torch.ones(1, 4))
+
+
+def match_one(*arguments, **named) -> Match:
+    (match,) = match_representations(*arguments, **named)
+    return match
 
 
 def test_a_close_representation_is_a_match_and_an_unrelated_one_is_not(pictures):
     null = null_distribution(pictures)
     target = relu_like(1, 3, 40, rng_seed=9)
-    close = judge_match(target + 0.01 * relu_like(1, 3, 40, rng_seed=10), target, null)
+    close = match_one(target + 0.01 * relu_like(1, 3, 40, rng_seed=10), target, null)
     assert close.beyond_null
     assert close.same_class is None
     assert close.same
-    assert not judge_match(relu_like(1, 3, 40, rng_seed=11), target, null).same
+    assert not match_one(relu_like(1, 3, 40, rng_seed=11), target, null).same
 
 
 def test_an_inverted_representation_is_no_match_though_its_r_squared_is_one(pictures):
     null = null_distribution(pictures)
     target = relu_like(1, 120, rng_seed=9)
-    inverted = judge_match(-target, target, null)
-    assert inverted.pearson == pytest.approx(-1)
+    inverted = match_one(-target, target, null)
+    assert inverted.values["pearson"] == pytest.approx(-1)
     assert not inverted.beyond_null
 
 
 def test_each_of_the_three_tests_can_fail_a_match_alone(pictures):
     null = null_distribution(pictures)
     target = relu_like(1, 120, rng_seed=9)
-    loud = judge_match(3 * target, target, null)  # correlations of 1, but far away
-    assert loud.pearson == pytest.approx(1)
-    assert loud.spearman == pytest.approx(1)
+    loud = match_one(3 * target, target, null)  # correlations of 1, but far away
+    assert loud.values["pearson"] == pytest.approx(1)
+    assert loud.values["spearman"] == pytest.approx(1)
     assert not loud.beyond_null
-    assert not judge_match(torch.ones(1, 120), target, null).beyond_null
+    assert not match_one(torch.ones(1, 120), target, null).beyond_null
 
 
 def test_same_class_is_judged_on_the_class_logits_only(pictures):
@@ -264,7 +282,7 @@ def test_same_class_is_judged_on_the_class_logits_only(pictures):
     target = relu_like(2, 120, rng_seed=9)
     logits = torch.tensor([[0.0, 2, 1, 9], [3, 0, 0, 9]])  # the last one belongs to another head
     target_logits = torch.tensor([[0.0, 3, 1, 0], [0, 4, 0, 0]])
-    same, other = judge_matches(
+    same, other = match_representations(
         target, target, null, logits, target_logits, classes=("cat", "car", "mug")
     )
     assert (same.same_class, same.target_class, same.iri_class) == (True, "car", "car")
@@ -280,7 +298,7 @@ def test_same_class_is_judged_on_the_class_logits_only(pictures):
 def test_classes_of_one_name_are_still_two_classes(pictures):
     null = null_distribution(pictures)
     target = relu_like(1, 120, rng_seed=9)
-    match = judge_match(
+    match = match_one(
         target,
         target,
         null,
@@ -293,7 +311,7 @@ def test_classes_of_one_name_are_still_two_classes(pictures):
 
 def test_match_is_json_with_undefined_numbers_as_null(pictures):
     null = null_distribution(pictures)
-    plain = judge_match(torch.ones(1, 120), torch.zeros(1, 120), null).to_dict()
+    plain = match_one(torch.ones(1, 120), torch.zeros(1, 120), null).to_dict()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["relative_l2"] is None
     assert plain["same"] is False
@@ -303,6 +321,18 @@ def test_logits_that_do_not_fit_are_refused(pictures):
     null = null_distribution(pictures)
     x = relu_like(1, 120)
     with pytest.raises(ValueError, match="5 classes with 5 names do not fit 3 logits"):
-        judge_match(x, x, null, torch.zeros(1, 3), torch.zeros(1, 3), classes=tuple("abcde"))
-    with pytest.raises(ValueError, match="judge_matches takes N"):
-        judge_match(x.expand(2, -1), x.expand(2, -1), null)
+        match_one(x, x, null, torch.zeros(1, 3), torch.zeros(1, 3), classes=tuple("abcde"))
+
+
+def test_each_deciding_measure_must_be_beyond_the_largest_of_the_null():
+    largest = {"snr_db": 3.0, "pearson_r2": 0.49, "spearman": 0.6, "relative_l2": 2.0}
+    null = Null(
+        *(2, 2),
+        {name: Distribution(2, {"max": value}, (), ()) for name, value in largest.items()},
+    )
+    good = {"snr_db": 3.1, "pearson": 0.71, "spearman": 0.61, "relative_l2": 9.0}
+    assert beyond_null(good, null)
+    for name, value in (("snr_db", 3.0), ("pearson", 0.7), ("spearman", 0.6), ("pearson", -0.9)):
+        assert not beyond_null(good | {name: value}, null), name
+    for name in ("snr_db", "pearson", "spearman"):
+        assert not beyond_null(good | {name: None}, null), name

@@ -6,7 +6,11 @@ import math
 
 import pytest
 
-from explorer.plots.match import by_layer, falling_curve, null_histogram
+from explorer.metrics.match import LayerComparison
+from explorer.metrics.null import Distribution
+from explorer.metrics.perceptual_verdict import Comparison
+from explorer.metrics.representation_measures import pair_measures
+from explorer.plots.match import falling_curve, layer_profile, null_histogram
 from explorer.plots.perception import lean, leaning
 from explorer.plots.style import SEED, TARGET
 
@@ -24,18 +28,23 @@ def test_lean_of_psnr_compares_root_mean_squared_errors():
     assert lean("psnr", "higher", to_target, to_other) == pytest.approx((far - near) / (far + near))
 
 
-def test_the_matched_layer_is_marked_where_it_lies():
-    chart = by_layer(["a", "b", "c"], [1.0, None, 0.01], "c")
+def profile(values, layer: str, measure: str = "relative_l2"):
+    layers = [LayerComparison(name, "", {measure: value}) for name, value in values.items()]
+    return layer_profile(layers, pair_measures()[measure], layer)
+
+
+def test_the_matched_layer_is_marked_in_its_place():
+    chart = profile({"a": 1.0, "b": None, "c": 0.01}, "c")
     marked = chart.data[1]
     assert (list(marked.x), list(marked.y)) == ([3], [0.01])
 
 
-def test_a_measure_without_a_logarithmic_axis_shows_values_below_zero():
-    chart = by_layer(["a", "b"], [-0.5, 1.0], "b", "cosine", logarithmic=False)
+def test_only_the_relative_distance_has_a_logarithmic_axis():
+    chart = profile({"a": -0.5, "b": 1.0}, "b", "cosine")
     assert list(chart.data[0].y) == [-0.5, 1.0]
     assert chart.layout.yaxis.type != "log"
     assert chart.layout.yaxis.title.text == "cosine"
-    assert by_layer(["a"], [0.5], "a").layout.yaxis.type == "log"
+    assert profile({"a": 0.5}, "a").layout.yaxis.type == "log"
 
 
 def test_the_curve_shows_every_step_the_goal_and_the_null():
@@ -46,34 +55,36 @@ def test_the_curve_shows_every_step_the_goal_and_the_null():
 
 
 def test_the_null_histogram_holds_all_pairs_and_the_iri():
-    chart = null_histogram([1, 3], [0.5, 1.0, 1.5], 0.02, 4)
+    chart = null_histogram(Distribution(4, {}, (1, 3), (0.5, 1.0, 1.5)), 0.02)
     assert sum(chart.data[0].y) == 4
     assert list(chart.data[1].x) == [0.02, 0.02]
     assert chart.layout.xaxis.rangemode == "tozero"
-    chart = null_histogram([1, 3], [-0.2, 0.1, 0.4], 0.98, 4, "cosine")
+    chart = null_histogram(Distribution(4, {}, (1, 3), (-0.2, 0.1, 0.4)), 0.98, "cosine")
     assert chart.layout.xaxis.title.text == "cosine"
     assert chart.layout.xaxis.rangemode == "normal"
 
 
-def test_measures_that_may_not_judge_are_striped_and_missing_ones_left_out():
-    def row(measure, held_out, to_target, **more):
-        return {
-            "measure": measure,
-            "nearer": "higher",
-            "to_target": to_target,
-            "to_seed": 0.5,
-            "to_mismatched": None,
-            "held_out": held_out,
-        } | more
+def test_measures_that_do_not_count_are_hatched_and_missing_ones_left_out():
+    def compared(measure, to_target, *, used_in_loss=False, redundant=False):
+        return Comparison(
+            *(measure, "higher", to_target, 0.5, None, used_in_loss, False, None, None),
+            redundant=redundant,
+        )
 
-    def looks(rows, titles):
-        bars = leaning(rows, titles).data[0]
-        marks = zip(bars.marker.color, bars.marker.pattern.shape, strict=True)
-        return dict(zip(bars.y, marks, strict=True))
-
-    rows = [row("ssim", True, 0.9), row("haarpsi", False, 0.9), row("ms-ssim", True, None)]
-    found = looks(rows, {"ssim": "SSIM", "haarpsi": "HaarPSI"})
-    assert found == {"SSIM": (TARGET, ""), "HaarPSI": (TARGET, "/")}
-    rows = [row("ssim", True, 0.1, judges=True), row("haarpsi", True, 0.1, judges=False)]
-    found = looks(rows, {"ssim": "SSIM", "haarpsi": "HaarPSI"})
-    assert found == {"SSIM": (SEED, ""), "HaarPSI": (SEED, "/")}
+    bars = leaning(
+        [
+            compared("ssim", 0.9),
+            compared("haarpsi", 0.1, used_in_loss=True),
+            compared("psnr", 30.0, redundant=True),
+            compared("ms-ssim", None),
+            compared("of-another-version", 0.9),
+        ],
+        {"ssim": "SSIM", "haarpsi": "HaarPSI", "psnr": "PSNR", "ms-ssim": "MS-SSIM"},
+    ).data[0]
+    marks = zip(bars.marker.color, bars.marker.pattern.shape, strict=True)
+    assert dict(zip(bars.y, marks, strict=True)) == {
+        "SSIM": (TARGET, ""),
+        "HaarPSI": (SEED, "/"),
+        "PSNR": (TARGET, "/"),
+        "of-another-version": (TARGET, ""),
+    }

@@ -5,14 +5,25 @@ import json
 import pickle
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from explorer.metrics.match import LayerComparison, Match, Prediction
+from explorer.metrics.null import Distribution, Null
+from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.request import Request
-from explorer.result import Result, ResultError
+from explorer.result import Curves, OptimiserUsed, Provenance, Result, ResultError
 
+STARTER = Path(__file__).parents[1] / "cache" / "starter"
 PNG = b"\x89PNG\r\n\x1a\n one picture"
+
+
+def match(relative_l2: float | None = 0.1, beyond_null: bool = True) -> Match:
+    values = {"relative_l2": relative_l2, "spearman": None}
+    top = (Prediction(2, "cat", 0.75), Prediction(0, "ℓ", 0.125))
+    return Match(values, beyond_null, same_class=True, target_top=top, iri_top=top[:1])
 
 
 @pytest.fixture
@@ -20,6 +31,7 @@ def result() -> Result:
     rng = np.random.default_rng(0)
     iri = rng.random((3, 5, 7), dtype=np.float32)
     iri[0, 0, :3] = 0.0, 1.0, np.nextafter(np.float32(1), np.float32(0))
+    spread = Distribution(2, {"min": 0.5, "max": 0.75}, (1, 1), (0.5, 0.625, 0.75))
     return Result(
         request=Request(model="embedded:residual-multi-adv2", steps=2),
         iri=iri,
@@ -27,12 +39,34 @@ def result() -> Result:
         target_png=PNG + b"2",
         seed_png=PNG + b"3",
         frames=((0, PNG + b"a"), (1, PNG + b"b"), (16384, PNG + b"c")),
-        match={"relative_l2": 0.1, "same_class": None, "null": {"n_pairs": 2}},
-        layers=[{"name": "ℓ", "relative_l2": None}],
-        perceptual=[{"measure": "ssim", "to_target": 1 / 3}],
-        verdicts={"network": {"same": True}, "person": {"judges": 3}},
-        curves={"step": [0, 1], "loss": [1.0, 0.5], "relative_l2": [1.0, 0.5]},
-        provenance={"seconds": 1.5, "steps": 2, "versions": {"numpy": "2"}, "device": "CPU"},
+        match=match(),
+        match_8bit=match(0.125, beyond_null=False),
+        null=Null(2, 2, {"relative_l2": spread}, "two pictures"),
+        layers=(
+            LayerComparison("ℓ", "Conv2d", {"relative_l2": None}),
+            LayerComparison("large", "ReLU", {"relative_l2": 0.5}, ranked=65536),
+        ),
+        perceptual=(
+            Comparison("ssim", "higher", 1 / 3, 0.25, None, True, False, True, None),
+            Comparison(
+                "dists", "lower", None, None, None, False, True, None, None, "no", True, True
+            ),
+        ),
+        person=PerceptualVerdict(1, 3, 2, 3, "cat"),
+        curves=Curves((0, 1), (1.0, 0.5), (1.0, 0.5)),
+        provenance=Provenance(
+            steps=2,
+            best_step=1,
+            stopped="budget",
+            weights={"representation": 1.0},
+            optimiser=OptimiserUsed("adam", "Adam"),
+            device="CPU",
+            versions={"numpy": "2"},
+            batch=1,
+            seconds_making=1.0,
+            seconds_measuring=0.25,
+            seconds=1.5,
+        ),
     )
 
 
@@ -70,9 +104,11 @@ def test_everything_comes_back_to_the_last_bit(result):
         "seed_png",
         "frames",
         "match",
+        "match_8bit",
+        "null",
         "layers",
         "perceptual",
-        "verdicts",
+        "person",
         "curves",
         "provenance",
     ):
@@ -107,7 +143,7 @@ def test_the_bytes_are_a_zip_that_a_person_can_open(result):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_numbers_that_json_has_not_are_refused_when_writing(result, bad):
     with pytest.raises(ValueError, match="JSON"):
-        replace(result, match={"relative_l2": bad}).to_bytes()
+        replace(result, match=match(bad)).to_bytes()
 
 
 @pytest.mark.parametrize(
@@ -131,15 +167,15 @@ def test_an_image_that_is_not_float32_3_h_w_is_refused(result, iri):
         (False, 0.01, "goal", False),
         (False, 0.05, "plateau", False),
         (False, None, "budget", False),
-        (True, 0.05, None, False),
+        (True, 0.05, "unknown", False),
     ],
 )
 def test_converged_is_a_match_at_its_goal_or_where_it_gets_no_nearer(
     result, beyond_null, relative_l2, stopped, converged
 ):
     request = replace(result.request, goal=0.02)
-    match = {"relative_l2": relative_l2, "beyond_null": beyond_null}
-    one = replace(result, request=request, match=match, provenance={"stopped": stopped})
+    made = replace(result.provenance, stopped=stopped)
+    one = replace(result, request=request, match=match(relative_l2, beyond_null), provenance=made)
     assert one.converged is converged
     said = one.to_json()
     assert (said["converged"], said["stopped"]) == (converged, stopped)
@@ -154,6 +190,79 @@ def test_a_result_from_before_convergence_was_kept_is_judged_alike(result):
     again = Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(said).encode()))
     assert again.converged is False
     assert again.to_json() == result.to_json()
+
+
+def test_result_json_holds_what_others_script_against(result):
+    content = result.to_json()
+    assert set(content["match"]) == {
+        *("relative_l2", "spearman", "beyond_null", "same_class", "target_top", "iri_top", "same"),
+        *("after_8bit", "null"),
+    }
+    assert content["match"]["target_top"][1] == {"index": 0, "name": "ℓ", "probability": 0.125}
+    assert content["match"]["after_8bit"]["same"] is False
+    assert content["match"]["null"]["relative_l2"]["quantiles"] == {"min": 0.5, "max": 0.75}
+    assert content["layers"] == [
+        {"name": "ℓ", "kind": "Conv2d", "relative_l2": None},
+        {"name": "large", "kind": "ReLU", "relative_l2": 0.5, "ranked": 65536},
+    ]
+    ssim, dists = content["perceptual"]
+    assert (ssim["used_in_loss"], ssim["held_out"], ssim["votes"], ssim["judges"]) == (
+        *(True, False),
+        *(True, False),
+    )
+    assert (dists["kin_to_loss"], dists["votes"], dists["reason"]) == (True, False, "no")
+    assert content["verdicts"] == {
+        "network": {"same": False},
+        "person": {
+            "nearer_target": 1,
+            "judges": 3,
+            "nearer_than_mismatched": 2,
+            "judges_of_mismatched": 3,
+            "mismatched": "cat",
+        },
+    }
+    assert content["optimiser"] == {"name": "adam", "help": "Adam"}
+
+
+def test_a_result_of_an_older_version_is_read_with_what_it_holds(result):
+    content = result.to_json()
+    content["layers"] = [{"name": "ℓ", "relative_l2": 0.5}]
+    for row in content["perceptual"]:
+        for added_later in ("kin_to_loss", "votes", "judges"):
+            del row[added_later]
+    del content["match"]["null"]["source"]
+    del content["verdicts"]["person"]["mismatched"]
+    del content["optimiser"], content["batch"]
+    again = Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(content).encode()))
+    assert again.layers == (LayerComparison("ℓ", None, {"relative_l2": 0.5}),)
+    assert [each.counts_in_verdict for each in again.perceptual] == [False, False]
+    assert again.null.source == ""
+    assert again.person.mismatched is None
+    assert again.provenance.optimiser.name == "unknown"
+    assert Result.from_bytes(again.to_bytes()).to_json() == again.to_json()
+
+
+def test_what_a_newer_version_added_survives(result):
+    content = result.to_json()
+    for place in (
+        content,
+        content["match"],
+        content["match"]["after_8bit"],
+        content["perceptual"][0],
+        content["verdicts"]["person"],
+    ):
+        place["added_later"] = {"text": ["a", 1]}
+    content["layers"][0]["angle"] = 0.25
+    again = Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(content).encode()))
+    assert again.to_json() == content
+
+
+@pytest.mark.parametrize("path", sorted(STARTER.glob("*.zip")), ids=lambda path: path.stem[:8])
+def test_every_shipped_result_keeps_its_content(path):
+    with zipfile.ZipFile(path) as archive:
+        shipped = json.loads(archive.read("result.json"))
+    again = Result.from_bytes(Result.from_bytes(path.read_bytes()).to_bytes())
+    assert json.loads(again.files()["result.json"]) == shipped
 
 
 def test_the_files_of_a_folder_are_a_result_as_its_zip_is(result):

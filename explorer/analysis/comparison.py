@@ -1,78 +1,87 @@
-"""How another network sees finished IRIs: are they the same as their targets to that one, too?"""
+"""How other networks see finished IRIs: one result by another network, and STIR of two networks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from explorer.analysis.fitting import as_batch, fit_to
 from explorer.analysis.generation import device
-from explorer.analysis.nulls import BytesStore, fit_to, null_for
+from explorer.analysis.network_comparison import NetworkComparison
+from explorer.analysis.nulls import BytesStore, null_of, null_source
+from explorer.analysis.runner import IriSet
+from explorer.errors import RequestError
 from explorer.images.encoding import from_8bit, from_png
-from explorer.metrics.by_layer import by_layer
-from explorer.metrics.match import match_images
+from explorer.metrics.by_layer import compare_layers
+from explorer.metrics.invariance import SharedInvariance
+from explorer.metrics.matching import match_images
 from explorer.metrics.stir import Inverted, at_layer, shared_invariance
 from explorer.models.loading import load
 from explorer.models.threads import fitting_threads
-from explorer.request import Request, RequestError
+from explorer.request import NetworkReference
 from explorer.result import Result
 
 
-def compare(result: Result, eye: Request, store: BytesStore | None = None) -> dict[str, Any]:
-    """What a network, any one, makes of a result's IRI and target; plain JSON values.
+def compare(
+    result: Result,
+    network: NetworkReference,
+    layer: str = "penultimate",
+    null: str | None = None,
+    null_folder: str | None = None,
+    store: BytesStore | None = None,
+) -> NetworkComparison:
+    """What a network, the observer, makes of a result's IRI and target.
 
-    eye: the network that looks, the layer at which the match is judged and by which null; the rest
-    of it does not matter. The pictures are the 8-bit ones, brought to the network's input as any
-    picture is, so that a network's own IRIs are judged as after rounding. `match` and `layers` are
-    as in result.json. Raises RequestError and HubUnreachable as
-    `explorer.analysis.generation.generate` does.
+    layer: at which the match is judged; null, null_folder: by which null, as of a Request. The
+    pictures are the 8-bit ones, brought to the network's input as any picture is, so that a
+    network's own IRIs are judged as after rounding. Raises RequestError and HubUnreachable as
+    `explorer.generate` does.
     """
-    begun = time.perf_counter()
-    network = load(eye.network, device())
-    with fitting_threads(network):
-        images = np.stack(
-            [fit_to(from_png(png), network) for png in (result.iri_png, result.target_png)]
-        )
-        iri, target = torch.from_numpy(images).to(network.device).split(1)
-        null = null_for(eye, network, store=store)
-        (match,) = match_images(network, eye.layer, iri, target, null)
-        (layers,) = by_layer(network, iri, target)
-    return {
-        "key": result.request.key,
-        "made_for": {"model": result.request.model, "layer": result.request.layer},
-        "model": eye.model,
-        "layer": eye.layer,
-        "input_size": list(network.input.size),
-        "match": match.to_dict() | {"null": null.to_dict()},
-        "layers": layers,
-        "seconds": round(time.perf_counter() - begun, 3),
-    }
+    started_at = time.perf_counter()
+    observer = load(network, device())
+    with fitting_threads(observer):
+        pictures = (from_png(png) for png in (result.iri_png, result.target_png))
+        iri, target = as_batch((fit_to(each, observer) for each in pictures), observer).split(1)
+        unrelated = null_of(observer, layer, null_source(null, null_folder), network, store=store)
+        (match,) = match_images(observer, layer, iri, target, unrelated)
+        (layers,) = compare_layers(observer, iri, target)
+    return NetworkComparison(
+        key=result.request.key,
+        made_for=result.request.model,
+        made_at=result.request.layer,
+        network=network,
+        layer=layer,
+        input_size=observer.input.size,
+        match=match,
+        null=unrelated,
+        layers=layers,
+        seconds=round(time.perf_counter() - started_at, 3),
+    )
 
 
-Made = tuple[Request, Sequence[bytes], Sequence[np.ndarray]]
-"""A request that names a network and layer, its targets as PNG, its IRIs as float32 3×H×W."""
-
-
-def shared(first: Made, second: Made) -> dict[str, Any]:
-    """STIR of two networks at a layer each, in both directions; plain JSON values.
+def shared_invariance_of(first: IriSet, second: IriSet) -> SharedInvariance:
+    """STIR of two networks at a layer each, in both directions.
 
     Both sides hold IRIs of the same targets in the same order. Raises RequestError (field
-    `targets`) where linear CKA has no answer, such as for fewer than three targets.
+    `targets`) where linear CKA is undefined, such as for fewer than three targets.
     """
     try:
-        return shared_invariance(_inverted(*first), _inverted(*second)).to_dict()
+        return shared_invariance(_inverted(first), _inverted(second))
     except RequestError:
         raise
     except ValueError as error:
         raise RequestError("targets", str(error)) from error
 
 
-def _inverted(request: Request, targets: Sequence[bytes], iris: Sequence[np.ndarray]) -> Inverted:
-    network = load(request.network, device())
-    images = np.stack([from_8bit(from_png(png)) for png in targets])
-    return Inverted(
-        at_layer(network, request.layer), torch.from_numpy(images), torch.from_numpy(np.stack(iris))
-    )
+def _inverted(iris: IriSet) -> Inverted:
+    network = load(iris.network, device())
+    targets = (from_8bit(from_png(png)) for png in iris.target_pngs)
+    return Inverted(at_layer(network, iris.layer), _stacked(targets), _stacked(iris.iris))
+
+
+def _stacked(images: Iterable[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(list(images)))

@@ -1,4 +1,4 @@
-"""Where a null's unrelated pictures come from, and the nulls that are kept for a while."""
+"""The null of a layer: from which unrelated pictures it is measured, and where it is kept."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from explorer.analysis.progress import Nobody, StagedWatcher
+from explorer.analysis.fitting import as_batch, fit_to
+from explorer.analysis.progress import NullCallback, StagedCallback
+from explorer.errors import RequestError
 from explorer.images import folder, gallery
 from explorer.images.errors import PictureError
-from explorer.images.fitting import fit
-from explorer.metrics.null import Null, null_distribution
+from explorer.metrics.null import Null
+from explorer.metrics.null_distribution import null_distribution
+from explorer.metrics.representation_measures import pair_measures
 from explorer.models.layers import representation
 from explorer.models.network import Network
-from explorer.request import NULL_PREFIX, Request, RequestError
+from explorer.request import NULL_PREFIX, NetworkReference
 from explorer.synthesis.loop import Cancelled
 from explorer.zoo.pictures import picture
 
@@ -37,19 +40,27 @@ class BytesStore(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class NullSource:
     """The unrelated pictures of a null.
 
     text: what they are, in words. facts: what names them in the store. load: the pictures, uint8
-    H×W×3, for a network that sees so many px.
+    H×W×3, for a network that takes so many px.
     """
 
     text: str
-    facts: tuple
+    facts: tuple[str | int, ...]
     load: Callable[[int], Sequence[np.ndarray]]
 
 
-def gallery_source() -> Source:
+def null_source(null: str | None = None, null_folder: str | None = None) -> NullSource:
+    """The pictures that a request's `null` names: the gallery's, or those of a folder.
+
+    Raises RequestError as `folder_source`.
+    """
+    return gallery_source() if null is None else folder_source(null, null_folder)
+
+
+def gallery_source() -> NullSource:
     """The gallery's photographs and some drawn pictures."""
     names = gallery.names()
 
@@ -58,17 +69,17 @@ def gallery_source() -> Source:
         return [*map(gallery.load, names), *drawn]
 
     text = f"the gallery's {len(names)} photographs and {NULL_DRAWN_PICTURES} drawn pictures"
-    return Source(text, (*names, NULL_DRAWN_PICTURES), load)
+    return NullSource(text, (*names, NULL_DRAWN_PICTURES), load)
 
 
-def folder_source(null: str, null_folder: str | None) -> Source:
+def folder_source(null: str, null_folder: str | None) -> NullSource:
     """The pictures of a folder, which must still hold what the request's `null` names.
 
     Raises RequestError (field `null_folder`) if it does not; `load` raises it for a picture that
     cannot be read.
     """
     if null_folder is None:
-        raise RequestError("null_folder", "say in which folder the pictures of the null lie")
+        raise RequestError("null_folder", "say in which folder the pictures of the null are stored")
     path = Path(null_folder)
 
     def load(_size: int) -> list[np.ndarray]:
@@ -78,64 +89,56 @@ def folder_source(null: str, null_folder: str | None) -> Source:
             raise RequestError("null_folder", str(error)) from error
 
     try:
-        there = NULL_PREFIX + folder.digest_of(path)
+        digest = NULL_PREFIX + folder.digest_of(path)
     except (PictureError, OSError) as error:
         raise RequestError("null_folder", str(error)) from error
-    if there != null:
+    if digest != null:
         raise RequestError("null_folder", f"{path.name!r} has changed since the request was made")
-    return Source(f"a folder of pictures ({null[len(NULL_PREFIX) :][:12]})", (null,), load)
-
-
-def null_for(
-    request: Request,
-    network: Network,
-    watch: StagedWatcher | None = None,
-    store: BytesStore | None = None,
-) -> Null:
-    """The null that a request is judged by: of its network and layer, from its source."""
-    source = gallery_source()
-    if request.null is not None:
-        source = folder_source(request.null, request.null_folder)
-    identity = (request.weights or request.model, request.architecture)
-    return null_of(network, request.layer, source, identity, watch, store)
+    return NullSource(f"a folder of pictures ({null[len(NULL_PREFIX) :][:12]})", (null,), load)
 
 
 def null_of(
     network: Network,
     layer: str,
-    source: Source | None = None,
-    identity: Sequence[object] = (),
-    watch: StagedWatcher | None = None,
+    source: NullSource | None = None,
+    reference: NetworkReference | None = None,
+    callback: StagedCallback | None = None,
     store: BytesStore | None = None,
 ) -> Null:
-    """The null of a network's layer, from the store or made now; source: by default the gallery.
+    """The null of a network's layer, from the store or measured now; source: default the gallery.
 
-    identity: what tells this network from every other, beside its reference; only for the store.
-    Raises Cancelled when the watcher says so, and RequestError as `folder_source` does.
+    reference: what the network was loaded by; it names the null in the store. Raises Cancelled when
+    the callback says so, and RequestError as `folder_source`.
     """
-    watch, source = watch or Nobody(), source or gallery_source()
-    facts = [NULL_VERSION, *(identity or [network.reference]), layer]
-    facts += [list(network.input.size), source.facts, version("timm")]
-    key = f"null:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
-    kept = store.get(key) if store is not None else None
+    callback, source = callback or NullCallback(), source or gallery_source()
+    key = _store_key(network, layer, source, reference)
+    kept = None if store is None else store.get(key)
     if kept is not None:
-        return Null.from_dict(json.loads(kept))
-    watch.stage("measuring unrelated pictures (once for this layer)")
-    images = [fit_to(one, network) for one in source.load(max(network.input.size))]
+        null = Null.from_dict(json.loads(kept))
+        if all(each.null in null.distributions for each in pair_measures().values() if each.null):
+            return null
+    callback.stage("measuring unrelated pictures (once for this layer)")
+    images = [fit_to(each, network) for each in source.load(max(network.input.size))]
     parts = []
     with torch.no_grad():
         for start in range(0, len(images), NULL_CHUNK):
-            if watch.cancelled():
+            if callback.cancelled():
                 raise Cancelled("cancelled while measuring")
-            chunk = torch.from_numpy(np.stack(images[start : start + NULL_CHUNK]))
-            parts.append(representation(network, layer, chunk.to(network.device)).flatten(1))
+            chunk = as_batch(images[start : start + NULL_CHUNK], network)
+            parts.append(representation(network, layer, chunk).flatten(1))
     null = null_distribution(torch.cat(parts), source=source.text)
     if store is not None:
         store.put(key, json.dumps(null.to_dict()).encode())
     return null
 
 
-def fit_to(picture: np.ndarray, network: Network) -> np.ndarray:
-    """A uint8 H×W×3 picture as the network sees it: float32 3×H×W in [0, 1], on 8-bit levels."""
-    spec = network.input
-    return fit(picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, spec.mean)
+def _store_key(
+    network: Network, layer: str, source: NullSource, reference: NetworkReference | None
+) -> str:
+    """What tells a null from every other: its network, layer and pictures, and the code's age."""
+    identity: list[object] = [network.reference]
+    if reference is not None:
+        identity = [reference.weights or reference.model, reference.architecture]
+    facts = [NULL_VERSION, *identity, layer]
+    facts += [list(network.input.size), source.facts, version("timm")]
+    return f"null:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"

@@ -1,31 +1,31 @@
-"""Who looks on while a request is answered: told the stage, asked whether to go on."""
+"""Progress callbacks: told the stage and the numbers of a request, asked whether to go on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from explorer.synthesis.loop import Watcher
+from explorer.synthesis.loop import Callback
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class StagedWatcher(Watcher, Protocol):
-    """A watcher that is also told what is being done, in plain words."""
+class StagedCallback(Callback, Protocol):
+    """A callback of the loop that is also told what is being done, in plain words."""
 
     def stage(self, text: str) -> None:
         """Called when a new stage begins."""
 
 
-class Nobody:
-    """Nobody looks on."""
+class NullCallback:
+    """Reports nothing and never cancels."""
 
     def stage(self, text: str) -> None: ...
 
     def cancelled(self) -> bool:
         return False
 
-    def wants(self) -> bool:
+    def due(self) -> bool:
         return False
 
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None: ...

@@ -16,8 +16,8 @@ import numpy as np
 from explorer.request import NetworkReference, Request
 
 if TYPE_CHECKING:
-    from explorer.analysis.comparison import NetworkComparison
-    from explorer.metrics.stir import SharedInvariance
+    from explorer.analysis.network_comparison import NetworkComparison
+    from explorer.metrics.invariance import SharedInvariance
     from explorer.result import Result
 
 
@@ -82,7 +82,9 @@ class InProcess:
         """As `Runner.compare`."""
         from explorer.analysis.comparison import compare
 
-        return compare(result, observer)
+        return compare(
+            result, observer.network, observer.layer, observer.null, observer.null_folder
+        )
 
     def shared_invariance(self, first: IriSet, second: IriSet) -> SharedInvariance:
         """As `Runner.shared_invariance`."""

@@ -6,23 +6,17 @@ match succeeded count; which those are is for the caller to say. NumPy only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from explorer.metrics.perceptual_verdict import Comparison
+
 RESAMPLES = 2000
 CONFIDENCE = 0.95
-
-
-_NO_VALUES = {
-    "nearer": "lower",
-    "to_target": None,
-    "to_seed": None,
-    "to_mismatched": None,
-    "judges": True,
-}
 
 
 @dataclass(frozen=True)
@@ -41,9 +35,9 @@ class Share:
         """Plain JSON values."""
         return asdict(self)
 
-    def said(self) -> str:
+    def to_text(self) -> str:
         """`78 % (69–86)`, or a dash."""
-        if self.value is None:
+        if self.value is None or self.low is None or self.high is None:
             return "–"
         return f"{100 * self.value:.0f} % ({100 * self.low:.0f}–{100 * self.high:.0f})"
 
@@ -53,15 +47,15 @@ class Alignment:
     """Alignment of a set of IRIs of one network, layer and loss, by every measure there is.
 
     count: how many IRIs that is. shares, wrong: by measure, towards the target, and (the control)
-    towards a wrong target. judging: the measures that may judge; the others are there to be looked
-    at. mean, deviation, low, high: over the judging measures, as the paper reports it, with the
-    95 % interval of the mean over targets; None where nothing judges.
+    towards a wrong target. counted: the measures that count in the verdict; the others are only
+    shown. mean, deviation, low, high: over the counted measures, as the paper reports it, with the
+    95 % interval of the mean over targets; None where none counts.
     """
 
     count: int
     shares: Mapping[str, Share]
     wrong: Mapping[str, Share]
-    judging: tuple[str, ...]
+    counted: tuple[str, ...]
     mean: float | None
     deviation: float | None
     low: float | None
@@ -75,7 +69,7 @@ class Alignment:
             "deviation": self.deviation,
             "low": self.low,
             "high": self.high,
-            "judging": list(self.judging),
+            "judging": list(self.counted),
             "measures": {
                 name: share.to_dict() | {"wrong_target": self.wrong[name].to_dict()}
                 for name, share in self.shares.items()
@@ -83,30 +77,33 @@ class Alignment:
         }
 
 
-def alignment(iris: Sequence[Sequence[Mapping[str, Any]]], rng_seed: int = 0) -> Alignment:
-    """The alignment of IRIs, each given by its rows of `perceptual` as in result.json.
+def alignment(iris: Sequence[Sequence[Comparison]], rng_seed: int = 0) -> Alignment:
+    """The alignment of IRIs, each given by its comparisons, as `Result.perceptual`.
 
-    All were made by one network and loss, so that the same measures judge them. A measure without
-    a value is left out.
+    All were made by one network and loss, so that the same measures count. A measure without a
+    value is left out.
     """
-    by_name = [{row["measure"]: row for row in rows} for rows in iris]
-    nearer, wrong, judging = {}, {}, []
-    for name in dict.fromkeys(name for one in by_name for name in one):
-        rows = [one.get(name, _NO_VALUES) for one in by_name]
-        if all(row["to_target"] is None for row in rows):
+    by_name = [{each.measure: each for each in comparisons} for comparisons in iris]
+    nearer: dict[str, np.ndarray] = {}
+    wrong: dict[str, np.ndarray] = {}
+    counted = []
+    for name in dict.fromkeys(name for iri in by_name for name in iri):
+        rows = [iri.get(name) for iri in by_name]
+        present = [row for row in rows if row is not None]
+        if all(row.to_target is None for row in present):
             continue
-        nearer[name] = np.array([nearer_than(row, "to_target", "to_seed") for row in rows])
-        wrong[name] = np.array([nearer_than(row, "to_mismatched", "to_seed") for row in rows])
-        if all(row["judges"] for row in rows):
-            judging.append(name)
+        nearer[name] = np.array([math.nan if row is None else nearer_target(row) for row in rows])
+        wrong[name] = np.array([math.nan if row is None else nearer_wrong(row) for row in rows])
+        if all(row.counts_in_verdict for row in present):
+            counted.append(name)
     shares = {name: _known_share(values, rng_seed) for name, values in nearer.items()}
-    mean, deviation = over_measures(shares[name] for name in judging)
-    low, high = _interval_of_mean([nearer[name] for name in judging], rng_seed)
+    mean, deviation = over_measures(shares[name] for name in counted)
+    low, high = _interval_of_mean([nearer[name] for name in counted], rng_seed)
     return Alignment(
         count=len(iris),
         shares=shares,
         wrong={name: _known_share(values, rng_seed) for name, values in wrong.items()},
-        judging=tuple(judging),
+        counted=tuple(counted),
         mean=mean,
         deviation=deviation,
         low=low,
@@ -114,16 +111,23 @@ def alignment(iris: Sequence[Sequence[Mapping[str, Any]]], rng_seed: int = 0) ->
     )
 
 
-def nearer_than(row: Mapping[str, Any], this: str, other: str) -> float:
-    """1.0 if the IRI is at least as near `this` as `other` by one row of `perceptual`, else 0.0.
+def nearer_target(comparison: Comparison) -> float:
+    """1.0 if the IRI is at least as near its target as its seed, else 0.0; nan without values.
 
-    this, other: `to_target`, `to_seed` or `to_mismatched`; nan where either has no value. A tie
-    counts, as in the paper.
+    A tie counts, as in the paper.
     """
-    one, two = row[this], row[other]
-    if one is None or two is None:
-        return float("nan")
-    return float(one >= two if row["nearer"] == "higher" else one <= two)
+    return _at_least_as_near(comparison, comparison.to_target, comparison.to_seed)
+
+
+def nearer_wrong(comparison: Comparison) -> float:
+    """The control: as `nearer_target`, for the mismatched target in the target's place."""
+    return _at_least_as_near(comparison, comparison.to_mismatched, comparison.to_seed)
+
+
+def _at_least_as_near(comparison: Comparison, value: float | None, other: float | None) -> float:
+    if value is None or other is None:
+        return math.nan
+    return float(value >= other if comparison.nearer == "higher" else value <= other)
 
 
 def over_measures(shares: Iterable[Share]) -> tuple[float | None, float | None]:

@@ -1,6 +1,6 @@
 """Linear CKA: how alike two representations of one set of images are, up to rotation and scale.
 
-With few images and many features CKA is high for anything, so `cka_by_chance` belongs beside it.
+With few images and many features CKA is high for anything, so compare it with `cka_by_chance`.
 """
 
 from __future__ import annotations
@@ -86,4 +86,7 @@ def _centred(flat: Tensor) -> Iterator[Tensor]:
 
 def _gram(flat: Tensor) -> Tensor:
     """The N×N inner products of the centred rows."""
-    return sum(columns @ columns.T for columns in _centred(flat))
+    gram = torch.zeros(len(flat), len(flat), dtype=torch.float64, device=flat.device)
+    for columns in _centred(flat):
+        gram += columns @ columns.T
+    return gram

@@ -1,8 +1,8 @@
 """How far apart two representations are: relative ℓ₂, cosine, Pearson, Spearman, SNR, per sample.
 
 Every function takes two tensors of one shape, N×…, flattens each sample, works in float64 (a
-layer may hold a million numbers) and returns N float64 values. What there is, as data, is in
-`explorer.metrics.layer_measures`.
+layer may hold a million numbers) and returns N float64 values. What is known of each is in
+`explorer.metrics.representation_measures`.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from explorer.metrics.representation_measures import pair_measures
+
 SNR_CAP_DB = 300.0
 
 
 def all_measures(
     representation: Tensor, target_representation: Tensor, most_ranked: int | None = None
 ) -> dict[str, Tensor]:
-    """Every measure of this module by name, N values each, from one conversion to float64.
+    """Every registered measure of a pair by name, N values each, from one conversion to float64.
 
-    most_ranked: where a representation holds more numbers than this, Spearman's correlation is that
-    of so many of them, drawn once and for all per size; None ranks all.
+    most_ranked: where a representation holds more numbers than this, measures that rank take so
+    many of them, drawn once and for all per size; None ranks all.
     """
     a, b = _pair(representation, target_representation)
-    noise, signal = _norm(a - b), _norm(b)
+    part = tuple(_drawn(each, most_ranked) for each in (a, b))
     return {
-        "relative_l2": _relative(noise, signal),
-        "cosine": _cosine(a, b),
-        "pearson": _correlation(a, b),
-        "spearman": _rank_correlation(*(_drawn(each, most_ranked) for each in (a, b))),
-        "snr_db": _decibels(noise, signal),
+        name: measure.function(*(part if measure.ranks else (a, b)))
+        for name, measure in pair_measures().items()
     }
 
 
@@ -41,12 +40,14 @@ def relative_l2(representation: Tensor, target_representation: Tensor) -> Tensor
     al. 2023, the regularizer-free loss.
     """
     a, b = _pair(representation, target_representation)
-    return _relative(_norm(a - b), _norm(b))
+    noise = _norm(a - b)
+    return torch.where(noise == 0, torch.zeros_like(noise), noise / _norm(b))
 
 
 def cosine(representation: Tensor, target_representation: Tensor) -> Tensor:
     """⟨a, b⟩ / (‖a‖₂·‖b‖₂) per sample, N values in [−1, 1]; nan where either one is zero."""
-    return _cosine(*_pair(representation, target_representation))
+    a, b = _pair(representation, target_representation)
+    return ((a * b).sum(1) / (_norm(a) * _norm(b))).clamp(-1, 1)
 
 
 def pearson(representation: Tensor, target_representation: Tensor) -> Tensor:
@@ -59,7 +60,9 @@ def spearman(representation: Tensor, target_representation: Tensor) -> Tensor:
 
     nan where either one is constant or holds a nan.
     """
-    return _rank_correlation(*_pair(representation, target_representation))
+    a, b = _pair(representation, target_representation)
+    undefined = (a.isnan() | b.isnan()).any(dim=1)
+    return _correlation(average_ranks(a), average_ranks(b)).masked_fill(undefined, torch.nan)
 
 
 def snr_db(representation: Tensor, target_representation: Tensor) -> Tensor:
@@ -70,7 +73,9 @@ def snr_db(representation: Tensor, target_representation: Tensor) -> Tensor:
     upper cap, anything else against a zero target the lower one.
     """
     a, b = _pair(representation, target_representation)
-    return _decibels(_norm(a - b), _norm(b))
+    noise = _norm(a - b)
+    decibels = 20 * (_norm(b).log10() - noise.log10())
+    return decibels.masked_fill(noise == 0, SNR_CAP_DB).clamp(-SNR_CAP_DB, SNR_CAP_DB)
 
 
 def average_ranks(vectors: Tensor) -> Tensor:
@@ -117,24 +122,6 @@ def _drawn(vectors: Tensor, most: int | None) -> Tensor:
 
 def _norm(vectors: Tensor) -> Tensor:
     return torch.linalg.vector_norm(vectors, dim=1)
-
-
-def _relative(noise: Tensor, signal: Tensor) -> Tensor:
-    return torch.where(noise == 0, torch.zeros_like(noise), noise / signal)
-
-
-def _decibels(noise: Tensor, signal: Tensor) -> Tensor:
-    decibels = 20 * (signal.log10() - noise.log10())
-    return decibels.masked_fill(noise == 0, SNR_CAP_DB).clamp(-SNR_CAP_DB, SNR_CAP_DB)
-
-
-def _cosine(a: Tensor, b: Tensor) -> Tensor:
-    return ((a * b).sum(1) / (_norm(a) * _norm(b))).clamp(-1, 1)
-
-
-def _rank_correlation(a: Tensor, b: Tensor) -> Tensor:
-    undefined = (a.isnan() | b.isnan()).any(dim=1)
-    return _correlation(average_ranks(a), average_ranks(b)).masked_fill(undefined, torch.nan)
 
 
 def _correlation(a: Tensor, b: Tensor) -> Tensor:

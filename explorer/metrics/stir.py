@@ -6,16 +6,15 @@ ICML 2022). It is not symmetric: a network that sees little makes IRIs that othe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from explorer.metrics.cka import cka_by_chance, linear_cka
+from explorer.metrics.invariance import SharedInvariance, Stir
 from explorer.metrics.representation import relative_l2
 from explorer.models.layers import representation
 from explorer.models.network import Network
@@ -45,51 +44,6 @@ class Inverted:
             raise ValueError(
                 f"images and their IRIs are N×3×H×W, all of one shape, not {shape} and {other}"
             )
-
-
-@dataclass(frozen=True)
-class Stir:
-    """STIR(the network that looks | the network that made the IRIs) of N images.
-
-    value: in [0, 1]; 1 if the IRIs look to the one as the images do. chance: the same similarity
-    with every image paired with wrong IRIs; a value says something only beside it. median_match,
-    worst_match: relative ℓ₂ of IRIs and images to the network that made them; where they are not
-    small, the value speaks of the search and not of the network.
-    """
-
-    value: float
-    chance: float
-    images: int
-    median_match: float
-    worst_match: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; an infinite match becomes None."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class SharedInvariance:
-    """Both directions of STIR, and how alike the two networks represent the images themselves.
-
-    similarity: linear CKA of g₁(X) and g₂(X) in [0, 1], similarity_by_chance: with wrong pairs.
-    second_given_first: STIR(2 | 1), network 2 looks at network 1's IRIs. first_given_second: the
-    other way round.
-    """
-
-    similarity: float
-    similarity_by_chance: float
-    second_given_first: Stir
-    first_given_second: Stir
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "similarity": self.similarity,
-            "similarity_by_chance": self.similarity_by_chance,
-            "second_given_first": self.second_given_first.to_dict(),
-            "first_given_second": self.first_given_second.to_dict(),
-        }
 
 
 def stir(seen_by: Represent, made_by: Inverted) -> Stir:
@@ -150,7 +104,3 @@ def _fitted(images: Tensor, network: Network) -> Tensor:
     if tuple(images.shape[-2:]) == tuple(network.input.size):
         return images
     return F.interpolate(images, network.input.size, mode="bilinear", antialias=True)
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None

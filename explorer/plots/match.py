@@ -1,4 +1,4 @@
-"""Figures of the first question: is it the same to the network?"""
+"""Figures of the first question: is the IRI the same to the network?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from math import log10
 
 import plotly.graph_objects as go
 
+from explorer.metrics.match import LayerComparison
+from explorer.metrics.null import Distribution
+from explorer.metrics.representation_measures import RepresentationMeasure
 from explorer.plots.style import IRI, QUIET, SEED, figure, log_range
 
 TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
@@ -45,32 +48,34 @@ def falling_curve(
     return chart
 
 
-def by_layer(
-    names: Sequence[str],
-    values: Sequence[float | None],
-    matched: str,
-    title: str = "relative distance",
-    *,
-    logarithmic: bool = True,
+def layer_profile(
+    layers: Sequence[LayerComparison],
+    measure: RepresentationMeasure,
+    layer: str,
     mark: str = "matched here",
 ) -> go.Figure:
-    """A measure of IRI and target at every layer, in order of execution; `matched` is marked."""
+    """A measure of IRI and target at every layer, in order of execution; `layer` is marked.
+
+    The axis of the relative distance is logarithmic. mark: what the marker is called.
+    """
     chart = figure(340)
+    names = [each.name for each in layers]
+    values = [each.values.get(measure.name) for each in layers]
     places = list(range(1, len(names) + 1))
     chart.add_trace(
         go.Scatter(
             x=places,
-            y=list(values),
+            y=values,
             mode="lines+markers",
             line={"color": SEED, "width": 1.5},
             marker={"color": SEED, "size": 5},
-            text=list(names),
+            text=names,
             hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             showlegend=False,
         )
     )
-    if matched in names:
-        at = list(names).index(matched)
+    if layer in names:
+        at = names.index(layer)
         chart.add_vline(x=places[at], line={"color": IRI, "width": 1.5, "dash": "dot"})
         chart.add_trace(
             go.Scatter(
@@ -78,15 +83,15 @@ def by_layer(
                 y=[values[at]],
                 mode="markers",
                 marker={"color": IRI, "size": 12},
-                text=[matched],
-                name=f"{mark}: {matched}",
+                text=[layer],
+                name=f"{mark}: {layer}",
                 hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             )
         )
-    if logarithmic:
-        _log_axis(chart, "y", title, [value for value in values if value])
+    if measure.name == "relative_l2":
+        _log_axis(chart, "y", measure.title, [value for value in values if value])
     else:
-        chart.update_yaxes(title=title)
+        chart.update_yaxes(title=measure.title)
     step = max(1, len(names) // 12)
     chart.update_xaxes(
         title="layers, from the image to the classes",
@@ -99,14 +104,11 @@ def by_layer(
 
 
 def null_histogram(
-    counts: Sequence[int],
-    edges: Sequence[float],
-    value: float,
-    n_pairs: int,
-    title: str = "relative distance",
+    distribution: Distribution, value: float, title: str = "relative distance"
 ) -> go.Figure:
-    """How alike unrelated pictures are at this layer by a measure, and where the IRI lies."""
+    """How alike unrelated pictures are at this layer by a measure, and the value of the IRI."""
     chart = figure(300)
+    counts, edges = distribution.counts, distribution.edges
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
     chart.add_trace(
         go.Bar(
@@ -114,7 +116,7 @@ def null_histogram(
             y=list(counts),
             width=[high - low for low, high in pairwise(edges)],
             marker={"color": QUIET, "line": {"width": 0}},
-            name=f"{n_pairs:,} pairs of unrelated pictures",
+            name=f"{distribution.n:,} pairs of unrelated pictures",
             hovertemplate="%{x:.2f}: %{y} pairs<extra></extra>",
         )
     )

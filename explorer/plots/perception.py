@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
+from explorer.metrics.perceptual_verdict import Comparison
 from explorer.plots.style import IRI, SEED, TARGET, figure
 
 
@@ -26,47 +26,51 @@ def lean(measure: str, nearer: str, to_target: float, to_other: float) -> float:
     return 0.0 if total <= 0 else (other - target) / total
 
 
-def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.Figure:
+def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.Figure:
     """One bar a measure: to the right nearer the target, to the left nearer the seed.
 
-    A diamond is the control: the target against a mismatched picture. Measures that may not judge
-    are striped.
+    A diamond is the control: the target against a mismatched picture. Measures that do not count in
+    the verdict are hatched. titles: by measure.
     """
-    shown = [row for row in rows if row["to_target"] is not None and row["to_seed"] is not None]
-    shown = sorted(shown, key=lambda row: not _judges(row))[::-1]
-    labels = [titles[row["measure"]] for row in shown]
-    values = [_lean_to(row, "to_seed") for row in shown]
-    chart = figure(120 + 38 * len(shown))
+    measured = [
+        (each, each.to_target, each.to_seed)
+        for each in sorted(comparisons, key=lambda each: not each.counts_in_verdict)[::-1]
+        if each.to_target is not None and each.to_seed is not None
+    ]
+    values = [lean(each.measure, each.nearer, to, seed) for each, to, seed in measured]
+    chart = figure(120 + 38 * len(measured))
     chart.add_trace(
         go.Bar(
-            y=labels,
+            y=[titles.get(each.measure, each.measure) for each, _, _ in measured],
             x=values,
             orientation="h",
             width=0.55,
             marker={
                 "color": [TARGET if value > 0 else SEED for value in values],
                 "pattern": {
-                    "shape": ["" if _judges(row) else "/" for row in shown],
+                    "shape": ["" if each.counts_in_verdict else "/" for each, _, _ in measured],
                     "fillmode": "replace",
                     "size": 7,
                     "solidity": 0.4,
                 },
             },
-            customdata=[[row["to_target"], row["to_seed"]] for row in shown],
+            customdata=[[to, seed] for _, to, seed in measured],
             hovertemplate="%{y}: %{customdata[0]:.3f} to the target, "
             "%{customdata[1]:.3f} to the seed<extra></extra>",
             showlegend=False,
         )
     )
-    control = [row for row in shown if row["to_mismatched"] is not None]
+    controls = [
+        (each, to, each.to_mismatched) for each, to, _ in measured if each.to_mismatched is not None
+    ]
     chart.add_trace(
         go.Scatter(
-            y=[titles[row["measure"]] for row in control],
-            x=[_lean_to(row, "to_mismatched") for row in control],
+            y=[titles.get(each.measure, each.measure) for each, _, _ in controls],
+            x=[lean(each.measure, each.nearer, to, wrong) for each, to, wrong in controls],
             mode="markers",
             marker={"symbol": "diamond", "size": 9, "color": IRI},
             name="control: its target against a wrong target",
-            customdata=[[row["to_target"], row["to_mismatched"]] for row in control],
+            customdata=[[to, wrong] for _, to, wrong in controls],
             hovertemplate="%{y}: %{customdata[0]:.3f} to the target, "
             "%{customdata[1]:.3f} to a wrong target<extra></extra>",
         )
@@ -82,12 +86,3 @@ def leaning(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.
     )
     chart.update_yaxes(automargin=True)
     return chart
-
-
-def _judges(row: Mapping[str, Any]) -> bool:
-    # Results made before some measures had no vote say only whether they were held out.
-    return row.get("judges", row["held_out"])
-
-
-def _lean_to(row: Mapping[str, Any], other: str) -> float:
-    return lean(row["measure"], row["nearer"], row["to_target"], row[other])

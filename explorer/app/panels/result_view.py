@@ -8,13 +8,15 @@ import streamlit as st
 
 from explorer.app import session
 from explorer.app.components.deferred import is_painted
-from explorer.app.components.pictures import Shown, show_pictures
-from explorer.app.naming import command, network_title, picture_title, said
+from explorer.app.components.pictures import Picture, show_pictures
+from explorer.app.naming import describe, network_title, picture_title
 from explorer.app.panels.network_plots import show_classes, show_layers, show_null, show_other
-from explorer.app.panels.pending_view import ask_to_make
-from explorer.app.panels.seed_runs import show_tried
-from explorer.app.panels.verdicts import how_it_ended, matched, show_verdicts
-from explorer.metrics.perceptual import MEASURES, why_it_judges
+from explorer.app.panels.pending_view import request_generation
+from explorer.app.panels.seed_runs import show_seed_runs
+from explorer.app.panels.verdicts import how_it_ended, show_verdicts
+from explorer.cli.options import command_line
+from explorer.metrics.perceptual_verdict import Comparison, why_counted
+from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.plots.match import falling_curve
 from explorer.plots.perception import leaning
 from explorer.request import RNG_SEED_RANGE
@@ -30,7 +32,7 @@ def show(result: Result) -> None:
     show_verdicts(result)
     _again(result)
     if _is_random(result.request.seed):
-        show_tried(result)
+        show_seed_runs(result)
     _details(result)
 
 
@@ -39,36 +41,36 @@ def _details(result: Result) -> None:
     if not is_painted(result.request.key):
         return
     _plots(result)
-    _take_away(result)
+    _download(result)
     _provenance(result)
     session.engine().start()
 
 
-def _pictures(result: Result) -> list[Shown]:
+def _pictures(result: Result) -> list[Picture]:
     request = result.request
     seed, target = picture_title(request.seed), picture_title(request.target)
     size = f"{result.iri.shape[2]}×{result.iri.shape[1]} px"
     return [
-        Shown(result.seed_png, "Seed", seed, f"Seed, where the IRI started: {seed}", "seed"),
-        Shown(
+        Picture(result.seed_png, "Seed", seed, f"Seed, where the IRI started: {seed}", "seed"),
+        Picture(
             result.iri_png,
             "IRI",
             f"{network_title(request.model)}, {request.layer}, {size}",
             f"IRI: the picture that the network should take for {target}",
             "iri",
         ),
-        Shown(result.target_png, "Target", target, f"Target: {target}", "target"),
+        Picture(result.target_png, "Target", target, f"Target: {target}", "target"),
     ]
 
 
 def _again(result: Result) -> None:
     st.button(
-        "Again from other noise" if result.request.seed != "white" else "Again",
+        "Try another random seed",
         icon=":material/casino:",
         key="again",
         on_click=_next_random_number,
         args=(result.request.rng_seed,),
-        help="Make it once more with the next random number: does the conclusion hang on the seed?",
+        help="Generate it once more with the next random seed: does the conclusion depend on it?",
         disabled=not _is_random(result.request.seed),
     )
 
@@ -79,14 +81,14 @@ def _is_random(seed: str) -> bool:
 
 def _next_random_number(now: int) -> None:
     st.session_state["rng"] = 0 if now >= RNG_SEED_RANGE[1] else now + 1
-    ask_to_make()
+    request_generation()
 
 
 def _plots(result: Result) -> None:
     network, person = st.columns(2, gap="large")
     with network:
         show_null(result)
-        show_layers(result, matched(result))
+        show_layers(result)
         show_classes(result)
         show_other(result)
     with person:
@@ -95,7 +97,7 @@ def _plots(result: Result) -> None:
 
 
 def _perception(result: Result) -> None:
-    titles = {name: measure.title for name, measure in MEASURES.items()}
+    titles = {name: measure.title for name, measure in PERCEPTUAL_MEASURES.items()}
     st.subheader("Nearer the target or the seed?")
     st.plotly_chart(
         leaning(result.perceptual, titles),
@@ -104,67 +106,64 @@ def _perception(result: Result) -> None:
         alt="For each perceptual measure, whether the IRI is nearer its target or its seed",
     )
     st.caption(
-        "A bar to the right: nearer the target. Striped bars may not judge: the loss used the "
-        "measure or its network, it rests on a relative of this network, or it nearly repeats "
-        "another one."
+        "A bar to the right: nearer the target. Hatched: not counted in the verdict, because the "
+        "loss used the measure or its network, it rests on a relative of this network, or it "
+        "nearly repeats another one."
     )
     with st.expander("The numbers, and what each measure looks at"):
         # A real table: it needs no data frames, and a screen reader reads it.
-        rows = [_row(row) for row in result.perceptual]
-        lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+        rows = [_row(each) for each in result.perceptual]
+        lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
         st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
-def _row(row: dict) -> dict[str, str]:
-    measure = MEASURES[row["measure"]]
-    values = {
-        title: "–" if row[name] is None else f"{row[name]:.3f}"
-        for title, name in (
-            ("to target", "to_target"),
-            ("to seed", "to_seed"),
-            ("to a wrong target", "to_mismatched"),
-        )
-    }
+def _row(comparison: Comparison) -> dict[str, str]:
+    measure = PERCEPTUAL_MEASURES.get(comparison.measure)  # None: an older or newer version's
     return {
-        "measure": measure.title,
-        **values,
-        "nearer is": row["nearer"],
-        "judges": why_it_judges(row) if row["to_target"] is not None else "–",
-        "what it looks at": row["reason"] or measure.sees,
+        "measure": comparison.measure if measure is None else measure.title,
+        "to target": _value(comparison.to_target),
+        "to seed": _value(comparison.to_seed),
+        "to a wrong target": _value(comparison.to_mismatched),
+        "nearer is": comparison.nearer,
+        "counted": "–" if comparison.to_target is None else why_counted(comparison),
+        "what it looks at": comparison.reason or ("" if measure is None else measure.help),
     }
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _curve(result: Result) -> None:
-    curves = result.curves
+    provenance = result.provenance
     st.subheader("How did it get there?")
     st.plotly_chart(
         falling_curve(
-            curves["step"],
-            curves["relative_l2"],
+            result.curves.step,
+            result.curves.relative_l2,
             result.request.goal,
-            result.match["null"]["relative_l2"]["quantiles"]["min"],
+            result.null.relative_l2.min,
         ),
         config=NO_BAR,
         key="curve",
         alt="Relative distance at the layer over the steps",
     )
     st.caption(
-        f"{result.provenance['steps']:,} steps in {result.provenance['seconds_making']:.1f} s. "
-        f"{how_it_ended(result)}"
+        f"{provenance.steps:,} steps in {provenance.seconds_making:.1f} s. {how_it_ended(result)}"
     )
     frames = [frame for frame in result.frames if frame[0] > 0][-FRAMES_IN_STRIP:]
     show_pictures(
         [
-            Shown(png, f"{step:,}", "", f"The image after {step:,} steps", "frame")
+            Picture(png, f"{step:,}", "", f"The image after {step:,} steps", "frame")
             for step, png in frames
         ],
         key="frames",
     )
 
 
-def _take_away(result: Result) -> None:
+def _download(result: Result) -> None:
     name = f"iri-{result.request.key[:10]}"
-    st.subheader("Take it with you")
+    st.subheader("Download")
     with st.container(horizontal=True):
         st.download_button(
             "IRI as PNG",
@@ -186,18 +185,18 @@ def _take_away(result: Result) -> None:
             help="Pictures, the float32 image, key frames, curves, measures and versions.",
         )
     st.caption("The address of this page is a link to this result. On the command line:")
-    st.code(command(result.request), language="bash", wrap_lines=True)
+    st.code(command_line(result.request), language="bash", wrap_lines=True)
 
 
 def _provenance(result: Result) -> None:
-    made = result.provenance
+    provenance = result.provenance
     with st.expander("How it was made"):
-        st.markdown(said(result.request))
+        st.markdown(describe(result.request))
         st.markdown(
-            f"Optimiser: {made['optimiser']['help']}. Best step: {made['best_step']:,}. "
-            f"Device: {made['device']}. Making {made['seconds_making']:.1f} s, measuring "
-            f"{made['seconds_measuring']:.1f} s."
+            f"Optimiser: {provenance.optimiser.help}. Best step: {provenance.best_step:,}. "
+            f"Device: {provenance.device}. Search {provenance.seconds_making:.1f} s, measuring "
+            f"{provenance.seconds_measuring:.1f} s."
         )
-        versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+        versions = ", ".join(f"{name} {number}" for name, number in provenance.versions.items())
         st.markdown(f"Versions: {versions}.")
         st.json(json.dumps({"key": result.request.key, **result.request.to_dict()}), expanded=False)

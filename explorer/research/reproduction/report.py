@@ -151,8 +151,8 @@ def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[st
             if one is None:
                 row |= dict.fromkeys([family, f"{family}: wrong", f"{family}: matched"], "not made")
                 continue
-            row[family] = one.share().said() if one.counts else "– (no match)"
-            row[f"{family}: wrong"] = one.control().said() if one.counts else "–"
+            row[family] = one.share().to_text() if one.counts else "– (no match)"
+            row[f"{family}: wrong"] = one.control().to_text() if one.counts else "–"
             row[f"{family}: matched"] = (
                 f"{int(one.matched.sum())}/{len(one.matched)} ({int(one.converged.sum())})"
             )
@@ -171,8 +171,8 @@ def _seed_table(answers: Mapping[tuple, Answers], plan: Plan) -> str:
         {
             "network": f"`{name}`",
             "seed": f"`{kind}`",
-            "aligned": answers[name, FREE, kind].share().said(),
-            "wrong": answers[name, FREE, kind].control().said(),
+            "aligned": answers[name, FREE, kind].share().to_text(),
+            "wrong": answers[name, FREE, kind].control().to_text(),
         }
         for name in names
         for kind in kinds

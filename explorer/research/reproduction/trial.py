@@ -10,23 +10,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.analysis.fitting import fit_to
 from explorer.analysis.generation import device
-from explorer.analysis.nulls import fit_to, null_of
+from explorer.analysis.nulls import null_of
 from explorer.analysis.targets import FIRST_DRAWN
 from explorer.images import gallery, seeds
 from explorer.images.encoding import to_8bit, to_png
 from explorer.losses.adversary import adversary_of
-from explorer.losses.variants import loss_called
+from explorer.losses.variants import loss_named
 from explorer.metrics import perceptual
-from explorer.metrics.alignment import nearer_than
-from explorer.metrics.match import match_images
+from explorer.metrics.alignment import nearer_target, nearer_wrong
+from explorer.metrics.matching import match_images
+from explorer.metrics.perceptual_verdict import Comparison
 from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.research.reproduction.plan import ADVERSARY, LAYER, Plan, Work
 from explorer.result import has_converged
-from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import automatic
+from explorer.synthesis.loop import Problem, synthesise
+from explorer.synthesis.optimizers.automatic import automatic
 from explorer.zoo.pictures import picture
 
 BATCH = {"cpu": 38, "cuda": 256}
@@ -94,23 +96,22 @@ def _batch(
     first_number: int,
 ) -> tuple[Tensor, list[dict]]:
     count = len(images)
-    loss = loss_called(work.loss)
+    loss = loss_named(work.loss)
     adversary = ADVERSARY if loss.uses_distance else None
     starts = _stack(
         [seeds.make_seed(work.seed, network.input.size, first_number + k) for k in range(count)],
         network,
     )
-    traces = synthesise(
+    problem = Problem(
         network,
         LAYER,
         images,
         starts,
         [loss] * count,
         [plan.goal] * count,
-        automatic(network, LAYER, [loss]),
-        plan.steps,
         distance=adversary_of(adversary) if adversary else None,
     )
+    traces = synthesise(problem, automatic(network, LAYER, [loss]), plan.steps)
     exact = torch.stack([trace.iri for trace in traces]).to(network.device)
     rounded = (exact * 255).round() / 255  # what is judged is what could be shown
     null = null_of(network, LAYER)
@@ -120,7 +121,7 @@ def _batch(
     )
     rows = [
         {
-            "relative_l2": float(f"{one.relative_l2:.5g}"),
+            "relative_l2": _short(one.relative_l2),
             "matched": one.same,
             "beyond_null": one.beyond_null,
             "same_class": one.same_class,
@@ -129,31 +130,30 @@ def _batch(
                 before.beyond_null, before.relative_l2, plan.goal, trace.stopped
             ),
             "measures": {
-                row["measure"]: _answers(row) for row in rows if row["to_target"] is not None
+                each.measure: _answers(each) for each in comparisons if each.to_target is not None
             },
         }
-        for one, before, trace, rows in zip(
+        for one, before, trace, comparisons in zip(
             match_images(network, LAYER, rounded, images, null),
             match_images(network, LAYER, exact, images, null),
             traces,
-            [[each.to_dict() for each in one] for one in compared],
+            compared,
             strict=True,
         )
     ]
     return rounded, rows
 
 
-def _answers(row: dict[str, Any]) -> dict[str, Any]:
-    """One measure's values and answers, from a row of `perceptual`."""
-    nearer = nearer_than(row, "to_target", "to_seed")
-    wrong = nearer_than(row, "to_mismatched", "to_seed")
+def _answers(comparison: Comparison) -> dict[str, Any]:
+    """One measure's values and answers."""
+    nearer, wrong = nearer_target(comparison), nearer_wrong(comparison)
     return {
-        "to_target": _short(row["to_target"]),
-        "to_seed": _short(row["to_seed"]),
-        "to_wrong": _short(row["to_mismatched"]),
+        "to_target": _short(comparison.to_target),
+        "to_seed": _short(comparison.to_seed),
+        "to_wrong": _short(comparison.to_mismatched),
         "nearer_target": bool(nearer) if nearer == nearer else None,
         "wrong_nearer_than_seed": bool(wrong) if wrong == wrong else None,
-        "judges": row["judges"],
+        "judges": comparison.counts_in_verdict,
     }
 
 

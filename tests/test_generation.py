@@ -19,11 +19,13 @@ from explorer import validation
 from explorer.analysis import nulls
 from explorer.analysis.comparison import compare
 from explorer.analysis.generation import generate, generate_batch
+from explorer.errors import RequestError
 from explorer.images import gallery
 from explorer.losses.variants import LOSSES, base_names
 from explorer.models import catalogue
 from explorer.models.network import InputSpec, Network
-from explorer.request import Request, RequestError
+from explorer.models.sources import embedded
+from explorer.request import NetworkReference, Request
 from explorer.result import Result
 from explorer.synthesis.loop import Cancelled
 from explorer.zoo.architectures import build
@@ -51,7 +53,7 @@ class Memory(dict):
         self[key] = data
 
 
-class Watcher:
+class RecordingCallback:
     """Keeps the stages; cancels once a stage of this name has begun."""
 
     def __init__(self, cancel_in: str = "nothing") -> None:
@@ -63,7 +65,7 @@ class Watcher:
     def cancelled(self) -> bool:
         return bool(self.stages) and self._cancel_in in self.stages[-1]
 
-    def wants(self) -> bool:
+    def due(self) -> bool:
         return False
 
 
@@ -134,14 +136,15 @@ def test_the_reported_match_is_what_the_files_give(result, by_hand):
 
 def test_the_reported_layers_are_what_the_files_give(result, by_hand):
     target, iri = by_hand(pixels(result.target_png)), by_hand(result.iri)
-    said = {layer["name"]: layer["relative_l2"] for layer in result.layers}
+    reported = {layer.name: layer.values["relative_l2"] for layer in result.layers}
     for name in target:
-        assert said[name] == pytest.approx(relative(iri[name], target[name]), rel=2e-3), name
-    names = [layer["name"] for layer in result.layers]
+        assert reported[name] == pytest.approx(relative(iri[name], target[name]), rel=2e-3), name
+    names = [layer.name for layer in result.layers]
     assert names == [name for name, _, _ in catalogue.entry(REQUEST.model).layers]
-    for row in result.layers:
-        if row["name"] in target:
-            a, b = iri[row["name"]], target[row["name"]]
+    for layer in result.layers:
+        if layer.name in target:
+            a, b = iri[layer.name], target[layer.name]
+            row = layer.values
             assert row["cosine"] == pytest.approx(1 - distance.cosine(a, b), abs=1e-4), row
             assert row["pearson"] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-4), row
             assert row["spearman"] == pytest.approx(stats.spearmanr(a, b)[0], abs=1e-3), row
@@ -151,22 +154,22 @@ def test_the_reported_layers_are_what_the_files_give(result, by_hand):
 def test_the_reported_class_is_what_the_files_give(result, by_hand):
     of_target = by_hand(pixels(result.target_png))["logits"][:16].argmax()
     of_iri = by_hand(result.iri)["logits"][:16].argmax()
-    assert result.match["same_class"] == bool(of_target == of_iri)
-    assert result.match["target_top"][0]["index"] == of_target
-    assert result.match["iri_top"][0]["index"] == of_iri
+    assert result.match.same_class == bool(of_target == of_iri)
+    assert result.match.target_top[0].index == of_target
+    assert result.match.iri_top[0].index == of_iri
     classes = catalogue.entry(REQUEST.model).classes
-    assert result.match["iri_top"][0]["name"] == classes[of_iri]
+    assert result.match.iri_top[0].name == classes[of_iri]
 
 
 def test_the_curve_ends_where_the_match_is(result):
-    curve = result.curves["relative_l2"]
-    assert result.curves["step"] == list(range(26))
-    assert len(curve) == len(result.curves["loss"]) == 26
-    assert curve[result.provenance["best_step"]] == min(curve)
-    assert min(curve) == pytest.approx(result.match["relative_l2"], rel=1e-3)
+    curve = result.curves.relative_l2
+    assert result.curves.step == tuple(range(26))
+    assert len(curve) == len(result.curves.loss) == 26
+    assert curve[result.provenance.best_step] == min(curve)
+    assert min(curve) == pytest.approx(result.match.relative_l2, rel=1e-3)
     assert curve[0] > 2 * min(curve)
-    assert result.provenance["steps"] == 25
-    assert result.provenance["stopped"] == "budget"
+    assert result.provenance.steps == 25
+    assert result.provenance.stopped == "budget"
 
 
 def test_the_pictures_are_the_images_and_the_target_is_exact(result):
@@ -214,13 +217,13 @@ def test_every_measure_and_both_verdicts_are_there_and_plain_json(result):
 
 
 def test_the_null_is_the_spread_between_unrelated_pictures(result, store, by_hand):
-    null = result.match["null"]
+    null = result.null
     pictures = len(gallery.names()) + nulls.NULL_DRAWN_PICTURES
-    assert null["n_pairs"] == pictures * (pictures - 1)
+    assert null.n_pairs == pictures * (pictures - 1)
     wanted = gallery.names()[:4]
     made = generate_batch([replace(REQUEST, target=name, steps=1) for name in wanted], store=store)
     of = {one.request.target: by_hand(pixels(one.target_png))["stage2.0"] for one in made}
-    low, high = (null["relative_l2"]["quantiles"][end] for end in ("min", "max"))
+    low, high = null.relative_l2.min, null.relative_l2.max
     for a in of:
         for b in of:
             if a != b:
@@ -229,15 +232,15 @@ def test_the_null_is_the_spread_between_unrelated_pictures(result, store, by_han
 
 def test_the_null_is_made_once_for_a_layer_and_then_read(result, store):
     assert len(store) == store.puts == 1
-    watcher = Watcher()
-    again = generate(replace(REQUEST, steps=1), watcher=watcher, store=store)
+    callback = RecordingCallback()
+    again = generate(replace(REQUEST, steps=1), callback=callback, store=store)
     assert store.puts == 1
-    assert not any("unrelated" in stage for stage in watcher.stages)
-    assert again.match["null"] == result.match["null"]
-    watcher = Watcher()
-    generate(replace(REQUEST, steps=1, layer="stem"), watcher=watcher, store=store)
+    assert not any("unrelated" in stage for stage in callback.stages)
+    assert again.null == result.null
+    callback = RecordingCallback()
+    generate(replace(REQUEST, steps=1, layer="stem"), callback=callback, store=store)
     assert store.puts == 2
-    assert any("unrelated" in stage for stage in watcher.stages)
+    assert any("unrelated" in stage for stage in callback.stages)
 
 
 @pytest.fixture(scope="module")
@@ -253,10 +256,10 @@ def test_a_folder_of_ones_own_replaces_the_gallery_as_the_null(
 ):
     request = validation.with_null(replace(REQUEST, steps=1), own_pictures)
     made = generate(request, store=store)
-    null = made.match["null"]
-    assert (null["n_pictures"], null["n_pairs"]) == (4, 12)
-    assert "folder" in null["source"]
-    assert "gallery" in result.match["null"]["source"]
+    null = made.null
+    assert (null.n_pictures, null.n_pairs) == (4, 12)
+    assert "folder" in null.source
+    assert "gallery" in result.null.source
     assert made.request.key == request.key != replace(REQUEST, steps=1).key
     assert str(own_pictures) not in made.files()["result.json"].decode()
     wanted = gallery.names()[:4]
@@ -272,11 +275,11 @@ def test_a_folder_of_ones_own_replaces_the_gallery_as_the_null(
         ("snr_db", lambda a, b: -20 * math.log10(relative(a, b))),
     ):
         pairs = [of(a, b) for a in seen for b in seen if a is not b]
-        found = null[measure]
-        assert found["n"] == sum(found["counts"]) == 12
+        found = null.distributions[measure]
+        assert found.n == sum(found.counts) == 12
         for quantile, share in (("min", 0), ("q50", 0.5), ("max", 1)):
             expected = np.quantile(pairs, share)
-            assert found["quantiles"][quantile] == pytest.approx(expected, rel=2e-3), measure
+            assert found.quantiles[quantile] == pytest.approx(expected, rel=2e-3), measure
     monkeypatch.setenv("IRI_NULL_FOLDER", str(own_pictures))
     assert validation.with_null(replace(REQUEST, steps=1)) == request
 
@@ -310,7 +313,7 @@ def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictu
 
 def test_another_network_sees_the_pictures_as_they_are_in_the_files(result, store):
     other = "residual-multi-adv2"
-    found = compare(result, Request(model=f"embedded:{other}", layer="grid"), store)
+    found = compare(result, NetworkReference(f"embedded:{other}"), "grid", store=store)
     card = json.loads((embedded.CARDS / f"{other}.json").read_text())
     m = build(card["architecture"]).eval()
     state = load_file(embedded.CARDS / f"{other}.safetensors")
@@ -323,22 +326,29 @@ def test_another_network_sees_the_pictures_as_they_are_in_the_files(result, stor
             return m.grid(m.stage2(m.stage1(m.stem(x)))).double().numpy().ravel()
 
     iri, target = grid(result.iri_png), grid(result.target_png)
-    assert found["match"]["relative_l2"] == pytest.approx(relative(iri, target), rel=1e-3)
-    assert found["match"]["cosine"] == pytest.approx(1 - distance.cosine(iri, target), abs=1e-4)
-    (row,) = [row for row in found["layers"] if row["name"] == "grid"]
+    assert found.match.relative_l2 == pytest.approx(relative(iri, target), rel=1e-3)
+    assert found.match.values["cosine"] == pytest.approx(1 - distance.cosine(iri, target), abs=1e-4)
+    (row,) = [layer.values for layer in found.layers if layer.name == "grid"]
     assert row["spearman"] == pytest.approx(stats.spearmanr(iri, target)[0], abs=1e-3)
-    assert len(found["match"]["iri_top"]) == len(found["match"]["target_top"]) == 3
-    assert found["match"]["null"]["n_pairs"] == result.match["null"]["n_pairs"]
-    assert (found["key"], found["layer"]) == (result.request.key, "grid")
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert len(found.match.iri_top) == len(found.match.target_top) == 3
+    assert found.null.n_pairs == result.null.n_pairs
+    content = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert content == found.to_json()
+    assert (content["key"], content["model"], content["layer"]) == (
+        result.request.key,
+        f"embedded:{other}",
+        "grid",
+    )
+    assert content["made_for"] == {"model": REQUEST.model, "layer": REQUEST.layer}
+    assert content["match"]["null"]["n_pairs"] == result.null.n_pairs
 
 
 def test_a_network_that_looks_at_its_own_iri_agrees_with_the_result(result, store):
-    found = compare(result, REQUEST, store)
-    after = result.match["after_8bit"]
-    assert found["match"]["relative_l2"] == pytest.approx(after["relative_l2"], rel=1e-5)
-    assert found["match"]["same"] == after["same"]
-    assert found["match"]["null"] == result.match["null"]
+    found = compare(result, REQUEST.network, REQUEST.layer, store=store)
+    after = result.match_8bit
+    assert found.match.relative_l2 == pytest.approx(after.relative_l2, rel=1e-5)
+    assert found.match.same == after.same
+    assert found.null == result.null
 
 
 def test_a_network_of_another_size_is_shown_the_picture_at_its_own(result, store):
@@ -350,12 +360,12 @@ def test_a_network_of_another_size_is_shown_the_picture_at_its_own(result, store
         "file:pooled", Pooled(), InputSpec(size=(128, 128), mean=(0.0,) * 3, std=(1.0,) * 3)
     )
     with mock.patch("explorer.analysis.comparison.load", return_value=network):
-        found = compare(result, replace(REQUEST, layer="logits"), Memory())
+        found = compare(result, REQUEST.network, "logits", store=Memory())
     iri, target = (pixels(png) for png in (result.iri_png, result.target_png))
     small = [x.reshape(3, 8, 8, 8, 8).mean((2, 4)).ravel() for x in (iri, target)]
-    assert found["input_size"] == [128, 128]
-    assert found["match"]["relative_l2"] == pytest.approx(relative(*small), rel=0.03)
-    assert found["match"]["same_class"] is None
+    assert found.input_size == (128, 128)
+    assert found.match.relative_l2 == pytest.approx(relative(*small), rel=0.03)
+    assert found.match.same_class is None
 
 
 # What goes in
@@ -385,11 +395,11 @@ def test_every_loss_makes_an_image(store, loss):
     made = generate(request, store=store)
     assert made.iri.shape == (3, 64, 64)
     assert np.isfinite(made.iri).all()
-    assert made.curves["relative_l2"][6] < made.curves["relative_l2"][0]
-    used = [one["measure"] for one in made.perceptual if one["used_in_loss"]]
+    assert made.curves.relative_l2[6] < made.curves.relative_l2[0]
+    used = [one.measure for one in made.perceptual if one.used_in_loss]
     assert used == (["structure"] if LOSSES[loss].uses_distance else [])
     if used:
-        kin = {one["measure"] for one in made.perceptual if one["kin_to_loss"]}
+        kin = {one.measure for one in made.perceptual if one.shares_backbone_with_loss}
         assert kin == {"ssim", "ssim-16px", "ms-ssim"}
     assert made.request.adversary == (used[0] if used else None)
     assert Result.from_bytes(made.to_bytes()).to_bytes() == made.to_bytes()
@@ -411,12 +421,12 @@ def test_a_noise_target_is_the_same_whatever_the_seeds_random_number(store):
 def test_any_measure_with_a_gradient_can_play_the_adversary(store, name):
     request = replace(REQUEST, loss="adversarial-published", adversary=name, steps=8)
     made = generate(request, store=store)
-    measured = {one["measure"]: one for one in made.perceptual}
-    assert measured[name]["used_in_loss"]
-    higher = measured[name]["nearer"] == "higher"
+    measured = {one.measure: one for one in made.perceptual}
+    assert measured[name].used_in_loss
+    higher = measured[name].nearer == "higher"
     plain = generate(replace(REQUEST, optimiser="momentum", steps=8), store=store)
-    without = next(one for one in plain.perceptual if one["measure"] == name)
-    nearer, further = (one["to_target"] for one in (without, measured[name]))
+    without = next(one for one in plain.perceptual if one.measure == name)
+    nearer, further = (one.to_target for one in (without, measured[name]))
     assert (further < nearer) == higher
 
 
@@ -426,7 +436,7 @@ def test_weights_of_ones_own_and_another_comparison_reach_the_loss(store):
     )
     made = generate(request, store=store)
     said = {"representation": 10.0, "tv": 0.01, "l1": 5e-5}
-    assert made.provenance["weights"] == pytest.approx(said)
+    assert made.provenance.weights == pytest.approx(said)
     assert made.request.to_dict()["term_weights"] == {"tv": 0.01, "blur": 0.0}
     assert Result.from_bytes(made.to_bytes()).request == made.request
 
@@ -436,7 +446,7 @@ def test_weights_of_ones_own_and_another_comparison_reach_the_loss(store):
     [
         ({"layer": "penultimate", "representation": "gram"}, "representation", "1024 numbers"),
         ({"layer": "logits", "relu_gradient": "identity"}, "relu_gradient", "end in a ReLU"),
-        ({"loss": "adversarial", "adversary": "lpips-alex"}, "adversary", "cannot be had here"),
+        ({"loss": "adversarial", "adversary": "lpips-alex"}, "adversary", "not available here"),
     ],
 )
 def test_what_only_the_worker_can_know_is_refused_there_with_the_field(store, changes, field, said):
@@ -448,7 +458,7 @@ def test_what_only_the_worker_can_know_is_refused_there_with_the_field(store, ch
 def test_the_same_request_makes_the_same_image_and_another_rng_seed_another(result, store):
     again = generate(REQUEST, store=store)
     np.testing.assert_allclose(again.iri, result.iri, atol=1e-4)
-    np.testing.assert_allclose(again.curves["relative_l2"], result.curves["relative_l2"], rtol=1e-3)
+    np.testing.assert_allclose(again.curves.relative_l2, result.curves.relative_l2, rtol=1e-3)
     other = generate(replace(REQUEST, rng_seed=6, steps=1), store=store)
     assert other.seed_png != result.seed_png
     assert again.seed_png == result.seed_png
@@ -462,19 +472,19 @@ def test_a_batch_gives_each_request_its_own_result(result, store):
     ]
     made = generate_batch(requests, store=store)
     assert [one.request for one in made] == requests
-    assert all(one.provenance["batch"] == 3 for one in made)
-    assert made[0].provenance["stopped"] == "goal"
-    assert made[0].provenance["steps"] < 25
+    assert all(one.provenance.batch == 3 for one in made)
+    assert made[0].provenance.stopped == "goal"
+    assert made[0].provenance.steps < 25
     np.testing.assert_allclose(made[1].iri, result.iri, atol=1e-3)
-    assert made[1].match["relative_l2"] == pytest.approx(result.match["relative_l2"], rel=1e-2)
-    assert made[2].provenance["weights"] == pytest.approx({"representation": 10.0, "tv": 5e-4})
+    assert made[1].match.relative_l2 == pytest.approx(result.match.relative_l2, rel=1e-2)
+    assert made[2].provenance.weights == pytest.approx({"representation": 10.0, "tv": 5e-4})
     with pytest.raises(ValueError, match="one batch"):
         generate_batch([REQUEST, replace(REQUEST, layer="stem")])
 
 
 def test_auto_is_the_optimiser_that_the_catalogue_recommends(store):
     made = generate(replace(REQUEST, optimiser="auto", steps=1), store=store)
-    assert made.provenance["optimiser"]["name"] == "paced-secant"
+    assert made.provenance.optimiser.name == "momentum-anderson"
     assert made.request.optimiser == "auto"
 
 
@@ -483,10 +493,10 @@ def test_auto_is_the_optimiser_that_the_catalogue_recommends(store):
 
 @pytest.mark.parametrize("stage", ["making", "measuring", "unrelated"])
 def test_cancelling_works_in_every_stage(stage):
-    watcher = Watcher(cancel_in=stage)
+    callback = RecordingCallback(cancel_in=stage)
     with pytest.raises(Cancelled):
-        generate(replace(REQUEST, steps=2), watcher=watcher, store=Memory())
-    assert stage in watcher.stages[-1]
+        generate(replace(REQUEST, steps=2), callback=callback, store=Memory())
+    assert stage in callback.stages[-1]
 
 
 def test_a_request_with_an_unknown_name_is_refused_here_too():

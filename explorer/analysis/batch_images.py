@@ -1,0 +1,74 @@
+"""The images that a batch of requests names: targets, seeds, and the control's wrong targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from explorer.analysis.fitting import as_batch, fit_to
+from explorer.errors import RequestError
+from explorer.images import gallery, noise_targets, seeds
+from explorer.images.encoding import from_png
+from explorer.models.network import Network
+from explorer.request import Request
+
+
+@dataclass(frozen=True)
+class BatchImages:
+    """What the IRIs of a batch are made from and compared with, one per request.
+
+    targets, seeds, mismatched: N×3×H×W in [0, 1] at the network's input size, on its device.
+    mismatched_names: in the gallery.
+    """
+
+    targets: Tensor
+    seeds: Tensor
+    mismatched: Tensor
+    mismatched_names: tuple[str, ...]
+
+
+def load_images(
+    requests: Sequence[Request], network: Network, pictures: Mapping[str, bytes]
+) -> BatchImages:
+    """The images of these requests, fitted to the network.
+
+    pictures: PNG bytes of every `picture:SHA256` that they name; RequestError names the field for
+    which one is missing.
+    """
+    targets = [_named("target", each.target, each, network, pictures) for each in requests]
+    starts = [_named("seed", each.seed, each, network, pictures) for each in requests]
+    names = tuple(mismatched_for(each) for each in requests)
+    mismatched = [fit_to(gallery.load(name), network) for name in names]
+    return BatchImages(
+        as_batch(targets, network), as_batch(starts, network), as_batch(mismatched, network), names
+    )
+
+
+def mismatched_for(request: Request) -> str:
+    """The control's wrong target: the gallery's next picture that is neither target nor seed."""
+    names = [name for name in gallery.names() if name not in (request.target, request.seed)]
+    later = [name for name in names if name > request.target]
+    return (later or names)[0]
+
+
+def _named(
+    field: Literal["target", "seed"],
+    name: str,
+    request: Request,
+    network: Network,
+    pictures: Mapping[str, bytes],
+) -> np.ndarray:
+    """The image that a request's target or seed names, float32 3×H×W in [0, 1]."""
+    if field == "seed" and name in seeds.kinds():
+        return seeds.make_seed(name, network.input.size, request.rng_seed)
+    if field == "target" and noise_targets.is_noise_target(name):
+        return noise_targets.make_target(name, network.input.size)
+    if not name.startswith("picture:"):
+        return fit_to(gallery.load(name), network)
+    if name not in pictures:
+        raise RequestError(field, "this picture is not here any more; upload it again")
+    return fit_to(from_png(pictures[name]), network)
