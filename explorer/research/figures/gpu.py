@@ -1,8 +1,10 @@
-"""ResNet-50 at 224×224 on a GPU: `python docs/gpu.py [passes] [batches] [reach] [feather]`.
+"""ResNet-50 at 224×224 on a GPU: the tables of docs/benchmarks.md, "On a GPU".
 
-Prints Markdown tables: what a pass costs, as called and replayed, beside its kernels alone; what a
-batch is worth; how near our engine comes in seconds, beside the paper's procedure; and the plateau
-of Feather et al.'s 24,000 steps (minutes).
+    python -m explorer.research.figures.gpu [passes] [batches] [reach] [feather]
+
+What a pass costs, kernel by kernel and replayed, and what its kernels take alone; what a batch is
+worth; how near `auto` comes in seconds, compared with the paper's procedure; and where Feather et
+al.'s 24,000 steps end (minutes).
 """
 
 from __future__ import annotations
@@ -11,12 +13,15 @@ import statistics
 import sys
 import time
 from itertools import product
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from explorer.research.markdown import table
+
+if TYPE_CHECKING:
+    from explorer.synthesis.optimizers.record import Optimiser
+
 LAYERS = ("layer2", "layer3", "layer4", "penultimate")
 EMBEDDED = "embedded:residual-multi-adv2"
 GOAL, SECONDS = 0.01, 5.0
@@ -30,10 +35,7 @@ def passes() -> None:
     from explorer.synthesis import cuda_graphs
 
     warm_up = cuda_graphs.WARM_UP_CALLS
-    print(
-        "| network, layer | optimiser | kernel by kernel | replayed | kernels alone | replayed / "
-        "kernels alone | kernels |\n|---|---|---|---|---|---|---|"
-    )
+    rows = []
     for name, layer in ((DEEP_LIVE, layer) for layer in LAYERS):
         work = _Work(name, layer, TARGETS[:1])
         cuda_graphs.WARM_UP_CALLS = 10**9
@@ -41,39 +43,45 @@ def passes() -> None:
         cuda_graphs.WARM_UP_CALLS = warm_up
         replayed = statistics.median(work.ms_per_pass(200) for _ in range(3))
         kernels, count = work.kernels(100)
-        print(
-            f"| {name}, {layer} | {work.optimiser.name} | {called:.2f} ms | {replayed:.2f} ms | "
-            f"{kernels:.2f} ms | {replayed / kernels:.2f} | {count:.0f} |",
-            flush=True,
+        rows.append(
+            (
+                f"{name}, {layer}",
+                f"`{work.optimiser.name}`",
+                f"{called:.2f} ms",
+                f"{replayed:.2f} ms",
+                f"{kernels:.2f} ms",
+                f"{replayed / kernels:.2f}",
+                f"{count:.0f}",
+            )
         )
+    header = ("network, layer", "optimiser", "kernel by kernel", "replayed", "kernels alone")
+    print(table((*header, "replayed / kernels alone", "kernels"), rows))
 
 
 def batches() -> None:
     """Milliseconds per pass and image by batch size."""
     from explorer.research.benchmark.cases import DEEP_LIVE, LIVE
 
-    print("| network, layer | batch 1 | 4 | 16 | 16 / 1 |\n|---|---|---|---|---|")
+    rows = []
     places = ((EMBEDDED, "penultimate", 64), (LIVE, "layer2", 64), (DEEP_LIVE, "layer2", 224))
     for name, layer, size in places:
         costs = []
         for batch in (1, 4, 16):
             work = _Work(name, layer, TARGETS[:1] * batch, size)
             costs.append(statistics.median(work.ms_per_pass(100) for _ in range(3)) / batch)
-        cells = " | ".join(f"{cost:.2f} ms" for cost in costs)
-        print(f"| {name}, {layer}, {size}×{size} | {cells} | {costs[-1] / costs[0]:.3f} |")
+        cells = [f"{cost:.2f} ms" for cost in costs]
+        rows.append((f"{name}, {layer}, {size}×{size}", *cells, f"{costs[-1] / costs[0]:.3f}"))
+    print(table(("network, layer", "1", "4", "16", "16 / 1"), rows))
 
 
 def reach() -> None:
-    """How near we come, by seconds, and how near the paper's procedure comes."""
+    """How near `auto` comes in so many seconds, and how near the paper's procedure comes."""
     from explorer.research.benchmark.cases import DEEP_DEFAULT, DEEP_LIVE
     from explorer.research.benchmark.drive import run_reference
     from explorer.research.benchmark.references import Task, paper_mended
     from explorer.synthesis.optimizers.registry import OPTIMISERS
 
-    print(
-        f"| network, layer, target | optimiser | passes | seconds | distance | to {GOAL} | the "
-        f"paper's after {PAPER_PASSES} passes | which take |\n|---|---|---|---|---|---|---|---|"
-    )
+    rows = []
     # One target of each first: those after it only say whether it is a typical one.
     for target in TARGETS:
         for name, layer in product((DEEP_LIVE, DEEP_DEFAULT), LAYERS):
@@ -89,11 +97,20 @@ def reach() -> None:
                 run_reference(paper_mended, task)
                 lap = statistics.median(run_reference(paper_mended, task).laps)
                 paper, took = f"{min(theirs):.3f}", f"{lap * PAPER_PASSES:.0f} s"
-            print(
-                f"| {name}, {layer}, {target} | {work.optimiser.name} | {steps} | "
-                f"{seconds:.1f} | {best:.4f} | {arrived} | {paper} | {took} |",
-                flush=True,
+            rows.append(
+                (
+                    f"{name}, {layer}, {target}",
+                    f"`{work.optimiser.name}`",
+                    steps,
+                    f"{seconds:.1f}",
+                    f"{best:.4f}",
+                    arrived,
+                    paper,
+                    took,
+                )
             )
+    header = ("network, layer, target", "optimiser", "passes", "seconds", "distance", f"to {GOAL}")
+    print(table((*header, f"the paper's after {PAPER_PASSES} passes", "which take"), rows))
 
 
 def feather() -> None:
@@ -101,14 +118,15 @@ def feather() -> None:
     from explorer.research.benchmark.cases import DEEP_LIVE
     from explorer.synthesis.optimizers.registry import OPTIMISERS
 
-    print(f"| network, layer | after {FEATHER_PASSES} passes | seconds |\n|---|---|---|")
+    rows = []
     for layer in LAYERS:
         work = _Work(DEEP_LIVE, layer, TARGETS[:1])
         # The vector at the end is a mean over ReLUs, whose gradients this cannot replace.
         curve, seconds = work.made(
             FEATHER_PASSES, 0.0, OPTIMISERS["feather"], straight_through=layer != "penultimate"
         )
-        print(f"| {DEEP_LIVE}, {layer} | {curve[-1]:.4f} | {seconds:.0f} |", flush=True)
+        rows.append((f"{DEEP_LIVE}, {layer}", f"{curve[-1]:.4f}", f"{seconds:.0f}"))
+    print(table(("network, layer", f"after {FEATHER_PASSES} passes", "seconds"), rows))
 
 
 class _Work:
@@ -124,13 +142,19 @@ class _Work:
         self._loss = loss_named("regularizer-free")
         self.optimiser = automatic(self.network, layer, [self._loss])
 
-    def made(self, passes: int, goal: float, optimiser=None, **more) -> tuple[list[float], float]:
+    def made(
+        self,
+        passes: int,
+        goal: float,
+        optimiser: Optimiser | None = None,
+        straight_through: bool = False,
+    ) -> tuple[list[float], float]:
         """Relative distances of the first sample, pass by pass, and seconds of everything."""
         from explorer.synthesis.loop import Problem, synthesise
 
         count = len(self.targets)
         torch.cuda.synchronize()
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         problem = Problem(
             self.network,
             self.layer,
@@ -138,11 +162,11 @@ class _Work:
             self.seeds,
             [self._loss] * count,
             [goal] * count,
-            **more,
+            straight_through=straight_through,
         )
         traces = synthesise(problem, optimiser or self.optimiser, passes)
         torch.cuda.synchronize()
-        return traces[0].relative_l2, time.perf_counter() - begun
+        return traces[0].relative_l2, time.perf_counter() - started_at
 
     def ms_per_pass(self, passes: int) -> float:
         """Warm: the difference of two runs, so that what is done once is not counted."""
@@ -154,15 +178,15 @@ class _Work:
         """Milliseconds that the kernels of a pass and a step take on the device, and how many."""
         from torch.profiler import ProfilerActivity, profile
 
-        found = []
+        counts = []
         for count in (20, 20 + passes):
             with profile(activities=[ProfilerActivity.CUDA]) as profiled:
                 curve, _ = self.made(count, 0.0)
-            on_device = torch.autograd.DeviceType.CUDA
+            on_device = torch.autograd.DeviceType.CUDA  # type: ignore[attr-defined]  # not listed
             events = [event for event in profiled.events() if event.device_type == on_device]
             busy = sum(event.time_range.elapsed_us() for event in events)
-            found.append((busy / 1000, len(events), len(curve)))
-        (short, few, start), (long, many, end) = found
+            counts.append((busy / 1000, len(events), len(curve)))
+        (short, few, start), (long, many, end) = counts
         return (long - short) / (end - start), (many - few) / (end - start)
 
 
@@ -170,7 +194,7 @@ PARTS = {part.__name__: part for part in (passes, batches, reach, feather)}
 
 if __name__ == "__main__":
     if not torch.cuda.is_available():
-        raise SystemExit("docs/gpu.py measures a GPU, and torch sees none here")
+        raise SystemExit("this measures a GPU, and torch sees none here")
     for wanted in sys.argv[1:] or PARTS:
         PARTS[wanted]()
         print()
