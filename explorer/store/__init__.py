@@ -1,7 +1,7 @@
 """Results on disk: bytes under plain string keys, bounded in size, checked whenever they are read.
 
-Nothing here knows what the bytes mean, and nothing is ever pickled. `diskcache` is loaded when a
-store is first used, not when this package is imported.
+Nothing here interprets the bytes, and nothing is ever pickled. `diskcache` is imported when a
+store is first used, not with this package.
 """
 
 from .errors import CacheError

@@ -1,16 +1,19 @@
 """diskcache without pickle: rows that would be unpickled or point elsewhere are refused.
 
 diskcache 5.6.3 unpickles a row whose mode column says so, and any key whose raw column is 0
-(CVE-2025-69872, no fixed release); it joins whatever stands in the filename column to the cache's
+(CVE-2025-69872, no fixed release); it joins any value of the filename column to the cache's
 directory, so that an absolute path reads, or on eviction deletes, any file. A database that
 somebody else could write to must do neither.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
 import re
 import sqlite3
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import diskcache
@@ -27,45 +30,53 @@ _VALUE_FILE = re.compile(r"[0-9a-f]{2}[/\\][0-9a-f]{2}[/\\][0-9a-f]{28}\.val")
 class PlainDisk(diskcache.Disk):
     """Stores values of exactly the types bytes, str, int and float under str keys."""
 
-    def put(self, key):
+    def put(self, key: object) -> tuple[str, bool]:
         if type(key) is not str:
             raise TypeError(f"a key is a str, not {type(key).__name__}")
         return key, True
 
-    def get(self, key, raw):
+    def get(self, key: object, raw: object) -> str:
         if raw != 1 or type(key) is not str:
             raise DamagedEntry("has a key that is not plain text")
         return key
 
-    def store(self, value, read, key=UNKNOWN):
+    def store(
+        self, value: object, read: bool, key: object = UNKNOWN
+    ) -> tuple[int, int, str | None, object]:
         if read or type(value) not in _STORED:
             raise TypeError(f"a value is bytes, str, int or float, not {type(value).__name__}")
         if type(value) is int and not -(2**63) <= value < 2**63:
             raise TypeError("an int has at most 64 bits")
         return super().store(value, read, key=key)
 
-    def _write(self, full_path, iterator, mode, encoding=None):
+    def _write(
+        self,
+        full_path: str,
+        iterator: Iterable[bytes | str],
+        mode: str,
+        encoding: str | None = None,
+    ) -> None:
         try:
-            return super()._write(full_path, iterator, mode, encoding)
-        except BaseException:  # a full disk should not keep half a value
+            super()._write(full_path, iterator, mode, encoding)
+        except BaseException:  # where the disk is full, half a value must not stay
             with contextlib.suppress(OSError):
                 os.remove(full_path)
             raise
 
-    def fetch(self, mode, filename, value, read):
+    def fetch(self, mode: object, filename: object, value: object, read: bool) -> object:
         if mode == MODE_RAW and filename is None and type(value) in _STORED:
             return value
         if mode not in (MODE_BINARY, MODE_TEXT) or read:
             raise DamagedEntry(f"has a row of mode {mode!r}, which is not read")
         if not _is_value_file(filename):
-            raise DamagedEntry("names a file that is not one of the cache's own")
+            raise DamagedEntry("names a file that does not belong to the cache")
         try:
             return super().fetch(mode, filename, value, read)
         except (OSError, UnicodeDecodeError) as error:
             # diskcache would take an OSError for "no such key" and keep the row.
             raise DamagedEntry(f"has a file that cannot be read ({error})") from error
 
-    def remove(self, file_path):
+    def remove(self, file_path: object) -> None:
         if _is_value_file(file_path):
             super().remove(file_path)
 
@@ -73,11 +84,11 @@ class PlainDisk(diskcache.Disk):
 class PlainCache(diskcache.Cache):
     """A diskcache of PlainDisk with eviction to the byte, and access to rows for the check.
 
-    Locks are waited for in SQLite for 30 s and then raise: diskcache's own `retry=True` would
-    spin for ever on errors that are no locks, such as a directory deleted under a running app.
+    SQLite waits 30 s for a lock and then raises: diskcache's own `retry=True` would retry for ever
+    on errors that are not locks, such as a directory deleted under a running app.
     """
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path) -> None:
         super().__init__(
             str(directory),
             timeout=_LOCK_WAIT,
@@ -101,7 +112,10 @@ class PlainCache(diskcache.Cache):
         return self._sql("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM Cache").fetchone()
 
     def evict_to(self, limit: int, keep: str) -> list[str]:
-        """Drop the least recently used entries, but not `keep`, until limit bytes or fewer stay."""
+        """Drop the least recently used entries, but not `keep`, until the rest is within limit.
+
+        limit: bytes. Returns the keys of the dropped entries.
+        """
         evicted = []
         with self._transact() as (sql, cleanup):
             _, size = self.total()
@@ -123,10 +137,11 @@ class PlainCache(diskcache.Cache):
         """The ids of all rows, readable or not."""
         return [rowid for (rowid,) in self._sql("SELECT rowid FROM Cache ORDER BY rowid")]
 
-    def check_row(self, rowid: int, check) -> tuple[str, str] | None:
-        """Fetch a row's key and value and pass them to check; drop the row if that is refused.
+    def check_row(self, rowid: int, check: Callable[[str, object], None]) -> tuple[str, str] | None:
+        """Fetch a row's key and value and pass them to check; drop the row if that raises.
 
-        Returns None for a sound row or one that has gone, else its key as text and the reason.
+        check: raises DamagedEntry for an entry that must not be used. Returns None for a sound row
+        or one that is gone, else its key as text and the reason.
         """
         with self._transact() as (sql, cleanup):
             row = sql(
@@ -154,7 +169,7 @@ class PlainCache(diskcache.Cache):
                 if relative not in named and time.time() - path.stat().st_mtime > older_than:
                     path.unlink()
                     count += 1
-            except FileNotFoundError:  # another process was quicker
+            except FileNotFoundError:  # another process has deleted it meanwhile
                 continue
         return count
 

@@ -1,8 +1,8 @@
-"""What the cache raises, and when an entry counts as damaged."""
+"""The errors of the cache."""
 
 
 class CacheError(ValueError):
-    """Something that the cache cannot do; the message says what would be right."""
+    """The cache cannot do what was asked; the message says what would be right."""
 
 
 class DamagedEntry(Exception):

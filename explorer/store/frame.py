@@ -25,7 +25,7 @@ def unwrap(framed: object) -> bytes:
     if type(framed) is not bytes:
         raise DamagedEntry(f"holds {type(framed).__name__}, not bytes")
     if not framed.startswith(_MAGIC) or len(framed) < OVERHEAD:
-        raise DamagedEntry("does not begin with the frame of this cache")
+        raise DamagedEntry("does not start with the frame of this cache")
     payload = framed[OVERHEAD:]
     if hashlib.sha256(payload).digest() != framed[len(_MAGIC) : OVERHEAD]:
         raise DamagedEntry("is not what was stored: its SHA-256 differs")

@@ -1,4 +1,4 @@
-"""Open the cache's directory: private to its owner, and begun anew if its database is broken."""
+"""Open the cache directory: private to its owner, started afresh if its database is broken."""
 
 import contextlib
 import logging
@@ -19,14 +19,14 @@ _COLUMNS = "key, raw, store_time, expire_time, access_time, size, mode, filename
 
 
 def open_cache(directory: Path) -> PlainCache:
-    """The cache in this directory, which is made if it is not there.
+    """The cache in this directory, which is created where it does not exist.
 
-    A damaged database is moved aside (`cache.db.damaged`) and a new one begun.
+    A damaged database is moved aside (`cache.db.damaged`) and a new one created.
 
     Raises
     ------
     CacheError
-        If the directory cannot be made or written, or holds other things.
+        If the directory cannot be created or written, or contains other files.
     """
     try:
         _make_private(directory)
@@ -35,7 +35,7 @@ def open_cache(directory: Path) -> PlainCache:
         except sqlite3.Error as error:
             set_aside_if_damaged(directory, error)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
-            set_aside(directory, error)  # settings that no cache has written
+            set_aside(directory, error)  # settings that diskcache does not write
         return PlainCache(directory)
     except (OSError, sqlite3.Error) as error:
         raise CacheError(
@@ -45,7 +45,7 @@ def open_cache(directory: Path) -> PlainCache:
 
 
 def set_aside_if_damaged(directory: Path, reason: BaseException) -> None:
-    """Move the database aside if SQLite finds it damaged or it is not a cache's.
+    """Move the database aside if SQLite finds it damaged or it does not belong to a cache.
 
     A lock, a full disk or too many open files are not damage: then nothing is moved.
     """
@@ -66,8 +66,8 @@ def set_aside_if_damaged(directory: Path, reason: BaseException) -> None:
 
 
 def set_aside(directory: Path, reason: BaseException) -> None:
-    """Rename the database to `cache.db.damaged` and delete the values that it alone could name."""
-    log.warning("the cache in %s is damaged (%s); beginning a new one", directory, reason)
+    """Rename the database to `cache.db.damaged` and delete the values that only it could name."""
+    log.warning("the cache in %s is damaged (%s); starting a new one", directory, reason)
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.replace(
@@ -78,12 +78,12 @@ def set_aside(directory: Path, reason: BaseException) -> None:
 
 
 def _make_private(directory: Path) -> None:
-    """Make the directory for its owner only, or make an existing cache's directory so."""
+    """Create the directory for its owner only, or restrict an existing one to its owner."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     strangers = [path.name for path in directory.iterdir() if not _OURS.fullmatch(path.name)]
     if strangers:
         raise CacheError(
-            f"the cache directory {directory} holds other things ({strangers[0]!r}); "
+            f"the cache directory {directory} contains other files ({strangers[0]!r}); "
             "set IRI_CACHE_DIR to a new or empty directory."
         )
     if os.name == "posix" and directory.stat().st_mode & 0o077:

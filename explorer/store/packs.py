@@ -1,19 +1,19 @@
-"""Packs: entries of a store as one zip file, to be handed to others and read with mistrust.
+"""Packs: entries of a store as one zip file, to be shared, and read without trusting it.
 
 A pack holds `manifest.json`, which lists key, SHA-256 and size of every entry, and one member per
 entry, named by its key. Nothing in it is pickled or unpacked to disk.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from explorer.files import replacing
 
 from . import frame, settings
 from .errors import CacheError
@@ -24,7 +24,7 @@ _FORMAT = "iri-explorer-pack-1"
 _MANIFEST_LIMIT = 32 * 10**6  # bytes
 _ENTRY_LIMIT = 64 * 10**6  # bytes
 _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DAMAGE = (  # what zipfile is known to raise on files that are not sound
+_DAMAGE = (  # what zipfile is known to raise on damaged files
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -38,17 +38,17 @@ _DAMAGE = (  # what zipfile is known to raise on files that are not sound
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of a pack's entries."""
+    """Which of a pack's entries were imported, present already or refused."""
 
     imported: tuple[str, ...]
-    present: tuple[str, ...]  # keys that the store had already and kept as they were
+    present: tuple[str, ...]  # keys that the store had already and did not change
     refused: tuple[tuple[str, str], ...]  # name and reason
 
 
 def export_pack(store: Store, path: str | Path, keys: Iterable[str] | None = None) -> int:
-    """Write entries, all of the data directory unless keys are given, to a pack; how many.
+    """Write entries, all of the data directory unless keys are given, to a pack; returns how many.
 
-    Entries that turn out to be damaged are left out.
+    Damaged entries are left out.
 
     Raises
     ------
@@ -61,9 +61,8 @@ def export_pack(store: Store, path: str | Path, keys: Iterable[str] | None = Non
         if key not in store:
             raise CacheError(f"the cache has no entry {str(key)[:80]!r} to export.")
     rows = []
-    new = path.with_name(f"{path.name}.new")
     try:
-        with zipfile.ZipFile(new, "w", zipfile.ZIP_STORED) as pack:
+        with replacing(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_STORED) as pack:
             for key in wanted:
                 data = store.get(key)
                 if data is None:
@@ -73,26 +72,22 @@ def export_pack(store: Store, path: str | Path, keys: Iterable[str] | None = Non
                 rows.append({"key": key, "sha256": sha256, "size": len(data)})
             manifest = json.dumps({"format": _FORMAT, "entries": rows}, indent=1)
             pack.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
-        os.replace(new, path)
     except OSError as error:
         raise CacheError(f"the pack {path} cannot be written ({error}).") from error
-    finally:
-        with contextlib.suppress(OSError):
-            new.unlink(missing_ok=True)
     return len(rows)
 
 
 def import_pack(store: Store, path: str | Path) -> ImportReport:
     """Put a pack's entries into the store, each only if it is exactly what the manifest says.
 
-    What the store has already is kept. A member that the manifest does not list, or that is
-    larger than it says, is refused without being unpacked further; so is what would not fit
-    into the store beside the rest of the pack.
+    Keys that the store has already do not change. A member that the manifest does not list, or that
+    is larger than it says, is refused without being unpacked further; so is one that would not fit
+    into the store together with the rest of the pack.
 
     Raises
     ------
     CacheError
-        If the file is no pack, or nothing can be stored.
+        If the file is not a pack, or nothing can be stored.
     """
     try:
         with zipfile.ZipFile(path) as pack:
@@ -112,10 +107,10 @@ def _manifest(pack: zipfile.ZipFile) -> dict[str, tuple[str, int]]:
         if listed["format"] != _FORMAT:
             raise ValueError(f"its format is {str(listed['format'])[:40]!r}, not {_FORMAT!r}")
         rows = listed["entries"]
-        found = {str(row["key"]): (str(row["sha256"]), int(row["size"])) for row in rows}
-        if any(size < 0 for _, size in found.values()):
+        manifest = {str(row["key"]): (str(row["sha256"]), int(row["size"])) for row in rows}
+        if any(size < 0 for _, size in manifest.values()):
             raise ValueError("the size of an entry is negative")
-        return found
+        return manifest
     except (*_DAMAGE, KeyError, TypeError) as error:
         raise CacheError(f"the pack has no manifest that can be read ({error}).") from error
 
@@ -137,7 +132,7 @@ def _import(
         elif key not in manifest:
             refused.append((key, "is not listed in the manifest, or is there twice"))
         elif manifest[key][1] + frame.OVERHEAD > min(room, _ENTRY_LIMIT):
-            refused.append((key, "is larger than what the cache can still take"))
+            refused.append((key, "is larger than the space that is left in the cache"))
         elif key in store:
             present.append(key)
         else:

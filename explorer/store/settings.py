@@ -1,4 +1,4 @@
-"""Where the cache lies, how large it may grow, and what a key looks like.
+"""Where the cache is stored, how large it may grow, and what a key looks like.
 
 IRI_CACHE_DIR    directory of the data; unless set, `cache/data/` of a checkout, or
                  `~/.cache/iri-explorer` where the package is installed
@@ -46,7 +46,7 @@ def size_limit() -> int:
     Raises
     ------
     CacheError
-        If the variable is no size of at least 1 MB.
+        If the variable is not a size of at least 1 MB.
     """
     chosen = os.environ.get("IRI_CACHE_LIMIT", "").strip()
     if not chosen:
@@ -71,6 +71,6 @@ def check_key(key: object) -> None:
     if not is_key(key):
         shown = repr(key)[:80]
         raise CacheError(
-            f"{shown} cannot be a key; use up to {_LONGEST_KEY} of a-z, 0-9, ':', '_' and '-', "
+            f"{shown} is not a valid key; use up to {_LONGEST_KEY} of a-z, 0-9, ':', '_' and '-', "
             "with '/' only between them."
         )

@@ -1,17 +1,18 @@
 """The starter pack: finished results that ship with the app, read-only.
 
-`cache/starter/` holds `manifest.json` and one file per entry, `<key>.zip`, with the bytes as they
-are. Where there is no pack, there are simply no entries.
+`cache/starter/` holds `manifest.json` and one file per entry, `<key>.zip`, with the unchanged
+bytes. Without a pack there are no entries.
 """
 
 import hashlib
 import json
 import logging
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from explorer.files import write_atomically
 
 from . import settings
 from .errors import CacheError
@@ -38,12 +39,12 @@ def entries(directory: Path = DIRECTORY) -> tuple[Entry, ...]:
     """The pack's entries in their order; none if there is no pack or its manifest is damaged."""
     try:
         listed = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))["entries"]
-        found = [Entry(**row) for row in listed]
+        pack = [Entry(**row) for row in listed]
         if not all(
-            _FILE_KEY.fullmatch(entry.key) and _SHA256.fullmatch(entry.sha256) for entry in found
+            _FILE_KEY.fullmatch(entry.key) and _SHA256.fullmatch(entry.sha256) for entry in pack
         ):
             raise ValueError("a key or SHA-256 is malformed")
-        return tuple(sorted(found, key=lambda entry: entry.order))
+        return tuple(sorted(pack, key=lambda entry: entry.order))
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -67,7 +68,7 @@ def damaged(directory: Path = DIRECTORY) -> tuple[str, ...]:
 def write(new: Iterable[tuple[str, str, bytes]], directory: Path = DIRECTORY) -> tuple[Entry, ...]:
     """Build the pack from (key, title, bytes) in the order in which a page is to list them.
 
-    Files of an earlier pack that is no longer listed are removed.
+    Files of an earlier pack that are no longer listed are removed.
 
     Raises
     ------
@@ -83,13 +84,13 @@ def write(new: Iterable[tuple[str, str, bytes]], directory: Path = DIRECTORY) ->
     directory.mkdir(parents=True, exist_ok=True)
     written = []
     for order, (key, title, data) in enumerate(new):
-        _replace(directory / f"{key}.zip", data)
+        write_atomically(directory / f"{key}.zip", data)
         written.append(Entry(key, hashlib.sha256(data).hexdigest(), title, order))
     text = json.dumps({"entries": [asdict(entry) for entry in written]}, indent=2)
-    _replace(directory / _MANIFEST, f"{text}\n".encode())
-    kept = {f"{entry.key}.zip" for entry in written}
+    write_atomically(directory / _MANIFEST, f"{text}\n".encode())
+    listed = {f"{entry.key}.zip" for entry in written}
     for path in directory.glob("*.zip"):
-        if path.name not in kept:
+        if path.name not in listed:
             path.unlink()
     return tuple(written)
 
@@ -104,9 +105,3 @@ def _read(entry: Entry, directory: Path) -> bytes | None:
         log.warning("the starter entry %s is not used: its SHA-256 differs", entry.key)
         return None
     return data
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(data)
-    os.replace(new, path)

@@ -23,20 +23,20 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Stats:
-    """How full the cache is and how well it serves."""
+    """How full the cache is, and how often it had what was asked for."""
 
     directory: Path
     entries: int
     bytes: int
     limit: int  # bytes
-    hits: int  # reads that the data directory answered, of all processes since it was made
+    hits: int  # reads that the data directory answered, of all processes since its creation
     misses: int
     starter_entries: int
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a check of every entry found. Damaged entries have been dropped."""
+    """The outcome of checking every entry. Damaged entries have been dropped."""
 
     checked: int
     damaged: tuple[tuple[str, str], ...]  # key and what was wrong
@@ -47,9 +47,10 @@ class Verification:
 class Store:
     """Bytes on disk under keys; the least recently used go when the size limit is reached.
 
-    What is read is checked against its SHA-256: a damaged entry is dropped and counts as absent,
-    so that it is made again. What is not in the data directory is looked for in the starter pack.
-    Threads and processes may share a store; nothing is opened before the first use.
+    Every entry is checked against its SHA-256 when it is read: a damaged one is dropped and counts
+    as absent, so that it is computed again. Keys that are not in the data directory are looked up
+    in the starter pack. Threads and processes may share a store; nothing is opened before the first
+    use.
 
     Parameters
     ----------
@@ -77,17 +78,17 @@ class Store:
         try:
             data = self._attempt(lambda cache: _read(cache, key))
         except CacheError as error:
-            log.warning("read %s without the cache: %s", key, error)
+            log.warning("could not read %s from the cache: %s", key, error)
             data = None
         return starter.load(key, self._starter) if data is None else data
 
     def put(self, key: str, data: bytes) -> None:
-        """Store bytes under a key, whole or not at all, and evict what no longer fits.
+        """Store bytes under a key, whole or not at all, and evict the entries that no longer fit.
 
         Raises
         ------
         CacheError
-            If the key is no key, the data are not bytes or larger than the size limit, or the
+            If the key is malformed, the data are not bytes or larger than the size limit, or the
             directory cannot be written.
         """
         settings.check_key(key)
@@ -113,25 +114,25 @@ class Store:
             ) from error
 
     def __contains__(self, key: object) -> bool:
-        """Whether there are bytes under this key, which only reading them can prove sound."""
+        """Whether there are bytes under this key; only reading tells whether they are sound."""
         if not settings.is_key(key):
             return False
         try:
             if self._attempt(lambda cache: key in cache):
                 return True
         except CacheError as error:
-            log.warning("looked for %s without the cache: %s", key, error)
+            log.warning("could not look up %s in the cache: %s", key, error)
         return any(entry.key == key for entry in starter.entries(self._starter))
 
     def delete(self, key: str) -> bool:
-        """Forget what is stored under this key; whether there was something.
+        """Delete the entry of this key; returns whether there was one.
 
-        The starter pack is not changed.
+        The starter pack does not change.
         """
         return settings.is_key(key) and self._attempt(lambda cache: cache.delete(key))
 
     def keys(self) -> tuple[str, ...]:
-        """The keys in the data directory, oldest first; those of the starter pack not included."""
+        """The keys in the data directory, oldest first, without those of the starter pack."""
         return tuple(self._attempt(lambda cache: cache.text_keys()))
 
     def stats(self) -> Stats:
@@ -149,14 +150,14 @@ class Store:
         )
 
     def verify(self) -> Verification:
-        """Check every entry against its SHA-256, drop those that are damaged, and say which."""
+        """Check every entry against its SHA-256 and drop those that are damaged."""
         row_ids = self._attempt(lambda cache: cache.row_ids())
         damaged = []
         for row_id in row_ids:
-            found = self._attempt(lambda cache, row_id=row_id: cache.check_row(row_id, _check))
-            if found:
-                log.warning("dropped the cache entry %s: it %s", *found)
-                damaged.append(found)
+            problem = self._attempt(_row_check(row_id))
+            if problem:
+                log.warning("dropped the cache entry %s: it %s", *problem)
+                damaged.append(problem)
         return Verification(
             checked=len(row_ids),
             damaged=tuple(damaged),
@@ -165,7 +166,7 @@ class Store:
         )
 
     def clear(self) -> int:
-        """Drop every entry of the data directory; how many there were."""
+        """Delete every entry of the data directory; returns how many there were."""
         return self._attempt(lambda cache: cache.clear())
 
     def close(self) -> None:
@@ -176,12 +177,12 @@ class Store:
                 self._cache = None
 
     def _attempt(self, action: Callable[[PlainCache], _T]) -> _T:
-        """Do something with the open cache; if its database fails, mend that and try once more."""
+        """Run an action on the open cache; if its database fails, repair that and retry once."""
         try:
             cache = self._open()
             return action(cache)
         except _database_errors() as error:
-            self._mend(cache, error)
+            self._repair(cache, error)
         try:
             return action(self._open())
         except _database_errors() as error:
@@ -197,11 +198,11 @@ class Store:
                 self._cache = open_cache(self.directory)
             return self._cache
 
-    def _mend(self, cache: PlainCache, error: BaseException) -> None:
+    def _repair(self, cache: PlainCache, error: BaseException) -> None:
         from .opening import set_aside_if_damaged
 
         with self._lock:
-            if self._cache is cache:  # else another thread has mended it meanwhile
+            if self._cache is cache:  # else another thread has repaired it meanwhile
                 cache.close()
                 self._cache = None
                 set_aside_if_damaged(self.directory, error)
@@ -215,6 +216,10 @@ def _read(cache: PlainCache, key: str) -> bytes | None:
         log.warning("dropped the cache entry %s: it %s", key, damage)
         cache.delete(key)
         return None
+
+
+def _row_check(row_id: int) -> Callable[[PlainCache], tuple[str, str] | None]:
+    return lambda cache: cache.check_row(row_id, _check)
 
 
 def _check(key: str, framed: object) -> None:
