@@ -18,14 +18,15 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from explorer import cli
+from explorer.analysis import warm_up
 from explorer.cli.command import CommandFailed
 from explorer.cli.running import EngineRunner
-from explorer.analysis import generation
-from explorer.jobs import children, worker
 from explorer.jobs import engine as engines
+from explorer.jobs import worker, worker_processes
 from explorer.losses.variants import LOSSES
 from explorer.models import catalogue
-from explorer.models.catalogue import embedded_names
+from explorer.models.sources import embedded
+from explorer.models.sources.embedded import names as embedded_names
 from explorer.request import Request
 from explorer.result import Result
 from explorer.store import Store
@@ -65,7 +66,7 @@ def no_worker(monkeypatch):
         raise AssertionError("a worker was started")
 
     monkeypatch.setattr(engines.Engine, "start", refuse)
-    monkeypatch.setattr(children.subprocess, "Popen", refuse)
+    monkeypatch.setattr(worker_processes.subprocess, "Popen", refuse)
 
 
 @pytest.fixture
@@ -132,9 +133,9 @@ def test_the_json_holds_what_was_promised(generated):
 
 def test_the_array_gives_the_reported_distance_in_an_independent_pass(generated):
     folder, said = generated
-    card = json.loads((catalogue.CARDS / f"{NAME}.json").read_text())
+    card = json.loads((embedded.CARDS / f"{NAME}.json").read_text())
     network = build(card["architecture"]).eval()
-    state = load_file(catalogue.CARDS / f"{NAME}.safetensors")
+    state = load_file(embedded.CARDS / f"{NAME}.safetensors")
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     )
@@ -325,7 +326,7 @@ def test_models_lists_the_embedded_networks_and_the_shelf(no_worker, run):
     embedded = [f"embedded:{name}" for name in embedded_names()]
     assert [row["reference"] for row in rows] == [
         *embedded,
-        *(entry.reference for entry in catalogue.shelf()),
+        *(entry.reference for entry in catalogue.curated()),
     ]
     assert {"title", "licence", "accuracy", "input_size", "mean", "paper"} <= set(rows[0])
     code, text, _ = run("models")
@@ -591,7 +592,7 @@ def test_a_worker_without_a_scheduler_says_so(run, monkeypatch):
     monkeypatch.setattr(worker, "cores", torch.get_num_threads)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("warm_up", "warm_up_measures"):
-        monkeypatch.setattr(generation, name, lambda: None)
+        monkeypatch.setattr(warm_up, name, lambda: None)
     code, out, err = run("worker", "tcp://127.0.0.1:9")
     assert (code, out) == (1, "")
     assert "python -m explorer worker: no scheduler answers at tcp://127.0.0.1:9" in err

@@ -26,7 +26,7 @@ from distributed.utils import get_ip
 from stranger import ROOT, listening, ports, strike, until
 
 from explorer import cli
-from explorer.analysis import generation
+from explorer.analysis import warm_up
 from explorer.jobs import encryption, work, worker
 from explorer.jobs import job as states
 from explorer.jobs.engine import SCHEDULER_GONE, Engine
@@ -112,12 +112,12 @@ def test_two_workers_of_a_cluster_make_the_jobs_and_only_tls_keeps_strangers_out
         engine = Engine(Store(tmp_path / "cache", starter_directory="/nowhere"), address)
         try:
             requests = [replace(QUICK, steps=50 + more) for more in range(4)]
-            engine.submit(requests, watcher="a")
+            engine.submit(requests, subscriber="a")
             until(lambda: all(engine.job(one.key).finished for one in requests))
             for request in requests:
                 assert engine.job(request.key).state == states.DONE, engine.job(request.key)
                 assert engine.result(request.key).request == request
-            until(lambda: len(engine._client.scheduler_info()["workers"]) == 2)
+            until(lambda: len(engine._cluster.client.scheduler_info()["workers"]) == 2)
         finally:
             engine.close()
     assert {host for one in workers for host, _ in listening(one)} == {"127.0.0.1"}
@@ -153,7 +153,7 @@ def test_a_worker_listens_beyond_its_machine_only_with_tls_or_when_told_so(files
         ("TCP://127.0.0.1:8786", "write it like tls://HOST:8786"),
         (" tcp://127.0.0.1:8786", "write it like tls://HOST:8786"),
         ("tcp://me@127.0.0.1:8786", "write it like tls://HOST:8786"),
-        ("tcp://..:8786", "'..' cannot be a host's name"),
+        ("tcp://..:8786", "'..' is not a valid host name"),
         ("tcp://127.0.0.1:scheduler", "write it like tls://HOST:8786"),
         ("http://127.0.0.1:8786", "write it like tls://HOST:8786"),
         ("nonsense", "write it like tls://HOST:8786"),
@@ -186,9 +186,9 @@ def test_a_scheduler_that_does_not_know_the_project_is_not_taken_for_a_dead_work
         engine.submit(QUICK)
         until(lambda: engine.job(QUICK.key).finished, 30)
         assert "No module named 'explorer'" in engine.job(QUICK.key).error
-        question = engine.ask(work.layers, QUICK.network)
+        call = engine.call(work.layers, QUICK.network)
         with pytest.raises(RuntimeError, match="No module named 'explorer'"):
-            question.result(30)
+            call.result(30)
         engine.close()
 
 
@@ -213,7 +213,7 @@ def test_a_worker_refuses_a_scheduler_on_its_machine_that_others_reach(
     if get_ip().startswith("127."):
         pytest.skip("this machine has no network")
     for name in ("warm_up", "warm_up_measures"):
-        monkeypatch.setattr(generation, name, lambda: None)
+        monkeypatch.setattr(warm_up, name, lambda: None)
     monkeypatch.setattr(worker, "cores", torch.get_num_threads)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     with scheduler("tcp", tmp_path, {}, host="0.0.0.0") as address:
@@ -245,7 +245,7 @@ def test_certificates_that_cannot_be_used_are_named(files, tmp_path, role):
     (other / "empty.pem").touch()
     cert, key = (f"distributed.comm.tls.{role}.{part}" for part in ("cert", "key"))
     for wrong, said in (
-        ({cert: str(other / "gone.pem")}, r"__CERT says .*gone\.pem', where there is no file"),
+        ({cert: str(other / "gone.pem")}, r"__CERT is .*gone\.pem', which is not a file"),
         ({cert: str(other / "empty.pem")}, r"cannot be used .*empty\.pem"),
         ({key: str(other / "expired.pem")}, r"cannot be used .*MISMATCH"),
         ({"distributed.comm.tls.ca-file": str(other / "empty.pem")}, r"cannot be used .*empty"),
@@ -265,7 +265,7 @@ def test_the_command_line_refuses_a_schedulers_address_that_cannot_be_one(monkey
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "127.0.0.1")
     words = ("generate", "--model", QUICK.model, "--target", "cat", "--seed", "uniform")
     assert cli.main(list(words)) == 2
-    assert "address: '127.0.0.1' is no scheduler's address" in capsys.readouterr().err
+    assert "address: '127.0.0.1' is not a scheduler's address" in capsys.readouterr().err
 
 
 def test_the_key_of_a_run_is_for_nobody_else_and_goes_with_the_run():

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.jobs import children, encryption, work
+from explorer.jobs import encryption, work, worker_processes
 from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import Job
+from explorer.jobs.job_table import JobTable
 from explorer.jobs.tasks import OUT_OF_MEMORY, WORKER_DIED, Failure
 from explorer.request import NetworkReference, Request, RequestError
 from explorer.store import CacheError, Store
@@ -74,14 +75,14 @@ def runs(engine, monkeypatch) -> list[list[str]]:
     """The keys of every run that is handed out during the test."""
     engine.start()
     until(lambda: not engine.starting)
-    handed_out, submit = [], engine._client.submit
+    handed_out, submit = [], engine._cluster.client.submit
 
     def counted(function, *arguments, **options):
         if function is work.make:
             handed_out.append([Request.from_dict(one).key for one in arguments[1]])
         return submit(function, *arguments, **options)
 
-    monkeypatch.setattr(engine._client, "submit", counted)
+    monkeypatch.setattr(engine._cluster.client, "submit", counted)
     return handed_out
 
 
@@ -92,9 +93,9 @@ def runs(engine, monkeypatch) -> list[list[str]]:
 def test_jobs_submitted_before_there_is_a_worker_wait_in_order_and_are_made(engine):
     requests = [replace(QUICK, steps=steps) for steps in (3, 5, 4)]
     for request in requests:
-        begun = time.monotonic()
-        engine.submit(request, watcher="a")
-        assert time.monotonic() - begun < 1
+        started_at = time.monotonic()
+        engine.submit(request, subscriber="a")
+        assert time.monotonic() - started_at < 1
     jobs = [engine.job(request.key) for request in requests]
     assert [job.state for job in jobs] == [states.WAITING] * 3
     assert [job.ahead for job in jobs] == [0, 1, 2]
@@ -102,16 +103,20 @@ def test_jobs_submitted_before_there_is_a_worker_wait_in_order_and_are_made(engi
     assert engine.starting
     assert engine.under_way == 3
     order = []
-    while len(order) < 3:
-        order += [r for r in requests if r not in order and engine.job(r.key).state == "done"]
-        time.sleep(0.005)
+
+    def all_finished() -> bool:
+        order.extend(r for r in requests if r not in order and engine.job(r.key).finished)
+        return len(order) == 3
+
+    until(all_finished)
+    assert [engine.job(request.key).error for request in requests] == [None] * 3
     assert order == requests
     assert engine.under_way == 0
     assert not engine.starting
     for request in requests:
         result = engine.result(request.key)
         assert result.request == request
-        assert result.provenance["steps"] == request.steps
+        assert result.provenance.steps == request.steps
         assert engine.store.get(request.key) == result.to_bytes()
 
 
@@ -119,7 +124,7 @@ def test_what_is_in_the_store_is_not_made_again(engine, runs):
     finished_before = replace(QUICK, steps=6)
     engine.submit(finished_before)
     assert finished(engine, finished_before).state == states.DONE
-    engine._jobs.clear()
+    engine._jobs = JobTable()
     (job,) = engine.submit(finished_before)
     assert job.state == states.DONE
     assert len(runs) == 1
@@ -134,26 +139,26 @@ def test_a_damaged_result_is_made_again(engine, runs):
     assert len(runs) == 1
 
 
-def test_the_same_request_of_many_watchers_is_computed_once(engine, runs):
+def test_the_same_request_of_many_subscribers_is_computed_once(engine, runs):
     request = replace(QUICK, steps=100)
-    for watcher in ("a", "b", "a", "c"):
-        engine.submit(request, watcher=watcher)
-    assert engine.job(request.key).watchers == {"a", "b", "c"}
+    for subscriber in ("a", "b", "a", "c"):
+        engine.submit(request, subscriber=subscriber)
+    assert engine.job(request.key).subscribers == {"a", "b", "c"}
     assert engine.under_way == 1
     assert finished(engine, request).state == states.DONE
-    engine.submit(request, watcher="d")
+    engine.submit(request, subscriber="d")
     assert runs == [[request.key]]
 
 
 def test_requests_that_fit_together_run_as_one_batch(engine, runs):
     batch = [replace(QUICK, target=name, steps=8) for name in ("cat", "coffee", "rocket")]
     other = replace(QUICK, layer="stage2", steps=8)
-    engine.submit([batch[0], other, *batch[1:]], watcher="a")
+    engine.submit([batch[0], other, *batch[1:]], subscriber="a")
     for request in (*batch, other):
         assert finished(engine, request).state == states.DONE
         assert engine.result(request.key).request == request
     assert runs == [[request.key for request in batch], [other.key]]
-    assert engine.result(batch[2].key).provenance["batch"] == 3
+    assert engine.result(batch[2].key).provenance.batch == 3
 
 
 def test_pictures_go_to_the_worker_with_their_request(engine):
@@ -168,7 +173,7 @@ def test_pictures_go_to_the_worker_with_their_request(engine):
 
 
 def test_progress_shows_a_falling_curve_and_the_picture_so_far(engine):
-    engine.submit(LONG, watcher="a")
+    engine.submit(LONG, subscriber="a")
     until(lambda: len(engine.job(LONG.key).curve) >= 5)
     job = engine.job(LONG.key)
     engine.cancel(LONG.key, "a")
@@ -188,16 +193,16 @@ def test_progress_shows_a_falling_curve_and_the_picture_so_far(engine):
 
 def test_cancelling_a_running_job_frees_the_same_worker_within_a_second(engine):
     long, following = replace(LONG, rng_seed=1), replace(QUICK, steps=9)
-    engine.submit(long, watcher="a")
+    engine.submit(long, subscriber="a")
     running(engine, long)
-    engine.submit(following, watcher="a")
+    engine.submit(following, subscriber="a")
     pids = engine.worker_pids()
-    begun = time.monotonic()
+    started_at = time.monotonic()
     engine.cancel(long.key, "a")
-    assert time.monotonic() - begun < 0.2
+    assert time.monotonic() - started_at < 0.2
     assert engine.job(long.key).state == states.CANCELLED
     until(lambda: engine.job(following.key).state != states.WAITING)
-    assert time.monotonic() - begun < 1.5, "a second, and the time until a report arrives"
+    assert time.monotonic() - started_at < 1.5, "a second, and the time until a report arrives"
     assert finished(engine, following).state == states.DONE
     assert engine.worker_pids() == pids
     assert engine.result(long.key) is None
@@ -209,9 +214,9 @@ def test_cancelling_a_queued_job_leaves_the_running_one_alone(engine, runs):
         replace(QUICK, steps=10),
         replace(QUICK, steps=11),
     )
-    engine.submit(long, watcher="a")
-    engine.submit(queued, watcher="a")
-    engine.submit(last, watcher="a")
+    engine.submit(long, subscriber="a")
+    engine.submit(queued, subscriber="a")
+    engine.submit(last, subscriber="a")
     before = running(engine, long).step
     assert engine.job(queued.key).ahead == 1
     engine.cancel(queued.key, "a")
@@ -222,24 +227,24 @@ def test_cancelling_a_queued_job_leaves_the_running_one_alone(engine, runs):
     assert finished(engine, last).state == states.DONE
     assert engine.job(queued.key).state == states.CANCELLED
     assert engine.result(queued.key) is None
-    engine.submit(queued, watcher="a")
+    engine.submit(queued, subscriber="a")
     assert finished(engine, queued).state == states.DONE
 
 
-def test_a_watcher_who_leaves_does_not_stop_what_another_still_watches(engine):
+def test_a_subscriber_who_leaves_does_not_stop_what_another_still_wants(engine):
     request = replace(LONG, steps=150, rng_seed=3)
-    engine.submit(request, watcher="a")
-    engine.submit(request, watcher="b")
+    engine.submit(request, subscriber="a")
+    engine.submit(request, subscriber="b")
     running(engine, request)
     engine.cancel(request.key, "a")
     engine.cancel(request.key, "nobody")
-    assert engine.job(request.key).watchers == {"b"}
+    assert engine.job(request.key).subscribers == {"b"}
     assert finished(engine, request).state == states.DONE
 
 
 def test_cancelling_one_of_a_batch_leaves_the_others(engine):
     batch = [replace(LONG, steps=150, target=name) for name in ("cat", "coffee", "rocket")]
-    engine.submit(batch, watcher="a")
+    engine.submit(batch, subscriber="a")
     running(engine, batch[0])
     engine.cancel(batch[1].key, "a")
     assert finished(engine, batch[0]).state == states.DONE
@@ -250,23 +255,23 @@ def test_cancelling_one_of_a_batch_leaves_the_others(engine):
 @pytest.mark.parametrize("rng_seed", [10, 11])
 def test_a_request_that_is_cancelled_and_asked_for_again_at_once_is_made(engine, runs, rng_seed):
     request = replace(LONG, steps=200, rng_seed=rng_seed)
-    engine.submit(request, watcher="a")
+    engine.submit(request, subscriber="a")
     reached = running(engine, request, step=20).step
     engine.cancel(request.key, "a")
-    (again,) = engine.submit(request, watcher="a")
+    (again,) = engine.submit(request, subscriber="a")
     assert (again.state, again.step, again.curve) == (states.WAITING, 0, ())
     while not (job := engine.job(request.key)).finished:
         first = job.curve[0][0] if job.curve else 0
         assert first < reached, "reports of the run that was given up are not mixed in"
         time.sleep(0.01)
     assert job.state == states.DONE
-    assert engine.result(request.key).provenance["steps"] == 200
+    assert engine.result(request.key).provenance.steps == 200
     assert len(runs) == 2
 
 
 def test_cancelling_what_is_unknown_or_done_does_nothing(engine):
     engine.cancel("no such key", "a")
-    engine.submit(QUICK, watcher="a")
+    engine.submit(QUICK, subscriber="a")
     assert finished(engine, QUICK).state == states.DONE
     engine.cancel(QUICK.key, "a")
     assert engine.job(QUICK.key).state == states.DONE
@@ -295,7 +300,7 @@ def test_a_failed_job_can_be_submitted_again(engine, runs):
     assert len(runs) == 2
 
 
-def test_a_result_that_cannot_be_kept_fails_in_a_sentence(engine, monkeypatch):
+def test_a_result_that_cannot_be_stored_fails_in_a_sentence(engine, monkeypatch):
     def full(key, data):
         raise CacheError("the disk is full")
 
@@ -305,21 +310,21 @@ def test_a_result_that_cannot_be_kept_fails_in_a_sentence(engine, monkeypatch):
     job = finished(engine, request)
     assert (job.state, job.error) == (
         states.FAILED,
-        "the result could not be kept: the disk is full",
+        "the result could not be stored: the disk is full",
     )
     monkeypatch.undo()
     engine.submit(request)
     assert finished(engine, request).state == states.DONE
 
 
-def test_questions_are_answered_by_the_worker(engine):
-    layers = engine.ask(work.layers, QUICK.network).result(WORKER_SECONDS)
+def test_calls_are_answered_by_the_worker(engine):
+    layers = engine.call(work.layers, QUICK.network).result(WORKER_SECONDS)
     assert layers[3] == ("stem", "Sequential", (32, 16, 16))
     with pytest.raises(RequestError) as caught:
-        engine.ask(work.layers, NetworkReference("embedded:nobody")).result(WORKER_SECONDS)
+        engine.call(work.layers, NetworkReference("embedded:nobody")).result(WORKER_SECONDS)
     assert caught.value.field == "model"
     with pytest.raises(RuntimeError, match=r"something unexpected .*AttributeError"):
-        engine.ask(work.layers, 7).result(WORKER_SECONDS)
+        engine.call(work.layers, 7).result(WORKER_SECONDS)
 
 
 def test_what_went_wrong_is_said_in_a_sentence():
@@ -339,7 +344,7 @@ def test_what_went_wrong_is_said_in_a_sentence():
         ),
     ):
         failure = Failure.of(error)
-        assert (failure.sentence, failure.field, failure.cancelled) == (sentence, None, False)
+        assert (failure.message, failure.field, failure.cancelled) == (sentence, None, False)
         assert str(failure.to_exception()) == sentence
     refused = Failure.of(RequestError("steps", "too many")).to_exception()
     assert (type(refused), refused.field, refused.message) == (RequestError, "steps", "too many")
@@ -347,7 +352,7 @@ def test_what_went_wrong_is_said_in_a_sentence():
 
 def test_late_reports_of_another_run_change_nothing(engine):
     request = replace(LONG, rng_seed=4)
-    engine.submit(request, watcher="a")
+    engine.submit(request, subscriber="a")
     running(engine, request)
     stale = {
         "key": request.key,
@@ -356,10 +361,10 @@ def test_late_reports_of_another_run_change_nothing(engine):
         "step": 49_999,
         "steps": 50_000,
     }
-    engine._heard((0.0, stale | {"seconds": 1.0, "relative_l2": 9.0}))
+    engine._on_report((0.0, stale | {"seconds": 1.0, "relative_l2": 9.0}))
     assert engine.job(request.key).step < 49_999
     engine.cancel(request.key, "a")
-    engine._heard((0.0, stale | {"seconds": 1.0}))
+    engine._on_report((0.0, stale | {"seconds": 1.0}))
     assert engine.job(request.key).state == states.CANCELLED
 
 
@@ -370,10 +375,10 @@ def test_late_reports_of_another_run_change_nothing(engine):
 def test_a_killed_worker_fails_its_job_and_the_queue_goes_on_with_the_next_one(engine):
     struck = replace(LONG, rng_seed=5)
     behind = [replace(QUICK, steps=steps) for steps in (13, 14, 15)]
-    engine.submit(struck, watcher="a")
+    engine.submit(struck, subscriber="a")
     running(engine, struck)
     for request in behind:
-        engine.submit(request, watcher="a")
+        engine.submit(request, subscriber="a")
     time.sleep(0.3)
     (pid,) = engine.worker_pids()
     os.kill(pid, signal.SIGKILL)
@@ -391,15 +396,15 @@ def test_a_killed_worker_fails_its_job_and_the_queue_goes_on_with_the_next_one(e
 @pytest.mark.slow
 def test_a_worker_that_does_not_give_a_job_up_is_replaced(engine, caplog):
     stuck, following = replace(LONG, rng_seed=6), replace(QUICK, steps=16)
-    engine.submit(stuck, watcher="a")
+    engine.submit(stuck, subscriber="a")
     running(engine, stuck)
-    engine.submit(following, watcher="a")
+    engine.submit(following, subscriber="a")
     (pid,) = engine.worker_pids()
     os.kill(pid, signal.SIGSTOP)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with caplog.at_level(logging.WARNING):
         engine.cancel(stuck.key, "a")
-        assert time.monotonic() - begun < 0.2
+        assert time.monotonic() - started_at < 0.2
         until(lambda: not alive(pid), 10)
     assert finished(engine, following).state == states.DONE
     assert engine.job(stuck.key).state == states.CANCELLED
@@ -407,19 +412,19 @@ def test_a_worker_that_does_not_give_a_job_up_is_replaced(engine, caplog):
 
 @pytest.mark.slow
 def test_a_worker_that_cannot_start_fails_the_jobs_in_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(children.sys, "executable", "/bin/false")
+    monkeypatch.setattr(worker_processes.sys, "executable", "/bin/false")
     engine = Engine(Store(tmp_path))
     try:
-        engine.submit(QUICK, watcher="a")
-        question = engine.ask(work.layers, QUICK.network)
+        engine.submit(QUICK, subscriber="a")
+        call = engine.call(work.layers, QUICK.network)
         until(lambda: engine.job(QUICK.key).finished, 30)
         job = engine.job(QUICK.key)
         assert job.state == states.FAILED
         assert "the worker does not start" in job.error
         assert "code 1" in job.error
         with pytest.raises(RuntimeError, match="does not start"):
-            question.result(1)
-        engine.submit(replace(QUICK, steps=4), watcher="a")
+            call.result(1)
+        engine.submit(replace(QUICK, steps=4), subscriber="a")
         until(lambda: engine.job(replace(QUICK, steps=4).key).finished, 40)
     finally:
         engine.close()
@@ -433,7 +438,7 @@ def test_a_worker_that_the_system_does_not_start_fails_the_jobs_in_a_sentence(
 
     monkeypatch.setattr(encryption.RunCertificate, "worker_environment", full)
     engine = Engine(Store(tmp_path))
-    engine.submit(QUICK, watcher="a")
+    engine.submit(QUICK, subscriber="a")
     until(lambda: engine.job(QUICK.key).finished, 30)
     assert "the worker does not start" in engine.job(QUICK.key).error
     engine.close()
@@ -445,7 +450,7 @@ def test_a_scheduler_that_is_not_there_fails_the_jobs_in_a_sentence(tmp_path, mo
 
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         engine = Engine(Store(tmp_path), scheduler_address="tcp://127.0.0.1:9")
-        engine.submit(QUICK, watcher="a")
+        engine.submit(QUICK, subscriber="a")
         until(lambda: engine.job(QUICK.key).finished, 30)
     assert "the job engine did not start" in engine.job(QUICK.key).error
     assert engine.submit(replace(QUICK, steps=4))[0].state == states.FAILED
@@ -459,7 +464,7 @@ def test_a_closed_engine_refuses_in_a_sentence(tmp_path):
     (job,) = engine.submit(QUICK)
     assert (job.state, job.error) == (states.FAILED, "the job engine is closed")
     with pytest.raises(RuntimeError, match="closed"):
-        engine.ask(work.layers, QUICK.network).result(1)
+        engine.call(work.layers, QUICK.network).result(1)
 
 
 HOLDER = """
@@ -475,16 +480,16 @@ def wait(condition):
 engine = Engine(Store(sys.argv[1]))
 long = Request(model="embedded:residual-multi-standard", steps=50_000, goal=0.0)
 wrong = Request(model="embedded:residual-multi-standard", layer="stage9")
-engine.submit([long, wrong], watcher="a")
+engine.submit([long, wrong], subscriber="a")
 wait(lambda: engine.job(long.key).step > 3)
 engine.cancel(long.key, "a")
 wait(lambda: engine.job(wrong.key).finished)
 made = Request(model="embedded:residual-multi-standard", steps=2)
-engine.submit(made, watcher="a")
+engine.submit(made, subscriber="a")
 wait(lambda: engine.job(made.key).finished)
 states = [engine.job(one.key).state for one in (long, wrong, made)]
 again = Request(model="embedded:residual-multi-standard", steps=50_000, goal=0.0, rng_seed=1)
-engine.submit(again, watcher="a")
+engine.submit(again, subscriber="a")
 wait(lambda: engine.job(again.key).step > 3)
 heavy = [name for name in ("torch", "timm", "torchvision") if name in sys.modules]
 print(*engine.worker_pids(), *states, *heavy, flush=True)

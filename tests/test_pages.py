@@ -12,11 +12,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.examples import EXAMPLES
+from explorer.analysis.network_comparison import NetworkComparison
 from explorer.app import session
 from explorer.app.panels.sidebar import DEFAULTS
 from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
+from explorer.metrics.null import Distribution
 from explorer.request import NetworkReference
 from explorer.store import starter
 
@@ -38,16 +40,16 @@ class IdleEngine:
     def job(self, key: str) -> Job | None:
         return self.jobs.get(key)
 
-    def submit(self, request, pictures, watcher) -> None:
+    def submit(self, request, pictures, subscriber) -> None:
         self.submitted.append(request)
 
-    def ask(self, function, *arguments) -> Future:
+    def call(self, function, *arguments) -> Future:
         self.asked.append((function, *arguments))
         return self.answer
 
     def start(self) -> None: ...
 
-    def cancel(self, key: str, watcher: str) -> None: ...
+    def cancel(self, key: str, subscriber: str) -> None: ...
 
 
 @pytest.fixture
@@ -114,24 +116,25 @@ def axis_titles(app: AppTest) -> list[str]:
 def renewed(result):
     """A result as it is made now, out of one that may be older."""
     quantiles = {"min": 0.1, "q05": 0.2, "q50": 0.3, "q95": 0.5, "max": 0.6}
-    spread = {"n": 2, "quantiles": quantiles, "counts": [2], "edges": [0.1, 0.6]}
-    more = {"cosine": 0.98, "spearman": 0.9, "snr_db": 12.5}
+    spread = Distribution(2, quantiles, (2,), (0.1, 0.6))
+    more = {"cosine": 0.98, "spearman": 0.9, "snr_db": 12.5, "pearson": None}
+    distributions = {**result.null.distributions, "cosine": spread}
     return replace(
         result,
-        match=result.match
-        | {
-            "cosine": 0.98,
-            "null": result.match["null"] | {"cosine": spread, "source": "12 photos"},
-        },
-        layers=[row | more | {"pearson": None} for row in result.layers],
+        match=replace(result.match, values={**result.match.values, "cosine": 0.98}),
+        null=replace(result.null, distributions=distributions, source="12 photos"),
+        layers=tuple(replace(each, values={**each.values, **more}) for each in result.layers),
     )
 
 
 def test_older_results_show_what_they_hold(engine):
     found = engine.result(DEFAULTS.key)
-    layers = [{"name": one["name"], "relative_l2": one["relative_l2"]} for one in found.layers]
-    null = {k: v for k, v in found.match["null"].items() if k not in ("cosine", "source")}
-    engine.result = lambda key: replace(found, layers=layers, match=found.match | {"null": null})
+    layers = tuple(
+        replace(each, values={"relative_l2": each.values["relative_l2"]}) for each in found.layers
+    )
+    distributions = {k: v for k, v in found.null.distributions.items() if k != "cosine"}
+    null = replace(found.null, distributions=distributions, source="")
+    engine.result = lambda key: replace(found, layers=layers, null=null)
     app = painted()
     assert not app.exception
     assert app.selectbox(key="layers_by").options == ["relative distance"]
@@ -158,9 +161,8 @@ def test_null_and_layers_can_be_read_by_another_measure(engine):
 def test_the_likeliest_classes_of_both_pictures_are_named(engine):
     match = engine.result(DEFAULTS.key).match
     app = painted()
-    for who in ("target_top", "iri_top"):
-        for one in match[who]:
-            assert f"{one['name']} {one['probability']:.0%}" in text(app)
+    for one in (*match.target_top, *match.iri_top):
+        assert f"{one.name} {one.probability:.0%}" in text(app)
 
 
 def test_another_network_can_be_asked_how_it_sees_the_picture(engine):
@@ -169,19 +171,30 @@ def test_another_network_can_be_asked_how_it_sees_the_picture(engine):
     assert not engine.asked
     other = "embedded:residual-multi-standard"
     app.selectbox(key="other_network").select(other).run()
-    ((function, data, eye),) = engine.asked
-    assert (function, eye["model"]) == (work.compare, other)
+    ((function, data, observer),) = engine.asked
+    assert (function, observer["model"]) == (work.compare, other)
     assert data == found.to_bytes()
     assert "the other network is looking" in text(app)
-    match = found.match | {"same": False, "relative_l2": 0.77}
+    match = replace(found.match, beyond_null=False, values={"relative_l2": 0.77})
     engine.answer.set_result(
-        {"model": other, "layer": "penultimate", "match": match, "layers": found.layers}
+        NetworkComparison(
+            key=found.request.key,
+            made_for=found.request.model,
+            made_at=found.request.layer,
+            network=NetworkReference(other),
+            layer="penultimate",
+            input_size=(64, 64),
+            match=match,
+            null=found.null,
+            layers=found.layers,
+            seconds=1.0,
+        )
     )
     app.run()
     assert not app.exception
     assert "the same? No.** Relative distance 0.770" in text(app)
     specs = [one.proto.spec for one in app.get("plotly_chart")]
-    assert [sum(mark in spec for spec in specs) for mark in ("matched here", "judged here")] == [
+    assert [sum(mark in spec for spec in specs) for mark in ("matched here", "compared here")] == [
         1,
         1,
     ]
@@ -210,8 +223,9 @@ def test_the_page_says_whether_the_search_converged_and_why_it_stopped(
     engine, stopped, relative_l2, said
 ):
     found = engine.result(DEFAULTS.key)
-    match = found.match | {"relative_l2": relative_l2, "beyond_null": True}
-    made = found.provenance | {"stopped": stopped}
+    values = {**found.match.values, "relative_l2": relative_l2}
+    match = replace(found.match, values=values, beyond_null=True)
+    made = replace(found.provenance, stopped=stopped)
     engine.result = lambda key: replace(found, match=match, provenance=made)
     assert said in text(opened())
 
@@ -248,7 +262,7 @@ def test_the_address_fills_the_panel_and_keeps_stable_words(engine):
     assert app.selectbox(key="model").value == "embedded:residual-multi-standard"
     assert app.selectbox(key="layer").value == "stage1.0"
     assert app.number_input(key="rng").value == 7
-    assert "Not made yet" in text(app)
+    assert "Not generated yet" in text(app)
     app.selectbox(key="target").select("cat").run()
     assert app.query_params["target"] == "cat"
     assert app.query_params["layer"] == "stage1.0"
@@ -277,7 +291,7 @@ def test_the_loss_goes_family_variant_weights_and_all_of_it_is_in_the_address(en
     assert app.selectbox(key="loss").value == "regularizer-free"
     family(app).set_value("human-leaning").run()
     assert app.selectbox(key="loss").value == "regularizer-free+transforms"
-    app.toggle(key="_spectrum").set_value(True).run()
+    app.toggle(key="_fourier").set_value(True).run()
     app.selectbox(key="loss").select("freq-tv+transforms+fourier").run()
     app.number_input(key="w-tv").set_value(0.25).run()
     app.number_input(key="w-l6").set_value(2.0).run()
@@ -341,7 +355,7 @@ def test_generate_submits_the_request_that_the_panel_shows(engine):
 def test_generate_on_a_finished_one_says_so_and_makes_nothing(engine):
     app = opened()
     app.button(key="generate").click().run()
-    assert "finished already" in app.toast[0].value
+    assert "Already generated" in app.toast[0].value
     assert not engine.submitted
 
 
@@ -378,12 +392,12 @@ def test_what_several_random_numbers_gave_is_counted_until_another_thing_is_aske
 
     engine.stored, engine.result = engine.result, from_other_noise
     app = opened()
-    assert "random numbers:" not in text(app)
+    assert "random seeds:" not in text(app)
     for number, count in ((1, 2), (2, 3), (1, 3)):
         app.number_input(key="rng").set_value(number).run()
-        assert f"From {count} random numbers:** {count} are the same" in text(app)
+        assert f"From {count} random seeds:** {count} are the same" in text(app)
     app.selectbox(key="seed").select("noise").run()
-    assert "random numbers:" not in text(app)
+    assert "random seeds:" not in text(app)
 
 
 def test_a_running_job_shows_how_far_it_is_and_can_be_cancelled(engine):
@@ -432,7 +446,7 @@ def options(app: AppTest, key: str) -> list[str]:
 
 def test_networks_go_by_their_titles_and_the_panel_says_the_reference(engine):
     app = opened()
-    assert "Residual, attack-trained" in options(app, "model")
+    assert "Residual, adversarially trained" in options(app, "model")
     assert "`embedded:residual-multi-adv2`" in text(app)
     app.selectbox(key="model").select("robust:resnet50_l2_eps3").run()
     assert "ResNet-50, ℓ₂ ε 3" in options(app, "model")

@@ -1,7 +1,7 @@
-"""Who may talk to the job engine: TLS between app, scheduler and workers, and where they listen.
+"""TLS between app, scheduler and workers, and the addresses on which they listen.
 
 Dask runs whatever function it is sent, for everybody who reaches one of its ports. So the embedded
-scheduler and its workers listen on the loopback address only and speak TLS with a certificate of
+scheduler and its workers listen on the loopback address only and use TLS with a certificate of
 this run, which other users of the machine cannot read. A cluster's certificates are those of
 Dask's own configuration (https://distributed.dask.org/en/stable/tls.html).
 """
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from explorer.errors import RequestError
 from explorer.models.names import first_line
-from explorer.request import RequestError
 
 if TYPE_CHECKING:
     from distributed.security import Security
@@ -29,10 +29,10 @@ _CONFIGURATION = "DASK_DISTRIBUTED__COMM__"
 
 
 class RunCertificate:
-    """A self-signed certificate and its key, made anew for one run of the engine, valid for a year.
+    """A self-signed certificate and its key, created for one run of the engine, valid for a year.
 
-    security: for scheduler and client in this process. They and the workers accept nobody who
-    cannot show the same certificate.
+    security: for scheduler and client in this process. They and the workers accept only those who
+    present the same certificate.
     """
 
     def __init__(self) -> None:
@@ -42,17 +42,18 @@ class RunCertificate:
         self._folders: list[Path] = []
 
     def worker_environment(self) -> dict[str, str]:
-        """The environment variables from which a worker process on this machine takes it.
+        """The environment variables from which a worker process on this machine reads it.
 
-        Ask for them before each start: cleaners of temporary files may have taken the files away.
-        Each time they are in a new folder, for somebody else may own an old name by then.
+        Call this before each start: temporary files may have been cleaned up meanwhile. Each call
+        writes to a new folder, since somebody else may own the old name by then.
         """
         folder = Path(tempfile.mkdtemp(prefix="iri-tls-"))  # mode 0700
         self._folders.append(folder)
         certificate, key = folder / "certificate.pem", folder / "key.pem"
-        certificate.write_text(self.security.tls_worker_cert)
+        contents = self.security.get_tls_config_for_role("worker")
+        certificate.write_text(contents["cert"])
         key.touch(mode=0o600)
-        key.write_text(self.security.tls_worker_key)
+        key.write_text(contents["key"])
         return {
             f"{_CONFIGURATION}TLS__CA_FILE": str(certificate),
             f"{_CONFIGURATION}TLS__WORKER__CERT": str(certificate),
@@ -61,7 +62,7 @@ class RunCertificate:
         }
 
     def remove(self) -> None:
-        """Delete all files; workers that run already go on."""
+        """Delete all files; workers that are running are not affected."""
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -72,7 +73,7 @@ def listening_host(scheduler: str, insecure: bool = False) -> str | None:
     scheduler: `tcp://HOST:PORT` or `tls://HOST:PORT`. A worker of a scheduler on this machine
     listens on the loopback address. insecure: whether others may reach the worker without TLS.
     Raises RequestError (field `address`) for an address of another form, for one that is neither
-    encrypted nor loopback, and where certificates cannot be used; OSError for an unknown host.
+    encrypted nor loopback, or where certificates cannot be used; OSError for an unknown host.
     """
     check_address(scheduler, "worker")
     if not insecure:
@@ -81,7 +82,7 @@ def listening_host(scheduler: str, insecure: bool = False) -> str | None:
 
 
 def refuse_open(scheduler: str) -> None:
-    """RequestError (field `address`) where anybody in the network can reach this scheduler."""
+    """Raise RequestError (field `address`) where anybody in the network can reach a scheduler."""
     if is_open_to_others(scheduler):
         raise RequestError(
             "address",
@@ -93,15 +94,15 @@ def refuse_open(scheduler: str) -> None:
 
 
 def is_open_to_others(scheduler: str) -> bool:
-    """Whether others than this machine can talk to this scheduler, or listen, unencrypted."""
+    """Whether other machines can reach this scheduler, or read its messages, unencrypted."""
     return not scheduler.startswith("tls://") and not _is_loopback(scheduler)
 
 
 def check_address(scheduler: str, role: str) -> None:
-    """RequestError (field `address`) where no scheduler can be reached in this way.
+    """Raise RequestError (field `address`) where no scheduler can be reached in this way.
 
-    role: `client` or `worker`. The address is of another form, or its certificates, which Dask's
-    configuration names, cannot be used.
+    role: `client` or `worker`. Either the address is malformed, or the certificates that Dask's
+    configuration names cannot be used.
     """
     import dask
     import distributed  # noqa: F401  (its settings are known once it is imported)
@@ -115,7 +116,7 @@ def check_address(scheduler: str, role: str) -> None:
     if not well_formed or address.scheme not in ("tcp", "tls") or "@" in scheduler:
         raise RequestError(
             "address",
-            f"{scheduler!r} is no scheduler's address; write it like tls://HOST:8786 or "
+            f"{scheduler!r} is not a scheduler's address; write it like tls://HOST:8786 or "
             "tcp://127.0.0.1:8786",
         )
     if address.scheme == "tls":
@@ -142,9 +143,9 @@ def _check_certificates(role: str) -> None:
         if path is None and name == "key":
             continue  # it may be in the certificate's file
         if path is None or not Path(path).is_file():
-            there = "is not set" if path is None else f"says {path!r}, where there is no file"
+            problem = "is not set" if path is None else f"is {path!r}, which is not a file"
             raise RequestError(
-                "address", f"tls:// needs certificates, but {_CONFIGURATION}{setting} {there}"
+                "address", f"tls:// needs certificates, but {_CONFIGURATION}{setting} {problem}"
             )
     files = ", ".join(configured[name] for name in ("ca_file", "cert", "key") if configured[name])
     try:
@@ -165,10 +166,10 @@ def _expires(certificate: Path) -> datetime:
 
 
 def _is_loopback(scheduler: str) -> bool:
-    """Whether everything that the host's name stands for is a loopback address."""
+    """Whether the host's name resolves to loopback addresses only."""
     host = urlsplit(scheduler).hostname or ""
     try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+        addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
     except UnicodeError as error:
-        raise RequestError("address", f"{host!r} cannot be a host's name") from error
-    return all(ipaddress.ip_address(one.partition("%")[0]).is_loopback for one in found)
+        raise RequestError("address", f"{host!r} is not a valid host name") from error
+    return all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in addresses)

@@ -1,9 +1,7 @@
-"""The engine: requests in, jobs and results out; every tensor in another process.
+"""The engine: requests in, jobs and results out; all tensor work in another process.
 
-Embedded, it keeps a Dask scheduler in this process and one worker child per GPU, or one on the
-CPU, replaced when it dies; who may talk to them is said in `explorer.jobs.encryption`. With
-DASK_SCHEDULER_ADDRESS set it attaches to a cluster instead. The same request is computed once,
-however many watch it.
+`explorer.jobs.cluster` holds what runs the tasks, `explorer.jobs.job_table` what is known of them.
+The same request is computed once, however many wait for it.
 """
 
 from __future__ import annotations
@@ -12,30 +10,33 @@ import atexit
 import logging
 import os
 import threading
-import time
-import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future as ConcurrentFuture
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from explorer.jobs import encryption, work
+from explorer.errors import RequestError
 from explorer.jobs import job as states
-from explorer.jobs.children import MOST_FAILED_STARTS, Children
-from explorer.jobs.job import Job
-from explorer.jobs.questions import Questions
+from explorer.jobs.calls import PendingCalls
+from explorer.jobs.cluster import Cluster, in_background
+from explorer.jobs.job import Job, Report
+from explorer.jobs.job_table import JobTable
 from explorer.jobs.tasks import WORKER_DIED, Failure, Task, batches
-from explorer.request import Request, RequestError
+from explorer.request import Request
 from explorer.result import Result, ResultError
 from explorer.store.store import Store
 
+if TYPE_CHECKING:
+    from explorer.jobs.cluster import MakeFuture
+
 log = logging.getLogger(__name__)
 
-KEPT_JOBS = 500
-STUCK_SECONDS = 3.0
-RETRIES = 3
+MAX_RETRIES = 3
 CLOSED = "the job engine is closed"
 SCHEDULER_GONE = "the scheduler does not answer any more; start it, then this app, again"
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Engine:
@@ -44,28 +45,28 @@ class Engine:
     Dask's answers arrive on a thread of its own that takes `_lock`, so nothing that waits for Dask
     may be called while holding it.
 
-    `start` returns at once; jobs submitted before the worker is ready wait for it.
+    `start` returns at once; jobs submitted before the worker is ready wait for it. With
+    `scheduler_address`, or DASK_SCHEDULER_ADDRESS, it attaches to a running cluster.
     """
 
     def __init__(self, store: Store, scheduler_address: str | None = None) -> None:
         self.store = store
-        self._address = scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS") or None
         self._lock = threading.RLock()
-        self._jobs: dict[str, Job] = {}
-        self._tasks: dict[str, Task] = {}
-        self._futures: dict[str, Any] = {}
-        self._questions = Questions()
-        self._client: Any = None
-        self._cluster: Any = None
-        self._certificate: encryption.RunCertificate | None = None
-        self._children: Children | None = None
+        self._jobs = JobTable()
+        self._futures: dict[str, MakeFuture] = {}
+        self._calls = PendingCalls()
+        self._cluster = Cluster(
+            scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS") or None,
+            lambda: not self.starting,
+            self._on_workers_failing,
+        )
         self._ready = threading.Event()
         self._failure: str | None = None
         self._starter: threading.Thread | None = None
         self._closed = False
 
     def start(self) -> None:
-        """Begin to start scheduler and worker in the background, once."""
+        """Start scheduler and worker in the background, once."""
         with self._lock:
             if self._starter is None and not self._closed:
                 self._starter = threading.Thread(target=self._start, name="engine", daemon=True)
@@ -74,46 +75,7 @@ class Engine:
 
     def _start(self) -> None:
         try:
-            import dask
-            from distributed import Client, LocalCluster
-
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)
-            dask.config.set(
-                {
-                    "distributed.scheduler.allowed-failures": 0,
-                    "distributed.scheduler.http.routes": [],
-                    "distributed.admin.low-level-log-length": 50,
-                }
-            )
-            if self._address is None:
-                self._certificate = encryption.RunCertificate()
-                self._cluster = LocalCluster(
-                    n_workers=0,
-                    protocol="tls://",
-                    host=encryption.LOOPBACK,
-                    security=self._certificate.security,
-                    scheduler_kwargs={
-                        "dashboard": False,
-                        "dashboard_address": f"{encryption.LOOPBACK}:0",
-                    },
-                )
-                self._children = Children(
-                    self._cluster.scheduler_address,
-                    self._certificate.worker_environment,
-                    lambda: not self.starting,
-                    self._cannot_serve,
-                )
-            else:
-                encryption.check_address(self._address, "client")
-            self._client = Client(self._cluster or self._address, set_as_default=False)
-            announced = self._client.scheduler_info()["address"]
-            if encryption.is_open_to_others(announced):
-                log.warning(
-                    "%s is not encrypted: whoever reaches that scheduler can run any program on "
-                    "its workers",
-                    announced,
-                )
-            self._client.subscribe_topic(work.PROGRESS_TOPIC, self._heard)
+            self._cluster.start(self._on_report)
         except RequestError as error:
             self._failure = f"the job engine did not start: DASK_SCHEDULER_ADDRESS: {error.message}"
             log.error(self._failure)
@@ -122,12 +84,13 @@ class Engine:
             self._failure = f"the job engine did not start: {error}"
         with self._lock:
             self._ready.set()
-            for task in dict.fromkeys(self._tasks.values()):
-                if self._failure is None:
-                    self._hand_out(task)
-            self._fail_all(self._failure)
+            if self._failure is None:
+                for task in self._jobs.tasks():
+                    self._submit_to_cluster(task)
+            else:
+                self._fail_all(self._failure)
         if self._closed:
-            self._shut()
+            self._cluster.close()
 
     def close(self) -> None:
         """End the worker and the scheduler; jobs that are not done fail."""
@@ -141,16 +104,7 @@ class Engine:
         atexit.unregister(self.close)
         if self._starter is not None:
             self._starter.join(timeout=10)
-        self._shut()
-
-    def _shut(self) -> None:
-        if self._children is not None:
-            self._children.close()
-        for part in (self._client, self._cluster):
-            if part is not None:
-                part.close(timeout=2)
-        if self._certificate is not None:
-            self._certificate.remove()
+        self._cluster.close()
 
     def result(self, key: str) -> Result | None:
         """The finished result from the cache or the starter pack, or None."""
@@ -170,253 +124,180 @@ class Engine:
             job = self._jobs.get(key)
             if job is None or job.state != states.WAITING:
                 return job
-            waiting = [k for k, other in self._jobs.items() if not other.finished]
-            stage = job.stage
-            if self.starting:
-                stage = "the worker is starting"
-            return replace(job, ahead=waiting.index(key), stage=stage)
+            stage = "the worker is starting" if self.starting else job.stage
+            return replace(job, ahead=self._jobs.unfinished().index(key), stage=stage)
 
     @property
     def under_way(self) -> int:
         """How many jobs are waiting or running."""
         with self._lock:
-            return sum(not job.finished for job in self._jobs.values())
+            return len(self._jobs.unfinished())
 
     @property
     def starting(self) -> bool:
-        """Whether no worker has reported for duty yet (of a cluster's workers nothing is known)."""
-        if not self._ready.is_set():
-            return True
-        return self._cluster is not None and not self._cluster.scheduler.workers
+        """Whether no worker is ready yet (of a cluster's workers nothing is known)."""
+        return not self._ready.is_set() or not self._cluster.has_workers
 
     def submit(
         self,
         requests: Request | list[Request],
         pictures: Mapping[str, bytes] | None = None,
-        watcher: str = "",
+        subscriber: str = "",
     ) -> list[Job]:
         """Have requests made; those in the cache or already under way are not made again.
 
         Requests of one call that share network, layer, optimiser and steps run as one batch.
         pictures: PNG bytes of every `picture:SHA256` that the requests name.
-        watcher: who asks; a job is given up only when everybody who asked has cancelled.
+        subscriber: who asks; a job is given up only when everybody who asked has cancelled.
         """
         self.start()
-        asked = [requests] if isinstance(requests, Request) else list(requests)
+        wanted = [requests] if isinstance(requests, Request) else list(requests)
         with self._lock:
             fresh: list[Request] = []
-            for request in asked:
+            for request in wanted:
                 known = self._jobs.get(request.key)
                 if known is not None and not known.finished:
-                    self._jobs[request.key] = replace(known, watchers=known.watchers | {watcher})
+                    self._jobs.subscribe(request.key, subscriber)
                 elif self.result(request.key) is not None:
-                    self._jobs[request.key] = Job(request.key, states.DONE, stage="done")
+                    self._jobs.add_done(request.key)
                 else:
-                    self._jobs.pop(request.key, None)
-                    self._jobs[request.key] = Job(
-                        request.key, steps=request.steps, watchers=frozenset({watcher})
-                    )
+                    self._jobs.add(request, subscriber)
                     fresh.append(request)
-            self._forget_old()
+            self._jobs.drop_old()
             for batch in batches(fresh):
-                needed = {name for one in batch for name in (one.target, one.seed)}
-                sent = {name: data for name, data in (pictures or {}).items() if name in needed}
+                names = {name for request in batch for name in (request.target, request.seed)}
+                sent = {name: data for name, data in (pictures or {}).items() if name in names}
                 task = Task(batch, sent)
-                for request in batch:
-                    self._tasks[request.key] = task
+                self._jobs.assign(task)
                 if self._failure is not None:
                     self._fail_all(self._failure)
                 elif self._ready.is_set():
-                    self._hand_out(task)
-            return [self._jobs[request.key] for request in asked]
+                    self._submit_to_cluster(task)
+            return [self._jobs[request.key] for request in wanted]
 
-    def cancel(self, key: str, watcher: str = "") -> None:
-        """Take a watcher off a job; when none is left the job is given up.
+    def cancel(self, key: str, subscriber: str = "") -> None:
+        """Remove a subscriber from a job; when none is left the job is given up.
 
-        A running loop sees it before its next step; a worker that does not within STUCK_SECONDS
+        A running loop stops before its next step; a worker that does not stop within STUCK_SECONDS
         is replaced.
         """
         with self._lock:
-            job = self._jobs.get(key)
-            if job is None or job.finished:
+            job, task = self._jobs.get(key), self._jobs.task(key)
+            if job is None or job.finished or task is None:
                 return
-            left = job.watchers - {watcher}
-            self._jobs[key] = replace(job, watchers=left)
-            if left:
+            if self._jobs.unsubscribe(key, subscriber):
                 return
-            task = self._tasks[key]
-            self._finish(key, states.CANCELLED)
+            self._jobs.finish(key, states.CANCELLED)
             future = self._futures.get(task.run)
-            abandoned = not self._waited_for(task)
-        if future is None:
-            return
-        if abandoned and job.state == states.WAITING:
-            future.cancel(force=True)
-        _in_background(self._tell_worker, task.run, key)
-        if abandoned and self._children is not None:
-            _in_background(self._replace_if_stuck, future)
+            last = not self._jobs.wanted(task)
+        if future is not None:
+            begun = job.state != states.WAITING
+            self._cluster.give_up(task.run, key, future, last, begun)
 
-    def _tell_worker(self, run: str, key: str) -> None:
-        try:
-            self._client.run(work.cancel, run, [key])
-        except Exception as error:  # Dask raises many kinds when a worker is going away
-            if not self._closed:
-                log.warning("could not tell the worker to give a job up: %s", error)
-
-    def _replace_if_stuck(self, future: Any) -> None:
-        deadline = time.monotonic() + STUCK_SECONDS
-        while time.monotonic() < deadline:
-            if future.done():
-                return
-            time.sleep(0.05)
-        log.warning("the worker did not give a job up; it is replaced")
-        self._children.replace_all()
-
-    def ask(self, function: Any, *arguments: Any) -> ConcurrentFuture:
-        """Run a small function of `explorer.jobs.work` in the worker; its answer as a future.
+    def call(
+        self, function: Callable[_P, _T | Failure], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_T]:
+        """Run a small function of `explorer.jobs.work` in the worker; a future of what it returns.
 
         The future fails with RequestError where the request is at fault, else RuntimeError.
         """
         self.start()
-        with self._lock:
-            answer = self._questions.new()
-            if self._failure is not None:
-                self._questions.settle(answer, None, RuntimeError(self._failure))
-                return answer
+        future = self._calls.new()
 
         def run() -> None:
             self._ready.wait()
-            if self._failure is not None:
-                self._questions.settle(answer, None, RuntimeError(self._failure))
-                return
-            name = f"ask-{uuid.uuid4().hex}"
-            try:
-                value = self._client.submit(function, *arguments, key=name, priority=10).result()
-            except Exception as error:  # Dask raises many kinds when a worker goes away
-                if self._failure is not None:  # the engine was closed meanwhile
-                    value = Failure(self._failure)
-                else:
-                    value = Failure.of_dask(error) or Failure(WORKER_DIED)
-            if isinstance(value, Failure):
-                self._questions.settle(answer, None, value.to_exception())
-            else:
-                self._questions.settle(answer, value)
+            self._calls.settle(future, self._outcome(function, args, kwargs))
 
-        _in_background(run)
-        return answer
+        with self._lock:
+            if self._failure is not None:
+                self._calls.settle(future, Failure(self._failure))
+                return future
+        in_background(run)
+        return future
+
+    def _outcome(
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> object:
+        """What a function returns in the worker, or the Failure where there is no answer."""
+        if self._failure is not None:
+            return Failure(self._failure)
+        try:
+            return self._cluster.call(function, args, kwargs)
+        except Exception as error:  # Dask raises many kinds when a worker goes away
+            if self._failure is not None:  # the engine was closed meanwhile
+                return Failure(self._failure)
+            return Failure.of_dask(error) or Failure(WORKER_DIED)
 
     def worker_pids(self) -> list[int]:
         """Process ids of the embedded workers."""
-        return [] if self._children is None else self._children.pids()
+        return self._cluster.worker_pids()
 
-    def _waited_for(self, task: Task) -> list[str]:
-        """Keys of the task that somebody still waits for, and no later task is to make."""
-        return [one.key for one in task.requests if self._tasks.get(one.key) is task]
-
-    def _hand_out(self, task: Task) -> None:
-        if not self._waited_for(task):
+    def _submit_to_cluster(self, task: Task) -> None:
+        if not self._jobs.wanted(task):
             return
-        run = task.begin_run()
+        run = task.start_run()
+        requests = [request.to_dict() for request in task.requests]
         try:
-            future = self._client.submit(
-                work.make,
-                run,
-                [request.to_dict() for request in task.requests],
-                task.pictures,
-                key=run,
-                pure=False,
-            )
+            future = self._cluster.submit(run, requests, task.pictures)
         except Exception as error:  # Dask raises many kinds when its scheduler has gone away
-            log.error("a job could not be handed out", exc_info=error)
-            self._not_made(task, Failure(SCHEDULER_GONE))
+            log.error("a job could not be submitted", exc_info=error)
+            self._on_failure(task, Failure(SCHEDULER_GONE))
             return
         self._futures[run] = future
-        future.add_done_callback(lambda done: self._ended(task, run, done))
+        future.add_done_callback(lambda done: self._on_done(task, run, done))
 
-    def _heard(self, event: tuple[float, dict]) -> None:
-        _, report = event
+    def _on_report(self, event: tuple[float, Report]) -> None:
         with self._lock:
-            task = self._tasks.get(report["key"])
-            if task is not None and task.run == report["run"]:
-                self._jobs[report["key"]] = self._jobs[report["key"]].heard(report)
+            self._jobs.report(event[1])
 
-    def _ended(self, task: Task, run: str, future: Any) -> None:
+    def _on_done(self, task: Task, run: str, future: MakeFuture) -> None:
+        outcome: list[bytes] | Failure | None
         try:
-            answer = future.result()
+            outcome = future.result()
         except Exception as error:  # Dask raises many kinds when a worker goes away
-            answer = Failure.of_dask(error)
+            outcome = Failure.of_dask(error)
         with self._lock:
             self._futures.pop(run, None)
             if self._closed:
                 return
-        if isinstance(answer, list):
-            self._keep(task, answer)
+        if isinstance(outcome, list):
+            self._store_results(task, outcome)
         else:
-            self._not_made(task, answer)
+            self._on_failure(task, outcome)
 
-    def _not_made(self, task: Task, failure: Failure | None) -> None:
-        """After a failure, or (None) after the worker died: then untouched jobs go out again."""
+    def _on_failure(self, task: Task, failure: Failure | None) -> None:
+        """After a failure, or (None) after the worker died: then jobs not begun are retried."""
         with self._lock:
-            alive = self._waited_for(task)
-            untouched = all(self._jobs[key].state == states.WAITING for key in alive)
-            retries = max((self._jobs[key].retries for key in alive), default=RETRIES)
-            if failure is None and untouched and retries < RETRIES:
-                for key in alive:
-                    self._jobs[key] = replace(self._jobs[key], retries=retries + 1)
-                self._hand_out(task)
+            wanted = self._jobs.wanted(task)
+            if failure is None and self._jobs.may_retry(wanted, MAX_RETRIES):
+                self._submit_to_cluster(task)
                 return
-            said = failure or Failure(WORKER_DIED)
-            for key in alive:
-                if said.cancelled:
-                    self._finish(key, states.CANCELLED)
-                else:
-                    self._finish(key, states.FAILED, field=said.field, error=said.sentence)
+            for key in wanted:
+                self._jobs.fail(key, failure or Failure(WORKER_DIED))
 
-    def _keep(self, task: Task, results: list[bytes]) -> None:
+    def _store_results(self, task: Task, results: list[bytes]) -> None:
         for request, data in zip(task.requests, results, strict=True):
             try:
                 self.store.put(request.key, data)
             except Exception as error:  # whatever it is, nobody may wait for this job for ever
-                log.exception("could not keep a result")
+                log.exception("a result could not be stored")
                 with self._lock:
-                    if self._tasks.get(request.key) is task:
-                        sentence = f"the result could not be kept: {error}"
-                        self._finish(request.key, states.FAILED, error=sentence)
+                    if self._jobs.task(request.key) is task:
+                        failure = Failure(f"the result could not be stored: {error}")
+                        self._jobs.fail(request.key, failure)
             else:
-                self._finish(request.key, states.DONE)
+                with self._lock:
+                    self._jobs.finish(request.key, states.DONE)
 
-    def _fail_all(self, sentence: str | None) -> None:
-        """Fail every unfinished job and unanswered question with this sentence, if there is one."""
-        if sentence is None:
-            return
+    def _fail_all(self, message: str) -> None:
+        """Fail every unfinished job and pending call with this message."""
         with self._lock:
-            for key in list(self._tasks):
-                self._finish(key, states.FAILED, error=sentence)
-            self._questions.fail_all(sentence)
+            self._jobs.fail_all(message)
+            self._calls.fail_all(message)
 
-    def _cannot_serve(self, code: int) -> None:
-        """Called by Children when workers keep ending before they have served."""
+    def _on_workers_failing(self, message: str) -> None:
         with self._lock:
             futures = list(self._futures.values())
-            self._fail_all(
-                f"the worker does not start (it ended {MOST_FAILED_STARTS} times in a row, last "
-                f"with code {code}); the app's log says why"
-            )
+            self._fail_all(message)
         for future in futures:
             future.cancel(force=True)
-
-    def _finish(self, key: str, state: str, **more: Any) -> None:
-        with self._lock:
-            self._tasks.pop(key, None)
-            job = self._jobs.get(key)
-            if job is not None and not job.finished:
-                self._jobs[key] = replace(job, state=state, stage=state, eta_seconds=None, **more)
-
-    def _forget_old(self) -> None:
-        finished = [key for key, job in self._jobs.items() if job.finished]
-        for key in finished[: max(0, len(finished) - KEPT_JOBS)]:
-            del self._jobs[key]
-
-
-def _in_background(function: Callable, *arguments: Any) -> None:
-    threading.Thread(target=function, args=arguments, daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NotRequired, TypedDict
 
 WAITING = "waiting"
 RUNNING = "running"
@@ -11,20 +12,37 @@ FAILED = "failed"
 CANCELLED = "cancelled"
 
 
+class Report(TypedDict):
+    """A progress report, as the worker sends it (see `explorer.jobs.work`).
+
+    run: the attempt that it belongs to; the other fields are those of `Job`.
+    """
+
+    run: str
+    key: str
+    stage: str
+    step: int
+    steps: int
+    seconds: float
+    eta_seconds: NotRequired[float | None]
+    relative_l2: NotRequired[float]
+    preview: NotRequired[bytes]
+
+
 @dataclass(frozen=True)
 class Job:
     """One request on its way to a result.
 
     state: waiting (queued, or the worker is still starting), running, done, failed, cancelled.
-    stage: what the worker is at, in plain words.
+    stage: what the worker is doing, in plain words.
     step, steps: of the synthesis loop.
     curve: (step, relative distance) so far, oldest first.
-    preview: the image as it is now, PNG, or None.
-    seconds, eta_seconds: since the worker took it up; a guess of what is left, or None.
-    ahead: how many jobs were before it in the queue when it was last looked at.
-    retries: how often it was handed out again after a worker died before taking it up.
-    watchers: who asked for it; it is given up only when all of them have cancelled.
-    field, error: for failed jobs, the request's field that is wrong (or None) and the sentence.
+    preview: the current image as PNG, or None.
+    seconds, eta_seconds: since the worker began; an estimate of what is left, or None.
+    ahead: how many jobs were ahead of it in the queue when it was last read.
+    retries: how often it was submitted again after a worker had died before beginning it.
+    subscribers: who asked for it; it is given up only when all of them have cancelled.
+    field, error: for failed jobs, the request's field that is wrong (or None) and the message.
     """
 
     key: str
@@ -40,15 +58,15 @@ class Job:
     field: str | None = None
     error: str | None = None
     retries: int = 0
-    watchers: frozenset[str] = frozenset()
+    subscribers: frozenset[str] = frozenset()
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether its state is final."""
         return self.state in (DONE, FAILED, CANCELLED)
 
-    def heard(self, report: dict) -> Job:
-        """The job after a progress report of the worker (see `explorer.jobs.work`)."""
+    def with_report(self, report: Report) -> Job:
+        """The job after a progress report of the worker; a finished job does not change."""
         if self.finished:
             return self
         curve = self.curve

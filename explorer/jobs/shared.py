@@ -1,7 +1,7 @@
 """The one engine of a process that serves many visitors.
 
-It is held here and not in a cache of Streamlit's, which any visitor's websocket may have cleared:
-running jobs would be lost to whoever watches them, and each new engine is another worker.
+It is held here and not in `st.cache_resource`, which any visitor's websocket can have cleared:
+running jobs would be lost, and each new engine would start another worker.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _lock = threading.Lock()
 
 
 def engine_of_this_process() -> Engine:
-    """The same engine for everybody; not started before somebody needs it."""
+    """The same engine for everybody; it starts when it is first needed."""
     with _lock:
         return _engine()
 

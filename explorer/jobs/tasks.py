@@ -1,4 +1,4 @@
-"""What the engine hands to Dask, and how it words what comes back when that failed."""
+"""What the engine submits to Dask, and the failures that come back, as messages for people."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from explorer.errors import RequestError
 from explorer.models.names import first_line
-from explorer.request import Request, RequestError
+from explorer.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -20,24 +21,26 @@ WORKER_DIED = (
 OUT_OF_MEMORY = "the worker ran out of memory; choose a smaller network or an earlier layer"
 
 _WORKER_GONE = ("KilledWorker", "CancelledError", "FutureCancelledError", "CommClosedError")
-_SPEAKING = ("HubUnreachable", "NotFinite", "PictureError", "MeasureUnavailable")
+_FOR_PEOPLE = ("HubUnreachable", "NotFinite", "PictureError", "MeasureUnavailable")
+"""Exceptions whose messages are written for people; by name, since importing them needs torch."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the worker could not do what it was asked, as a person should read it.
+    """Why the worker could not do its task, as a person should read it.
 
-    Workers send this and never an exception: unpickling one imports what defines it, which may be
-    torch. field: of the request, where that is at fault; cancelled: somebody wanted it so.
+    Workers return this and raise nothing: unpickling an exception imports the module that defines
+    it, which may need torch. field: of the request, where that is at fault. cancelled: whether the
+    task stopped because somebody cancelled it.
     """
 
-    sentence: str
+    message: str
     field: str | None = None
     cancelled: bool = False
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
-        """The failure behind an exception; a surprise is logged and named by its type."""
+        """The failure that an exception stands for; an unexpected one is logged and named."""
         kind = type(error).__name__
         if isinstance(error, RequestError):
             return cls(error.message, field=error.field)
@@ -45,14 +48,14 @@ class Failure:
             return cls(str(error), cancelled=True)
         if kind == "OutOfMemoryError" or isinstance(error, MemoryError):
             return cls(OUT_OF_MEMORY)
-        if kind in _SPEAKING:
+        if kind in _FOR_PEOPLE:
             return cls(str(error))
         log.error("a job failed", exc_info=error)
         return cls(f"something unexpected went wrong in the worker ({kind}: {error})")
 
     @classmethod
     def of_dask(cls, error: Exception) -> Failure | None:
-        """The failure behind what Dask raised in the place of an answer; None: the worker died."""
+        """The failure that an exception of Dask's stands for; None where the worker died."""
         if type(error).__name__ in _WORKER_GONE:
             log.info("a task was lost with its worker", exc_info=error)
             return None
@@ -62,15 +65,13 @@ class Failure:
 
     def to_exception(self) -> Exception:
         """RequestError where a field is at fault, else RuntimeError."""
-        return (
-            RequestError(self.field, self.sentence) if self.field else RuntimeError(self.sentence)
-        )
+        return RequestError(self.field, self.message) if self.field else RuntimeError(self.message)
 
 
 class Task:
     """Requests that run as one batch, and the pictures they need.
 
-    run: names the present attempt, so that what an earlier one still says can be told apart.
+    run: the name of the current attempt, which tells its reports from those of an earlier one.
     """
 
     def __init__(self, requests: Sequence[Request], pictures: dict[str, bytes]) -> None:
@@ -78,7 +79,7 @@ class Task:
         self.pictures = pictures
         self.run = ""
 
-    def begin_run(self) -> str:
+    def start_run(self) -> str:
         """A new name for a new attempt."""
         self.run = f"iri-{uuid.uuid4().hex}"
         return self.run
@@ -86,7 +87,7 @@ class Task:
 
 def batches(requests: Sequence[Request]) -> list[list[Request]]:
     """The requests in groups that can run as one batch, in the order of their first members."""
-    groups: dict[tuple, list[Request]] = {}
+    groups: dict[tuple[object, ...], list[Request]] = {}
     for request in requests:
         groups.setdefault(request.batch_key, []).append(request)
     return list(groups.values())

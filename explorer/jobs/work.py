@@ -1,7 +1,7 @@
-"""What the worker process does: the functions that the engine sends there.
+"""What the worker process does: the functions that the engine submits to it.
 
-Importing this file is light (the engine imports it too); torch comes in with the first call. What
-the engine gets back is plain data that it can unpickle without torch: an answer or a Failure.
+Importing this module is light (the engine imports it, too); the first call imports torch. What
+comes back to the engine is plain data that it can unpickle without torch: a value or a Failure.
 """
 
 from __future__ import annotations
@@ -10,13 +10,21 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from importlib.metadata import version
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from explorer.jobs.job import Report
 from explorer.jobs.tasks import Failure
 from explorer.request import NetworkReference, Request
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from explorer.analysis.network_comparison import NetworkComparison
+    from explorer.analysis.runner import IriSet
+    from explorer.metrics.invariance import SharedInvariance
 
 PROGRESS_TOPIC = "iri-progress"
 REPORT_EVERY_SECONDS = 0.3
@@ -29,70 +37,67 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def _or_failure(function: Callable[_P, _T]) -> Callable[_P, _T | Failure]:
-    """The function, with a Failure as its answer where it raises."""
+def _failures_returned(function: Callable[_P, _T]) -> Callable[_P, _T | Failure]:
+    """The function, which returns a Failure where it would raise."""
 
     @wraps(function)
-    def answer(*arguments: _P.args, **named: _P.kwargs) -> _T | Failure:
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _T | Failure:
         try:
-            return function(*arguments, **named)
+            return function(*args, **kwargs)
         except Exception as error:
             return Failure.of(error)
 
-    return answer
+    return guarded
 
 
 def cancel(run: str, keys: Iterable[str]) -> None:
-    """Ask a run to give these requests up; its loop looks before every step.
+    """Have a run give these requests up; its loop checks before every step.
 
-    It may not have begun yet. Another run of the same request is not meant.
+    The run may not have begun yet. Other runs of the same request go on.
     """
     with _cancelled_lock:
         _cancelled.update((run, key) for key in keys)
 
 
-@_or_failure
-def make(run: str, requests: list[dict], pictures: dict[str, bytes]) -> list[bytes]:
+@_failures_returned
+def make(
+    run: str, requests: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]
+) -> list[bytes]:
     """The results, as bytes, of requests that share network, layer, optimiser and steps.
 
     run: names this attempt in its reports, which go to the topic PROGRESS_TOPIC, and in `cancel`.
+    requests: as `Request.to_dict` gives them. pictures: PNG bytes by `picture:SHA256`.
     """
     from distributed import get_worker
 
     from explorer.analysis.generation import generate_batch
     from explorer.store.store import Store
 
-    asked = [Request.from_dict(request) for request in requests]
-    watcher = _Reporter(run, asked, get_worker().log_event)
+    batch = [Request.from_dict(dict(request)) for request in requests]
+    reporter = _Reporter(run, batch, get_worker().log_event)
     try:
-        return [one.to_bytes() for one in generate_batch(asked, pictures, watcher, Store())]
+        results = generate_batch(batch, pictures, reporter, Store())
+        return [result.to_bytes() for result in results]
     finally:
         with _cancelled_lock:
-            _cancelled.difference_update([one for one in _cancelled if one[0] == run])
+            _cancelled.difference_update([entry for entry in _cancelled if entry[0] == run])
 
 
-@_or_failure
+@_failures_returned
 def layers(reference: NetworkReference) -> list[tuple[str, str, tuple[int, ...]]]:
     """(name, kind, shape) of every layer of a network, in order of execution; kept in the store.
 
     Of networks that would be downloaded only the architecture is built, without weights.
     """
-    import torch
-
     from explorer.analysis.generation import device
-    from explorer.models.catalogue import split_reference
     from explorer.models.layers import list_layers
-    from explorer.models.loading import load, untrained
+    from explorer.models.loading import skeleton
     from explorer.store.store import Store
 
-    if split_reference(reference.model)[0] in ("embedded", "file", "own"):
-        network = load(reference, device())
-    else:
-        with torch.device("meta"):
-            network = untrained(reference)
-    found = [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
-    Store().put(layers_key(reference), json.dumps(found).encode())
-    return found
+    network = skeleton(reference, device())
+    rows = [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
+    Store().put(layers_key(reference), json.dumps(rows).encode())
+    return rows
 
 
 def layers_key(reference: NetworkReference) -> str:
@@ -104,8 +109,8 @@ def layers_key(reference: NetworkReference) -> str:
     return f"layers:{hashlib.sha256(facts.encode()).hexdigest()}"
 
 
-@_or_failure
-def compare(result: bytes, eye: dict) -> dict:
+@_failures_returned
+def compare(result: bytes, observer: Mapping[str, Any]) -> NetworkComparison:
     """How the network and layer of a request, as a dict, see a finished result.
 
     See `explorer.analysis.comparison.compare`.
@@ -114,71 +119,82 @@ def compare(result: bytes, eye: dict) -> dict:
     from explorer.result import Result
     from explorer.store.store import Store
 
-    return compare(Result.from_bytes(result), Request.from_dict(eye), Store())
+    request = Request.from_dict(dict(observer))
+    return compare(
+        Result.from_bytes(result),
+        request.network,
+        request.layer,
+        request.null,
+        request.null_folder,
+        Store(),
+    )
 
 
-@_or_failure
-def stir(first: tuple, second: tuple) -> dict:
-    """STIR of two networks in both directions; see `explorer.analysis.comparison.shared`.
+@_failures_returned
+def stir(first: IriSet, second: IriSet) -> SharedInvariance:
+    """STIR of two networks in both directions."""
+    from explorer.analysis.comparison import shared_invariance_of
 
-    Each side is (request as a dict, its targets as PNG bytes, its IRIs as float32 3×H×W arrays).
-    """
-    from explorer.analysis.comparison import shared
-
-    return shared(*((Request.from_dict(one), *images) for one, *images in (first, second)))
+    return shared_invariance_of(first, second)
 
 
 class _Reporter:
-    """The loop's watcher: tells the engine how far it is, a few times a second."""
+    """The progress callback of a run: reports to the engine a few times a second."""
 
     def __init__(
-        self, run: str, requests: list[Request], send: Callable[[str, dict], None]
+        self, run: str, requests: list[Request], send: Callable[[str, Report], object]
     ) -> None:
         self._run = run
         self._requests = requests
-        self._named = [(run, request.key) for request in requests]
+        self._entries = [(run, request.key) for request in requests]
         self._send = send
-        self._begun = self._loop_begun = time.monotonic()
-        self._reported = 0.0
+        self._started_at = self._loop_started_at = time.monotonic()
+        self._reported_at = 0.0
         self._stage = "starting"
 
     def cancelled(self) -> bool:
         with _cancelled_lock:
-            return _cancelled.issuperset(self._named)
+            return _cancelled.issuperset(self._entries)
 
     def stage(self, text: str) -> None:
-        """What is being done now, in plain words."""
+        """Report what the worker is doing now, in plain words."""
         self._stage = text
-        self._loop_begun = time.monotonic()
+        self._loop_started_at = time.monotonic()
         for request in self._requests:
-            self._tell(request, step=0)
+            self._send_report(request, step=0)
 
-    def wants(self) -> bool:
-        return time.monotonic() - self._reported >= REPORT_EVERY_SECONDS
+    def due(self) -> bool:
+        return time.monotonic() - self._reported_at >= REPORT_EVERY_SECONDS
 
-    def report(self, step: int, relative_l2, images) -> None:
+    def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None:
         from explorer.images.encoding import to_8bit, to_png
 
-        self._reported = time.monotonic()
+        self._reported_at = time.monotonic()
         values = relative_l2.tolist()
         for index, request in enumerate(self._requests):
             preview = to_png(to_8bit(images[index].cpu().numpy()))
-            self._tell(request, step=step, relative_l2=values[index], preview=preview)
+            self._send_report(request, step=step, relative_l2=values[index], preview=preview)
 
-    def _tell(self, request: Request, step: int, **more: object) -> None:
+    def _send_report(
+        self,
+        request: Request,
+        step: int,
+        relative_l2: float | None = None,
+        preview: bytes | None = None,
+    ) -> None:
         now = time.monotonic()
         left = request.steps - step
-        eta = (now - self._loop_begun) / step * left if step else None
-        self._send(
-            PROGRESS_TOPIC,
-            {
-                "run": self._run,
-                "key": request.key,
-                "stage": self._stage,
-                "step": step,
-                "steps": request.steps,
-                "seconds": now - self._begun,
-                "eta_seconds": eta,
-                **more,
-            },
-        )
+        report: Report = {
+            "run": self._run,
+            "key": request.key,
+            "stage": self._stage,
+            "step": step,
+            "steps": request.steps,
+            "seconds": now - self._started_at,
+            "eta_seconds": (now - self._loop_started_at) / step * left if step else None,
+        }
+        if relative_l2 is not None:
+            report["relative_l2"] = relative_l2
+        if preview is not None:
+            report["preview"] = preview
+        self._send(PROGRESS_TOPIC, report)

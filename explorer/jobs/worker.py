@@ -1,7 +1,7 @@
 """The worker process: `python -m explorer worker ADDRESS`, one per GPU or one on the CPU.
 
-The embedded engine starts it; a cluster's machines run the very same command. It ends when its
-scheduler goes away, in the middle of a job too.
+The embedded engine starts it; a cluster's machines run the same command. It ends when its
+scheduler goes away, even in the middle of a job.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import logging
 import os
 import threading
 
+from explorer.errors import RequestError
 from explorer.jobs.encryption import LOOPBACK, listening_host, refuse_open
-from explorer.request import RequestError
 
 NO_SCHEDULER_SECONDS = 30
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 def cores() -> int:
-    """Physical cores that this process may use (hyper-threads and container limits counted out)."""
+    """Physical cores that this process may use, without hyper-threads and within a container."""
     import psutil
     from dask.system import CPU_COUNT
 
@@ -35,23 +35,23 @@ def run(address: str, insecure: bool = False) -> None:
     """
     host = listening_host(address, insecure)
     # Threads that wait for each other by spinning make a small network's pass 50 times slower as
-    # soon as another process is busy; it must be said before torch is loaded.
+    # soon as another process is busy; this must be set before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import dask
     import torch
     from distributed import Worker
     from distributed.core import Status
 
-    from explorer.analysis import generation
+    from explorer.analysis import warm_up
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    # It would look at what the job is doing a hundred times a second.
+    # The profiler would sample the running job a hundred times a second.
     dask.config.set(
         {"distributed.worker.profile.enabled": False, "distributed.worker.http.routes": []}
     )
     torch.set_num_threads(cores())
-    generation.warm_up()
-    threading.Thread(target=generation.warm_up_measures, daemon=True).start()
+    warm_up.warm_up()
+    threading.Thread(target=warm_up.warm_up_measures, daemon=True).start()
 
     async def serve() -> None:
         worker = Worker(
@@ -61,11 +61,11 @@ def run(address: str, insecure: bool = False) -> None:
             memory_limit=0,
             death_timeout=NO_SCHEDULER_SECONDS,
             dashboard=False,
-            dashboard_address=f"{LOOPBACK}:0",  # nothing is served there, but Dask opens it
+            dashboard_address=f"{LOOPBACK}:0",  # nothing is served there, but Dask opens the port
         )
         await worker
         if not insecure:
-            # One that was reached on loopback may listen to others, too, and pass all on to us.
+            # A scheduler reached on loopback may listen to other machines, too.
             announced = (await worker.scheduler.identity())["address"]
             try:
                 refuse_open(announced)
@@ -73,7 +73,7 @@ def run(address: str, insecure: bool = False) -> None:
                 await worker.close()
                 raise
         while worker.status not in (Status.closing, Status.closed, Status.failed):
-            await asyncio.sleep(LOOK_SECONDS)
-        os._exit(0)  # an orderly end would wait for the job that is running
+            await asyncio.sleep(POLL_SECONDS)
+        os._exit(0)  # an orderly exit would wait for the job that is running
 
     asyncio.run(serve())

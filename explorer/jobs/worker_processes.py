@@ -14,17 +14,18 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MOST_FAILED_STARTS = 3
-LONGEST_PAUSE_SECONDS = 30.0
-LOOK_SECONDS = 0.25
+MAX_FAILED_STARTS = 3
+MAX_PAUSE_SECONDS = 30.0
+POLL_SECONDS = 0.25
 
 
-class Children:
+class WorkerProcesses:
     """One `python -m explorer worker ADDRESS` per GPU, or one on the CPU, kept alive.
 
-    environment: gives the variables that a worker gets beside those of this process, before each
-    start. serving: whether the scheduler has any worker now. cannot_serve: called with the exit
-    code whenever one has ended MOST_FAILED_STARTS times or more in a row while none was serving.
+    environment: returns the variables that a worker gets in addition to those of this process;
+    called before each start. serving: whether the scheduler has any worker now. on_failing: called
+    with a message whenever a worker has ended MAX_FAILED_STARTS times or more in a row while none
+    was serving.
     """
 
     def __init__(
@@ -32,22 +33,22 @@ class Children:
         address: str,
         environment: Callable[[], Mapping[str, str]],
         serving: Callable[[], bool],
-        cannot_serve: Callable[[int], None],
+        on_failing: Callable[[str], None],
     ) -> None:
         self._address = address
         self._environment = environment
         self._serving = serving
-        self._cannot_serve = cannot_serve
+        self._on_failing = on_failing
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._processes: dict[int, subprocess.Popen] = {}
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
         for slot, gpu in enumerate(visible_gpus() or [None]):
-            threading.Thread(target=self._keep, args=(slot, gpu), daemon=True).start()
+            threading.Thread(target=self._keep_alive, args=(slot, gpu), daemon=True).start()
 
     def pids(self) -> list[int]:
         """Process ids of the workers that are alive."""
         with self._lock:
-            return [one.pid for one in self._processes.values() if one.poll() is None]
+            return [process.pid for process in self._processes.values() if process.poll() is None]
 
     def replace_all(self) -> None:
         """Kill every worker; each is started anew at once."""
@@ -69,26 +70,29 @@ class Children:
                 process.kill()
                 process.wait()
 
-    def _keep(self, slot: int, gpu: str | None) -> None:
-        chosen = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
+    def _keep_alive(self, slot: int, gpu: str | None) -> None:
+        device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         pause, failed_starts = 0.0, 0
         while not self._closing.wait(pause):
             try:
-                process = self._start(slot, chosen)
-            except OSError as error:  # such as no room for its certificate
+                process = self._start(slot, device)
+            except OSError as error:  # such as a full disk, which has no room for the certificate
                 log.error("a worker could not be started: %s", error)
                 code, served = error.errno or 1, False
             else:
-                code, served = self._watch(process) if process is not None else (0, False)
+                code, served = self._wait(process) if process is not None else (0, False)
             if self._closing.is_set():
                 return
-            log.warning("a worker ended with code %s; the next one starts", code)
-            pause = 0.0 if served else min(2 * pause + 1, LONGEST_PAUSE_SECONDS)
+            log.warning("a worker ended with exit code %s; starting another", code)
+            pause = 0.0 if served else min(2 * pause + 1, MAX_PAUSE_SECONDS)
             failed_starts = 0 if served else failed_starts + 1
-            if failed_starts >= MOST_FAILED_STARTS:
-                self._cannot_serve(code)
+            if failed_starts >= MAX_FAILED_STARTS:
+                self._on_failing(
+                    f"the worker does not start (it ended {MAX_FAILED_STARTS} times in a row, "
+                    f"last with code {code}); the app's log says why"
+                )
 
-    def _start(self, slot: int, chosen: Mapping[str, str]) -> subprocess.Popen | None:
+    def _start(self, slot: int, device: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
         """A new worker in this slot; None once the workers are being ended."""
         with self._lock:
             if self._closing.is_set():
@@ -96,25 +100,25 @@ class Children:
             process = subprocess.Popen(
                 [sys.executable, "-m", "explorer", "worker", self._address],
                 cwd=ROOT,
-                env=os.environ | self._environment() | chosen,
+                env={**os.environ, **self._environment(), **device},
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C in the terminal is for us alone
+                start_new_session=True,  # Ctrl-C in the terminal is for this process alone
             )
             self._processes[slot] = process
             return process
 
-    def _watch(self, process: subprocess.Popen) -> tuple[int, bool]:
+    def _wait(self, process: subprocess.Popen[bytes]) -> tuple[int, bool]:
         """Wait for its end: the exit code, and whether any worker served meanwhile."""
         served = False
         while True:
             try:
-                return process.wait(timeout=LOOK_SECONDS), served
+                return process.wait(timeout=POLL_SECONDS), served
             except subprocess.TimeoutExpired:
                 served = served or self._serving()
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that workers may use, as CUDA_VISIBLE_DEVICES wants them; found without torch."""
+    """The GPUs that workers may use, as CUDA_VISIBLE_DEVICES lists them; found without torch."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return [gpu for gpu in allowed.split(",") if gpu.strip() not in ("", "-1")]

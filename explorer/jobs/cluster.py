@@ -1,0 +1,186 @@
+"""The Dask scheduler that the engine submits to: embedded, with worker processes, or a cluster's.
+
+Embedded, the scheduler runs in this process and one worker child per GPU, or one on the CPU, is
+kept alive; `explorer.jobs.encryption` says who may connect to them. With an address, the engine
+attaches to a cluster that somebody else has started.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from explorer.jobs import encryption, work
+from explorer.jobs.job import Report
+from explorer.jobs.worker_processes import WorkerProcesses
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, LocalCluster
+
+    from explorer.jobs.tasks import Failure
+
+    MakeFuture = Future[list[bytes] | Failure]
+
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 2
+STUCK_SECONDS = 3.0
+
+
+class Cluster:
+    """One engine's scheduler, its client and, where embedded, its workers.
+
+    `start`, `close` and `call` wait for Dask; the other methods return at once.
+
+    address: of a running scheduler; None for an embedded one.
+    serving: whether jobs are being served; used while embedded workers start.
+    on_failing: called with a message when embedded workers keep failing to start.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        serving: Callable[[], bool],
+        on_failing: Callable[[str], None],
+    ) -> None:
+        self._address = address
+        self._serving = serving
+        self._on_failing = on_failing
+        self._closing = False
+        self._client: Client | None = None
+        self._local: LocalCluster | None = None
+        self._certificate: encryption.RunCertificate | None = None
+        self._workers: WorkerProcesses | None = None
+
+    def start(self, on_report: Callable[[tuple[float, Report]], None]) -> None:
+        """Start the scheduler and its workers, or attach to the cluster's; then connect.
+
+        on_report: called, on a thread of Dask's, with (time, progress report) of every run.
+        Raises RequestError (field `address`) for an address that cannot be used, OSError and
+        whatever else Dask raises where no scheduler answers.
+        """
+        import dask
+        from distributed import Client
+
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,
+                "distributed.scheduler.http.routes": [],
+                "distributed.admin.low-level-log-length": 50,
+            }
+        )
+        if self._address is None:
+            self._start_embedded()
+        else:
+            encryption.check_address(self._address, "client")
+        self._client = Client(self._local or self._address, set_as_default=False)
+        announced = self._client.scheduler_info()["address"]
+        if encryption.is_open_to_others(announced):
+            log.warning(
+                "%s is not encrypted: whoever reaches that scheduler can run any program on "
+                "its workers",
+                announced,
+            )
+        self._client.subscribe_topic(work.PROGRESS_TOPIC, on_report)
+
+    def _start_embedded(self) -> None:
+        from distributed import LocalCluster
+
+        self._certificate = encryption.RunCertificate()
+        self._local = LocalCluster(
+            n_workers=0,
+            protocol="tls://",
+            host=encryption.LOOPBACK,
+            security=self._certificate.security,
+            scheduler_kwargs={
+                "dashboard": False,
+                "dashboard_address": f"{encryption.LOOPBACK}:0",
+            },
+        )
+        self._workers = WorkerProcesses(
+            self._local.scheduler_address,
+            self._certificate.worker_environment,
+            self._serving,
+            self._on_failing,
+        )
+
+    def close(self) -> None:
+        """End workers, client and scheduler, and delete the certificate."""
+        self._closing = True
+        if self._workers is not None:
+            self._workers.close()
+        for part in (self._client, self._local):
+            if part is not None:
+                part.close(timeout=CLOSE_SECONDS)
+        if self._certificate is not None:
+            self._certificate.remove()
+
+    @property
+    def client(self) -> Client:
+        """The client of the started scheduler."""
+        if self._client is None:
+            raise RuntimeError("the cluster has not started")
+        return self._client
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether a worker has registered (of another cluster's workers nothing is known: True)."""
+        if self._local is None:
+            return True
+        scheduler = self._local.scheduler
+        return scheduler is not None and bool(scheduler.workers)
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the embedded workers."""
+        return [] if self._workers is None else self._workers.pids()
+
+    def submit(
+        self, run: str, requests: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]
+    ) -> MakeFuture:
+        """Queue a batch of requests under the name of this run (see `explorer.jobs.work.make`)."""
+        return self.client.submit(work.make, run, requests, pictures, key=run, pure=False)
+
+    def call(
+        self, function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> object:
+        """Run a function in a worker, before the jobs that wait; what it returns."""
+        name = f"call-{uuid.uuid4().hex}"
+        return self.client.submit(function, *args, key=name, priority=10, **kwargs).result()
+
+    def give_up(self, run: str, key: str, future: MakeFuture, last: bool, begun: bool) -> None:
+        """Tell the workers, in the background, to stop making one request of a run.
+
+        last: whether nobody wants any other request of the run, so that an embedded worker that
+        does not stop within STUCK_SECONDS is replaced. begun: whether a worker has begun it.
+        """
+        if last and not begun:
+            future.cancel(force=True)
+        in_background(self._cancel, run, key)
+        if last and self._workers is not None:
+            in_background(self._replace_if_stuck, self._workers, future)
+
+    def _cancel(self, run: str, key: str) -> None:
+        try:
+            self.client.run(work.cancel, run, [key])
+        except Exception as error:  # Dask raises many kinds when a worker is going away
+            if not self._closing:
+                log.warning("could not tell the worker to give a job up: %s", error)
+
+    def _replace_if_stuck(self, workers: WorkerProcesses, future: MakeFuture) -> None:
+        deadline = time.monotonic() + STUCK_SECONDS
+        while time.monotonic() < deadline:
+            if future.done():
+                return
+            time.sleep(0.05)
+        log.warning("the worker did not give a job up; it is replaced")
+        workers.replace_all()
+
+
+def in_background(function: Callable[..., object], *args: object) -> None:
+    """Call the function on a thread that does not keep the process alive."""
+    threading.Thread(target=function, args=args, daemon=True).start()
