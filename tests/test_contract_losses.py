@@ -18,7 +18,7 @@ from explorer.losses.term import LossTerm, RepresentationComparison
 from explorer.losses.terms import TERMS
 from explorer.losses.terms.representation import COMPARISONS
 from explorer.losses.variants import HUMAN, LOSSES, Loss, with_suffixes
-from explorer.research import record_tables
+from explorer.research.documents import reference
 
 BRIGHTNESS = LossTerm(
     name="brightness",
@@ -102,7 +102,6 @@ def test_a_comparison_is_there_everywhere_and_refused_where_the_layer_is_no_map(
         app = explore(monkeypatch, representation="largest")
         assert app.selectbox(key="representation").value == "largest"
         assert "max|g(x) − g(x_t)|" in text(app)
-        assert "| `largest` | max\\|g(x) − g(x_t)\\| |" in record_tables.comparisons()
 
 
 def test_a_loss_is_generated_by_the_library_with_its_own_weights(toy_loss):
@@ -131,8 +130,9 @@ def test_a_loss_is_a_variant_on_the_page(toy_loss, monkeypatch):
 
 
 def test_both_are_in_the_tables_of_the_documents(toy_loss):
-    assert "| `brightness` | mean(x) | The picture should be dark. |" in record_tables.loss_terms()
-    assert "| `dark` | human-leaning | 10 · " in record_tables.loss_variants()
+    document = reference.losses()
+    assert "| `brightness` | mean(x) | added | The picture should be dark. |" in document
+    assert "| `dark` | Dark picture | `10 · " in document
 
 
 def test_afterwards_both_are_gone(capsys):

@@ -12,7 +12,7 @@ from explorer import generate
 from explorer.images.encoding import from_8bit, from_png
 from explorer.images.noise_targets import NOISE_TARGETS, NoiseTarget
 from explorer.images.seeds import SEED_KINDS, SeedKind
-from explorer.research import record_tables
+from explorer.research.documents import reference
 
 RAMP = SeedKind(
     "ramp",
@@ -61,8 +61,9 @@ def test_both_are_options_on_the_page(toys, monkeypatch):
 
 
 def test_both_are_in_the_tables_of_the_documents(toys):
-    assert f"| `ramp` | {RAMP.help} |" in record_tables.seed_kinds()
-    assert f"| `dim-noise` | {DIM_NOISE.help} |" in record_tables.noise_targets()
+    document = reference.images()
+    assert f"| `ramp` | Ramp | {RAMP.help} |" in document
+    assert f"| `dim-noise` | Dim noise | {DIM_NOISE.help} |" in document
 
 
 def test_afterwards_both_are_gone(capsys):

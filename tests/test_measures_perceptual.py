@@ -48,7 +48,7 @@ def _no_network(monkeypatch, tmp_path):
     monkeypatch.setenv("IRI_OFFLINE", "1")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("IRI_LPIPS", raising=False)
-    monkeypatch.setattr(backbones, "_kept", {})
+    monkeypatch.setattr(backbones, "_loaded", {})
     monkeypatch.setattr(backbones, "_failures", {})
 
 

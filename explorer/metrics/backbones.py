@@ -1,4 +1,4 @@
-"""The photo networks that LPIPS and DISTS look with: which they are, and how their weights come.
+"""The photo networks whose features LPIPS and DISTS compare, and where their weights come from.
 
 They are torchvision's. Weights already among torch's checkpoints are used; others are downloaded
 where that is allowed. Nothing is unpickled.
@@ -22,13 +22,13 @@ from explorer.models.downloads import from_url
 
 _FAILURE_REMEMBERED_SECONDS = 300.0
 
-_kept: dict[tuple[str, str], tuple[nn.Module, ...]] = {}
-_keeping = Lock()
+_loaded: dict[tuple[str, str], tuple[nn.Module, ...]] = {}
+_loading = Lock()
 _failures: dict[str, tuple[str, float]] = {}
 
 
 class MeasureUnavailable(RuntimeError):
-    """A measure that cannot be had here and now; the message says why."""
+    """A measure that is not available here and now; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ BACKBONES = {
 
 
 def unavailable_reason(net: str, allow_download: bool = True) -> str | None:
-    """Why this network cannot be had, or None if it can; answers within seconds."""
+    """Why this network is not available, or None if it is; answers within seconds."""
     backbone, url = BACKBONES[net], _url(net)
     if _file(url).is_file():
         return None
-    missing = f"the {backbone.architecture} weights ({backbone.megabytes} MB) are not here"
+    missing = f"the {backbone.architecture} weights ({backbone.megabytes} MB) are missing"
     if not allow_download:
         return f"{missing} and nothing may be downloaded now"
     if not backbone.downloads_by_itself and os.environ.get("IRI_LPIPS") != "all":
@@ -75,16 +75,16 @@ def layers(net: str, device: torch.device) -> tuple[nn.Module, ...]:
     """The layers of the network's `features`, in order, in eval mode, on `device`.
 
     Made once per process and kept; safe between threads; the parameters take no gradients.
-    Downloads the weights where that is allowed; raises MeasureUnavailable where they cannot be had.
+    Downloads the weights where that is allowed; raises MeasureUnavailable where they are not available.
     """
     key = (net, str(device))
-    with _keeping:
-        if key not in _kept:
+    with _loading:
+        if key not in _loaded:
             # A caller's inference mode must not leave tensors that later refuse gradients.
             with torch.inference_mode(False):
                 module = _load(net).eval().requires_grad_(False).to(device)
-            _kept[key] = tuple(module)
-        return _kept[key]
+            _loaded[key] = tuple(module)
+        return _loaded[key]
 
 
 def _load(net: str) -> nn.Sequential:

@@ -63,7 +63,7 @@ def dists(images_a: Tensor, images_b: Tensor) -> Tensor:
 
     As its authors do, images whose shorter side is above LONGEST_SHORT_SIDE are shrunk to that
     first. Differentiable. Loads VGG-16 at first use, downloading it where that is allowed; raises
-    MeasureUnavailable, saying why, where it cannot be had.
+    MeasureUnavailable, saying why, where it is not available.
     """
     maps = [each.chunk(2) for each in _features(_shrunk(torch.cat([images_a, images_b])))]
     return dists_of_features([a for a, _ in maps], [b for _, b in maps], *_weights())

@@ -57,7 +57,7 @@ def lpips(images_a: Tensor, images_b: Tensor, net: str) -> Tensor:
     """LPIPS, calibrated, N values from 0 up; images N×3×H×W in [0, 1], at least SMALLEST px.
 
     net: `squeeze`, `alex` or `vgg`. Differentiable. Loads the network at first use, downloading it
-    where that is allowed; raises MeasureUnavailable, saying why, where it cannot be had.
+    where that is allowed; raises MeasureUnavailable, saying why, where it is not available.
     """
     return lpips_calibrated(*_features(images_a, images_b, net), _heads(net))
 
