@@ -1,4 +1,4 @@
-"""Strangers' pictures read safely, fitted to a network, the bundled gallery, and seeds."""
+"""Pictures: untrusted files read safely, fitting to a network, the bundled gallery, and seeds."""
 
 from .encoding import from_8bit, from_png, to_8bit, to_png
 from .errors import PictureError

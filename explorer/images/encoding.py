@@ -1,4 +1,4 @@
-"""Between a network's float images, 8-bit pictures and PNG files."""
+"""Conversion between float images in [0, 1], 8-bit pictures and PNG files."""
 
 import io
 
@@ -43,8 +43,8 @@ def from_8bit(picture: np.ndarray) -> np.ndarray:
 def to_png(picture: np.ndarray) -> bytes:
     """A uint8 H×W×3 picture as a PNG file without metadata.
 
-    The pixels are exact. The bytes are the same each time on one installation; another build of
-    zlib may pack the same pixels differently.
+    The pixels are exact. One installation always writes the same bytes; another build of zlib may
+    compress the same pixels differently.
     """
     check_picture(picture)
     file = io.BytesIO()
@@ -55,7 +55,12 @@ def to_png(picture: np.ndarray) -> bytes:
 def from_png(data: bytes) -> np.ndarray:
     """The uint8 H×W×3 picture of a PNG file that this project wrote.
 
-    For files from outside use `read_picture`, which mistrusts them.
+    For other files use `read_picture`, which does not trust them.
+
+    Raises
+    ------
+    PictureError
+        If it is not a PNG file that can be read.
     """
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
@@ -73,5 +78,6 @@ def check_picture(picture: np.ndarray) -> None:
         or picture.shape[2] != 3
         or picture.size == 0
     ):
-        found = getattr(picture, "dtype", type(picture).__name__), getattr(picture, "shape", ())
-        raise PictureError(f"a picture is uint8 H×W×3, not {found[0]} of shape {found[1]}.")
+        dtype = getattr(picture, "dtype", type(picture).__name__)
+        shape = getattr(picture, "shape", ())
+        raise PictureError(f"a picture is uint8 H×W×3, not {dtype} of shape {shape}.")

@@ -26,20 +26,20 @@ def fit(
 ) -> np.ndarray:
     """Resize with antialiasing and centre-crop a picture to a network's input.
 
-    With `center` the shorter side goes to floor(size / crop_pct), the longer in proportion (rounded
-    down), as timm and torchvision do at evaluation; with `squash` both sides go there, whatever the
-    proportion; with `border` the longer side does, and the rest is filled. Resampling works on
-    8-bit values, so the result lies exactly on the levels k / 255 and a PNG of it is the target
-    itself. The network's mean and standard deviation are not applied here.
+    With `center` the shorter side becomes floor(size / crop_pct), the longer in proportion (rounded
+    down), as timm and torchvision do at evaluation; with `squash` both sides do, whatever the
+    aspect ratio; with `border` the longer side does, and the rest is filled. Resampling works on
+    8-bit values, so that every value is exactly k / 255 and a PNG of it is the target itself. The
+    network's mean and standard deviation are not applied here.
 
     Parameters
     ----------
     picture : uint8 H×W×3
     input_size : (height, width) in px
-    crop_pct : share of the resized picture that the crop keeps, in (0, 1]
+    crop_pct : fraction of the resized picture's side that the crop keeps, in (0, 1]
     interpolation : "bilinear", "bicubic" or "lanczos"
     crop_mode : one of CROP_MODES
-    border : red, green and blue in [0, 1] of what `border` fills
+    border : red, green and blue in [0, 1] of the area that `border` fills
 
     Returns
     -------
@@ -83,7 +83,7 @@ def check_input_size(input_size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _covering_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """The smallest (rows, columns) in the proportion of size that covers the box."""
+    """The smallest (rows, columns) with the aspect ratio of size that covers the box."""
     rows, columns = size
     if rows * box[1] >= columns * box[0]:
         return max(box[0], int(box[1] * rows / columns)), box[1]
@@ -91,7 +91,7 @@ def _covering_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, in
 
 
 def _contained_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """The largest (rows, columns) in the proportion of size that the box covers."""
+    """The largest (rows, columns) with the aspect ratio of size that fits in the box."""
     rows, columns = size
     if rows * box[1] >= columns * box[0]:
         return box[0], max(1, round(box[0] * columns / rows))

@@ -1,8 +1,8 @@
-"""Read pictures that strangers send: bounded in size, stripped of metadata, or refused clearly.
+"""Read untrusted picture files: bounded in size, without metadata, or refused with a reason.
 
-Nothing in a stranger's file is believed before it is checked: the pixel count is read from the
-header and refused before anything is decoded, only well-kept decoders are tried, and whatever the
-decoder throws becomes a PictureError. Colour profiles are dropped with the rest of the metadata:
+Nothing in such a file is trusted before it is checked: the pixel count is read from the header and
+refused before anything is decoded, only well-maintained decoders are tried, and whatever the
+decoder raises becomes a PictureError. Colour profiles are dropped with the rest of the metadata:
 values are taken as sRGB, as the usual data loaders of the networks do.
 """
 
@@ -18,16 +18,16 @@ from .errors import PictureError
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 25 * 2**20
 MAX_MEGAPIXELS = 40
-MAX_MEGAPIXELS_OF = {"WEBP": 16, "GIF": 16}  # their decoders hold several copies of the picture
+MAX_MEGAPIXELS_OF = {"WEBP": 16, "GIF": 16}  # their decoders need several copies of the picture
 MIN_SIDE = 16  # px
-MAX_SIDE = 1024  # px, of what is handed on
+MAX_SIDE = 1024  # px, of the picture that is returned
 
 _LISTED = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 _WHITE = (255, 255, 255, 255)
 
 
 def read_picture(data: bytes) -> np.ndarray:
-    """Decode a stranger's picture file.
+    """Decode an untrusted picture file.
 
     The first frame of an animation is taken, EXIF rotation is applied, transparency is laid over
     white, 16-bit grey is scaled to 8 bits, CMYK is converted, and a picture of more than 1024 px
@@ -40,7 +40,7 @@ def read_picture(data: bytes) -> np.ndarray:
     Raises
     ------
     PictureError
-        For everything else, in one sentence: not a picture, another format, damaged or cut off,
+        For everything else, in one sentence: not a picture, another format, damaged or truncated,
         too many bytes or pixels, too small, too narrow, pixels that are not 8 or 16 bits.
     """
     if not data:
@@ -52,7 +52,7 @@ def read_picture(data: bytes) -> np.ndarray:
         )
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            size = _handed_on_size(image)
+            size = _output_size(image)
             return _decode(image, size)
     except PictureError:
         raise
@@ -72,7 +72,7 @@ def read_picture(data: bytes) -> np.ndarray:
 
 
 def normalise(data: bytes) -> bytes:
-    """A stranger's picture as a clean PNG: what `read_picture` gives, and nothing else.
+    """An untrusted picture as a clean PNG: what `read_picture` returns, and nothing else.
 
     Reading the PNG gives the same pixels again. Raises PictureError as `read_picture` does.
     """
@@ -80,9 +80,9 @@ def normalise(data: bytes) -> bytes:
 
 
 def digest(data: bytes) -> str:
-    """SHA-256, in hexadecimal, of the size and pixels that `read_picture` gives.
+    """SHA-256, in hexadecimal, of the size and pixels that `read_picture` returns.
 
-    It names a picture independently of its metadata and of how its file was packed, so that
+    It identifies a picture independently of its metadata and compression, so that
     `digest(normalise(data)) == digest(data)`. Raises PictureError as `read_picture` does.
     """
     picture = read_picture(data)
@@ -92,8 +92,8 @@ def digest(data: bytes) -> str:
     return hashed.hexdigest()
 
 
-def _handed_on_size(image: Image.Image) -> tuple[int, int]:
-    """Check the size that the file's header claims; (width, height) after the reduction."""
+def _output_size(image: Image.Image) -> tuple[int, int]:
+    """Check the size in the file's header; returns (width, height) after the reduction."""
     width, height = image.size
     limit = MAX_MEGAPIXELS_OF.get(image.format or "", MAX_MEGAPIXELS)
     if width * height > limit * 1e6:
@@ -123,7 +123,7 @@ def _decode(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     image = _to_plain_mode(image)
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
-    if file_format != "TIFF":  # Pillow has turned those already while loading
+    if file_format != "TIFF":  # Pillow has rotated those already while loading
         image = ImageOps.exif_transpose(image)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
@@ -131,7 +131,7 @@ def _decode(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
 
 def _to_plain_mode(image: Image.Image) -> Image.Image:
-    """The picture in one of the modes that resample rightly: L, RGB, RGBA, CMYK."""
+    """The picture in one of the modes that resample correctly: L, RGB, RGBA, CMYK."""
     if image.mode.startswith("I;16"):
         return Image.fromarray(_scaled_to_8bit(np.asarray(image)))
     if image.mode in ("I", "F"):
