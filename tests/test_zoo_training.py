@@ -11,7 +11,15 @@ import torch
 from torch import nn
 
 from explorer import cli
-from explorer.research.training import augmentation, evaluation, losses, training
+from explorer.errors import RequestError
+from explorer.research.training import (
+    augmentation,
+    evaluation,
+    losses,
+    precision,
+    training,
+    writing,
+)
 from explorer.research.training.attacks import Attack, norms
 from explorer.research.training.augmentation import (
     AUGMENTATIONS,
@@ -22,8 +30,11 @@ from explorer.research.training.augmentation import (
 )
 from explorer.research.training.batches import batches
 from explorer.research.training.contrastive import fit_head
+from explorer.research.training.data import drawn_pictures
 from explorer.research.training.evaluation import measure
-from explorer.research.training.recipes import OBJECT, RECIPES, Recipe
+from explorer.research.training.inputs import normalise, to_tensor
+from explorer.research.training.recipe import OBJECT, Recipe
+from explorer.research.training.recipes import RECIPES
 from explorer.zoo import cards, pictures
 from explorer.zoo.architectures import build, count_parameters
 
@@ -48,6 +59,10 @@ def _tiny(name: str = "residual-multi-adv2", **changes) -> Recipe:
         batch_size=8,
     )
     return replace(recipe, **changes)
+
+
+def _data(recipe: Recipe):
+    return drawn_pictures(recipe.training_pictures)
 
 
 def _quiet(_: str) -> None:
@@ -98,10 +113,8 @@ def test_without_skips_the_same_network_has_only_the_shortcuts_less():
 def test_an_unknown_architecture_or_recipe_is_refused_with_the_names_there_are():
     with pytest.raises(ValueError, match="grid-cnn"):
         build({"kind": "perceptron"})
-    with pytest.raises(ValueError, match="residual-multi-standard"):
-        training.train("resnet")
-    with pytest.raises(ValueError, match="residual-multi-standard"):
-        cards.read("resnet")
+    with pytest.raises(RequestError, match="did you mean 'residual-multi-standard'"):
+        cards.read("residual-multi-standart")
 
 
 # Losses, against NumPy
@@ -189,7 +202,7 @@ def test_the_contrastive_loss_is_nt_xent():
 @pytest.mark.parametrize("objective", ["trades", "mart"])
 def test_the_inner_attack_stays_in_its_ball_and_raises_what_it_aims_at(objective, monkeypatch):
     recipe = _tiny(f"residual-multi-{objective}")
-    batch = next(batches(recipe, 0, "cpu"))
+    batch = next(batches(recipe, _data(recipe), 0, "cpu"))
     torch.manual_seed(0)
     network = build(recipe.architecture).train()
     seen = {}
@@ -216,7 +229,7 @@ def test_the_inner_attack_stays_in_its_ball_and_raises_what_it_aims_at(objective
 
 def _facts(indices: range) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     pairs = [pictures.picture(i) for i in indices]
-    images = cards.to_tensor(np.stack([image for image, _ in pairs]))
+    images = to_tensor(np.stack([image for image, _ in pairs]))
     labels = torch.tensor([labels.as_row() for _, labels in pairs])
     return images, labels, torch.tensor([augmentation.facts_of(labels) for _, labels in pairs])
 
@@ -288,16 +301,16 @@ def test_what_can_no_longer_be_told_is_unknown():
 
 def test_without_augmentation_the_pictures_are_untouched_and_batches_follow_their_number():
     plain = _tiny("residual-multi-standard")
-    supply = batches(plain, 0, "cpu")
+    supply = batches(plain, _data(plain), 0, "cpu")
     first, second, third = next(supply), next(supply), next(supply)
     assert [first.number, second.number, third.number] == [0, 1, 2]
     everything = torch.cat([first.images, second.images]).sum(dim=(1, 2, 3)).sort().values
-    images = cards.to_tensor(pictures.batch(range(16))[0])
+    images = to_tensor(pictures.batch(range(16))[0])
     assert torch.allclose(everything, images.sum(dim=(1, 2, 3)).sort().values)
     varied = _tiny("residual-simclr")
-    supply = batches(varied, 0, "cpu")
+    supply = batches(varied, _data(varied), 0, "cpu")
     next(supply), next(supply)
-    again = next(batches(varied, 2, "cpu"))
+    again = next(batches(varied, _data(varied), 2, "cpu"))
     assert torch.equal(next(supply).images, again.images)
     assert again.images.shape == (16, 3, 64, 64)
     assert not torch.allclose(again.images[:8], again.images[8:], atol=0.05)
@@ -322,11 +335,13 @@ def test_interrupted_training_ends_with_the_weights_of_uninterrupted_training(ki
 
     recipe = _tiny(**KINDS[kind])
     common = {"device": "cpu", "checkpoint_every": 4}
-    whole, _ = training.fit(recipe, scratch=tmp_path / "a", report=_quiet, **common)
+    whole, _ = training.fit(recipe, _data(recipe), scratch=tmp_path / "a", report=_quiet, **common)
     with pytest.raises(KeyboardInterrupt):
-        training.fit(recipe, scratch=tmp_path / "b", report=interrupt, **common)
+        training.fit(recipe, _data(recipe), scratch=tmp_path / "b", report=interrupt, **common)
     said = []
-    resumed, _ = training.fit(recipe, scratch=tmp_path / "b", report=said.append, **common)
+    resumed, _ = training.fit(
+        recipe, _data(recipe), scratch=tmp_path / "b", report=said.append, **common
+    )
     assert "after step 4 of 8" in said[0]
     state = whole.state_dict()
     assert state.keys() == build(recipe.architecture).state_dict().keys()
@@ -335,18 +350,29 @@ def test_interrupted_training_ends_with_the_weights_of_uninterrupted_training(ki
 
 
 def test_a_checkpoint_of_another_recipe_is_not_resumed(tmp_path):
+    data = _data(_tiny())
     common = {"device": "cpu", "scratch": tmp_path, "checkpoint_every": 4}
-    training.fit(_tiny(), report=_quiet, **common)
+    training.fit(_tiny(), data, report=_quiet, **common)
     said = []
-    training.fit(_tiny(rng_seed=1), report=said.append, **common)
-    assert "going on" not in said[0]
+    training.fit(_tiny(rng_seed=1), data, report=said.append, **common)
+    assert "another recipe" in said[0]
+    assert "step 4 of 8" in said[1]
+    training.fit(_tiny(rng_seed=1), replace(data, digest="other"), report=said.append, **common)
+    assert "other data" in said[3]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_few_steps_lower_the_loss(kind, tmp_path):
     recipe = _tiny(**KINDS[kind], steps=40, batch_size=16, training_pictures=64)
     said = []
-    training.fit(recipe, device="cpu", scratch=tmp_path, report=said.append, checkpoint_every=8)
+    training.fit(
+        recipe,
+        _data(recipe),
+        device="cpu",
+        scratch=tmp_path,
+        report=said.append,
+        checkpoint_every=8,
+    )
     values = [float(line.split("loss ")[1].split(",")[0]) for line in said if "loss" in line]
     assert len(values) == 5
     assert values[-1] < 0.97 * values[0]
@@ -362,7 +388,7 @@ def test_the_contrastive_attack_changes_one_view_within_its_ball(monkeypatch, tm
 
     monkeypatch.setitem(losses.LOSSES, "simclr", watched)
     recipe = _tiny("residual-simclr-adv2")
-    training.fit(recipe, device="cpu", scratch=tmp_path, report=_quiet)
+    training.fit(recipe, _data(recipe), device="cpu", scratch=tmp_path, report=_quiet)
     for number, (images, clean, epsilon) in enumerate(seen):
         change = norms(images - clean).flatten()
         assert torch.equal(images[8:], clean[8:])
@@ -372,7 +398,9 @@ def test_the_contrastive_attack_changes_one_view_within_its_ball(monkeypatch, tm
 
 def test_an_untrained_network_is_the_one_it_would_have_begun_with(tmp_path):
     recipe = _tiny("residual-untrained", steps=0)
-    network, seconds = training.fit(recipe, device="cpu", scratch=tmp_path, report=_quiet)
+    network, seconds = training.fit(
+        recipe, _data(recipe), device="cpu", scratch=tmp_path, report=_quiet
+    )
     torch.manual_seed(recipe.rng_seed)
     for name, value in build(recipe.architecture).state_dict().items():
         assert torch.equal(value, network.state_dict()[name]), name
@@ -384,12 +412,12 @@ def test_a_linear_probe_reads_from_frozen_features_what_is_there():
     torch.manual_seed(0)
     network = build(recipe.architecture).eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    fit_head(network, recipe, "cpu")
+    fit_head(network, recipe, _data(recipe), "cpu")
     changed = {n for n, v in network.state_dict().items() if not torch.equal(v, before[n])}
     assert changed == {"head.weight", "head.bias"}
     images, rows = pictures.batch(range(256))
     with torch.no_grad():
-        logits = network(cards.normalise(cards.to_tensor(images)))
+        logits = network(normalise(to_tensor(images)))
     start, stop = recipe.logit_groups["background lightness"]
     right = logits[:, start:stop].argmax(1).numpy() == rows[:, 4]
     assert right.mean() > 0.9
@@ -426,8 +454,8 @@ def test_only_as_many_weights_as_needed_keep_full_precision(
     torch.manual_seed(0)
     network = build(_tiny().architecture).eval()
     change(network)
-    monkeypatch.setattr(cards, "HALF_PRECISION_TOLERANCE", tolerance)
-    stored = cards.compact(network)
+    monkeypatch.setattr(precision, "TOLERANCE", tolerance)
+    stored = precision.compact(network, pictures.batch(range(256), "test")[0])
     kept = {name for name, value in stored.named_parameters() if value.dtype == torch.float32}
     assert precise <= kept
     spared = {name for name, _ in network.named_parameters()} - kept
@@ -441,9 +469,10 @@ def test_only_as_many_weights_as_needed_keep_full_precision(
 
 @pytest.fixture
 def little_work(monkeypatch):
-    few = partial(measure, count=32, attacked_count=16, attack=Attack(steps=1))
+    few = partial(measure, attack=Attack(steps=1))
     monkeypatch.setattr(training, "measure", few)
     monkeypatch.setattr(evaluation, "measure", few)
+    monkeypatch.setattr(training, "data_of", _few_data)
     for name in list(RECIPES):
         monkeypatch.delitem(RECIPES, name)
     monkeypatch.setitem(RECIPES, "tiny", _TINY)
@@ -452,21 +481,28 @@ def little_work(monkeypatch):
 _TINY = _tiny()
 
 
+def _few_data(recipe: Recipe):
+    return replace(_data(recipe), test_count=32, attacked_count=16)
+
+
 @pytest.mark.usefixtures("little_work")
 def test_training_leaves_weights_and_a_card_that_a_new_evaluation_confirms(tmp_path):
     said = []
     places = {"weights": tmp_path / "weights", "device": "cpu"}
-    card = training.train("tiny", scratch=tmp_path / "scratch", report=said.append, **places)
+    card = training.train(
+        _TINY, _few_data(_TINY), scratch=tmp_path / "scratch", report=said.append, **places
+    )
     assert cards.names(tmp_path / "weights") == ["tiny"]
     assert cards.read("tiny", tmp_path / "weights") == json.loads(json.dumps(card))
     assert not list((tmp_path / "scratch").iterdir())
-    assert evaluation.evaluate("tiny", report=said.append, **places) == card["accuracy"]
+    assert evaluation.evaluate("tiny", _few_data(_TINY), **places) == card["accuracy"]
     assert any("clean" in line for line in said)
 
 
 @pytest.mark.usefixtures("little_work")
 def test_training_all_skips_what_is_done_and_redoes_what_changed(tmp_path, monkeypatch):
     places = {"weights": tmp_path / "w", "scratch": tmp_path / "s", "report": _quiet}
+    places["find_data"] = _few_data
     assert training.train_missing(**places) == ["tiny"]
     assert training.train_missing(**places) == []
     written = (tmp_path / "w" / "tiny.safetensors").stat().st_mtime_ns
@@ -501,7 +537,7 @@ def test_the_command_line_lists_every_recipe_and_refuses_other_names(capsys):
     ],
 )
 def test_a_card_names_its_objective_in_known_words(name, words):
-    assert cards.describe_objective(RECIPES[name]) == words
+    assert writing.describe_objective(RECIPES[name]) == words
 
 
 def _differences(one: str, other: str) -> set[str]:
@@ -555,6 +591,7 @@ def _differences(one: str, other: str) -> set[str]:
                 ("vit-multi-standard", "vit-multi-adv2"),
                 ("residual-simclr", "residual-simclr-adv2"),
                 ("residual-object-standard", "residual-object-adv2"),
+                ("imagenette-residual-standard", "imagenette-residual-adv1"),
             ],
         ),
         ({"objective"}, [("residual-multi-trades", "residual-multi-mart")]),

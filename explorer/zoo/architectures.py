@@ -1,11 +1,12 @@
 """The zoo's network designs, built from data.
 
-All end alike: a 4×4 grid of features, flattened with its places kept (pooling would forget where
+All end alike: a 4×4 grid of features, flattened instead of pooled (pooling would forget where
 things are), and one linear layer `head`. So `penultimate` is the input of `head`. They take
 normalised N×3×64×64 images and return the logits of all label groups, one after the other.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class ResidualBlock(nn.Module):
 
 
 class GridNetwork(nn.Module):
-    """What all designs share: `features` makes the flattened grid, `head` the logits from it."""
+    """What all designs share: `features` computes the flattened grid, `head` the logits of it."""
 
     head: nn.Linear
 
@@ -53,7 +54,7 @@ class GridNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))
 
-    def _start_convolutions(self) -> None:
+    def _initialise_convolutions(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):  # He et al. 2015
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -72,7 +73,7 @@ class GridCNN(GridNetwork):
         outputs: int,
     ):
         super().__init__()
-        # Where 4 divides the kernel, every pixel lies under equally many of its positions;
+        # Where 4 divides the kernel, every pixel is covered by equally many of its positions;
         # otherwise images made by descent through it show a grid.
         self.stem = nn.Sequential(
             nn.Conv2d(3, widths[0], stem, 4, (stem - 4) // 2, bias=False),
@@ -93,7 +94,7 @@ class GridCNN(GridNetwork):
         )
         self.flatten = nn.Flatten()
         self.head = nn.Linear(grid * GRID * GRID, outputs)
-        self._start_convolutions()
+        self._initialise_convolutions()
 
     def features(self, x: Tensor) -> Tensor:
         x = self.stem(x)
@@ -127,7 +128,7 @@ class StackedCNN(GridNetwork):
         self.grid = nn.Sequential(*self._convolution(inputs, grid), nn.MaxPool2d(2))
         self.flatten = nn.Flatten()
         self.head = nn.Linear(grid * GRID * GRID, outputs)
-        self._start_convolutions()
+        self._initialise_convolutions()
 
     @staticmethod
     def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
@@ -145,7 +146,7 @@ class StackedCNN(GridNetwork):
 
 
 class Attention(nn.Module):
-    """Every token looks at every other, in several heads (Vaswani et al. 2017); N×T×width."""
+    """Multi-head self-attention (Vaswani et al. 2017); N×T×width."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -162,7 +163,7 @@ class Attention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then two linear layers per token, each on normalised input and added to it."""
+    """Pre-norm transformer block: attention, then two linear layers per token."""
 
     def __init__(self, width: int, heads: int, hidden: int):
         super().__init__()
@@ -177,7 +178,7 @@ class TransformerBlock(nn.Module):
 
 
 class Tokens(nn.Module):
-    """The picture cut into patches, each made a token and told its place; N×T×width."""
+    """Patch embedding with learned positions; N×T×width."""
 
     def __init__(self, patch: int, width: int):
         super().__init__()
@@ -226,7 +227,7 @@ KINDS: dict[str, Callable[..., GridNetwork]] = {
 }
 
 
-def build(architecture: dict) -> GridNetwork:
+def build(architecture: dict[str, Any]) -> GridNetwork:
     """An untrained network from its description, with weights from torch's global generator.
 
     `architecture` has "kind" (a key of `KINDS`) and that kind's arguments. Raises ValueError for

@@ -212,9 +212,10 @@ def _tones(labels: Labels, rng: np.random.Generator) -> dict[str, tuple[int, int
         "ink": (0.5, 0.2),
         "paper": (0.06, 0.96),
     }
+    colours = {name: hsv_to_rgb(hue, *tone) for name, tone in tones.items()}
     return {
-        name: tuple(round(255 * channel) for channel in hsv_to_rgb(hue, *tone))
-        for name, tone in tones.items()
+        name: (round(255 * red), round(255 * green), round(255 * blue))
+        for name, (red, green, blue) in colours.items()
     }
 
 
@@ -253,7 +254,7 @@ def _put_object(labels: Labels, ground: np.ndarray, rng: np.random.Generator) ->
             draw.polygon(corners, tones[tone])
 
     sheet = sheet.convert("RGBa").reduce(scale)
-    layer = np.asarray(sheet, dtype=np.float32)  # colours premultiplied by the coverage
+    layer: np.ndarray = np.asarray(sheet, dtype=np.float32)  # colours premultiplied by the coverage
     colour, coverage = layer[..., :3], layer[..., 3:] / 255
     x, y = _grid(size)
     ramp = ((x - labels.x) * cos(light) + (y - labels.y) * sin(light)) / labels.radius

@@ -27,7 +27,16 @@ def _box(tone: str, left: float, top: float, right: float, bottom: float) -> Par
     return _fill(tone, (left, top), (right, top), (right, bottom), (left, bottom))
 
 
-def _arc(x: float, y: float, rx: float, ry: float, start=0.0, stop=360.0, tilt=0.0, n=24):
+def _arc(
+    x: float,
+    y: float,
+    rx: float,
+    ry: float,
+    start: float = 0.0,
+    stop: float = 360.0,
+    tilt: float = 0.0,
+    n: int = 24,
+) -> tuple[Point, ...]:
     """Points of an elliptic arc, angles in degrees, clockwise from the right."""
     c, s = cos(tilt * pi / 180), sin(tilt * pi / 180)
     points = []
@@ -38,7 +47,9 @@ def _arc(x: float, y: float, rx: float, ry: float, start=0.0, stop=360.0, tilt=0
     return tuple(points)
 
 
-def _oval(tone: str, x: float, y: float, rx: float, ry: float | None = None, tilt=0.0) -> Part:
+def _oval(
+    tone: str, x: float, y: float, rx: float, ry: float | None = None, tilt: float = 0.0
+) -> Part:
     return Part(_arc(x, y, rx, rx if ry is None else ry, tilt=tilt), tone)
 
 
@@ -68,7 +79,7 @@ def _heart(tone: str) -> Part:
 
 
 def _umbrella_canopy() -> Part:
-    scallops = []
+    scallops: list[Point] = []
     for x in (0.62, 0.0, -0.62):
         scallops += _arc(x, 0.05, 0.31, 0.16, 0, -180, n=8)
     return _fill("main", *_arc(0, 0.05, 0.93, 0.88, 180, 359.9), *scallops)

@@ -15,7 +15,7 @@ class Attack:
     relative_step: float = 0.25
     random_start: bool = True
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, object]:
         return {"norm": "l2", **asdict(self)}
 
 

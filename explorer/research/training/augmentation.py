@@ -1,12 +1,13 @@
 """Random changes of the training pictures, each picture its own, with its labels kept true.
 
-A crop moves the thing and a change of hue recolours it, so the facts behind the labels (centre,
-extent, hues) go through the same change, and the labels are read off again. What can no longer
-be told (the place of a thing that was cropped away, the hue of a grey picture) is `UNKNOWN`, which
-no loss counts. The names of the background's pattern and lightness stay: no change here makes
-a striped ground plain or a dark one pale.
+In a drawn picture a crop moves the object and a change of hue recolours it, so the facts behind the
+labels (centre, extent, hues) go through the same change, and the labels are read off again. What is
+no longer known (the place of an object that was cropped away, the hue of a grey picture) is
+`UNKNOWN`, which no loss counts. The names of the background's pattern and lightness stay: no change
+here makes a striped background plain or a dark one pale. Photographs have no such facts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
 
@@ -41,14 +42,43 @@ class Augmentation:
     grey: float = 0.0
 
 
+@dataclass(frozen=True)
+class Window:
+    """A window of the network's size at a random place of a larger picture, mirrored or not."""
+
+    flip: bool = True
+
+
 # SimCLR's as its authors use it for small pictures (Chen et al. 2020, appendix B.9: no blur), with
 # crops of a quarter of the area and more, because the things fill only a part of the picture.
-AUGMENTATIONS: dict[str, Augmentation | None] = {
+AUGMENTATIONS: dict[str, Augmentation | Window | None] = {
     "none": None,
+    "crop": Window(),
     "usual": Augmentation(shift=1 / 16, jitter=0.25, hue=0.02),
     "simclr": Augmentation(crop=0.25, jitter=0.4, hue=0.1, jittered=0.8, grey=0.2),
     "simclr without colour": Augmentation(crop=0.25),
 }
+
+
+def centre_window(images: np.ndarray, side: int) -> np.ndarray:
+    """The middle side×side pixels of uint8 pictures, N×H×W×3."""
+    top, left = ((length - side) // 2 for length in images.shape[1:3])
+    return np.array(images[:, top : top + side, left : left + side])
+
+
+def random_window(
+    images: np.ndarray, side: int, how: Window, rng: np.random.Generator
+) -> np.ndarray:
+    """side×side pixels of each uint8 picture (N×H×W×3), at its own random place."""
+    count, height, width = images.shape[:3]
+    tops = rng.integers(0, height - side + 1, count)
+    lefts = rng.integers(0, width - side + 1, count)
+    mirrored = np.less(rng.random(count), 0.5 * how.flip)
+    windows = np.empty((count, side, side, 3), np.uint8)
+    for i, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        window = images[i, top : top + side, left : left + side]
+        windows[i] = window[:, ::-1] if mirrored[i] else window
+    return windows
 
 
 def facts_of(labels: pictures.Labels) -> tuple[float, ...]:
@@ -110,7 +140,12 @@ def turn_hue(images: Tensor, turn: Tensor) -> Tensor:
     return value[:, None] - chroma[:, None] * torch.minimum(away, 4 - away).clamp(0, 1)
 
 
-def _place(images: Tensor, facts: Tensor, how: Augmentation, uniform) -> tuple[Tensor, Tensor]:
+def _place(
+    images: Tensor,
+    facts: Tensor,
+    how: Augmentation,
+    uniform: Callable[[float, float], Tensor],
+) -> tuple[Tensor, Tensor]:
     """Crop, shift and mirror: x ← (x − centre) / extent, about the middle of the picture."""
     area, aspect = uniform(how.crop, 1), torch.exp(uniform(-log(_ASPECT), log(_ASPECT)))
     if how.crop == 1:

@@ -1,13 +1,14 @@
-"""What contrastive training needs beside its loss: a projection, and a head fitted afterwards."""
+"""What contrastive training needs besides its loss: a projection, and a head fitted afterwards."""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.research.training.batches import pool
+from explorer.research.training.augmentation import centre_window
+from explorer.research.training.data import TrainingData
+from explorer.research.training.inputs import normalise, to_tensor
 from explorer.research.training.losses import cross_entropy
-from explorer.research.training.recipes import Recipe
-from explorer.zoo import cards
+from explorer.research.training.recipe import Recipe
 from explorer.zoo.architectures import GridNetwork
 
 _PROBE_PICTURES = 16_000
@@ -33,25 +34,26 @@ class Projected(nn.Module):
         return self.projection(self.network.features(x))
 
 
-def fit_head(network: GridNetwork, recipe: Recipe, device: str) -> float:
+def fit_head(network: GridNetwork, recipe: Recipe, data: TrainingData, device: str) -> float:
     """Fit `head` on the frozen features of training pictures to all label groups; the last loss.
 
     A linear probe: multinomial regression with a little weight decay, by L-BFGS, on standardised
     features; the standardisation is folded into the head's weights.
     """
-    count = min(_PROBE_PICTURES, recipe.training_pictures)
-    images, rows, _ = pool(recipe.training_pictures).take(np.arange(count))
+    count = min(_PROBE_PICTURES, data.training_count)
+    examples = data.training(np.arange(count))
+    images = centre_window(examples.images, data.side)
     network.eval()
     with torch.no_grad():
         features = torch.cat(
             [
-                network.features(cards.normalise(cards.to_tensor(images[i : i + _CHUNK], device)))
+                network.features(normalise(to_tensor(images[i : i + _CHUNK], device)))
                 for i in range(0, count, _CHUNK)
             ]
         )
     mean, deviation = features.mean(dim=0), features.std(dim=0).clamp_min(1e-3)
     features = (features - mean) / deviation
-    labels = torch.from_numpy(rows).to(device)
+    labels = torch.from_numpy(examples.labels).to(device)
     probe = nn.Linear(features.shape[1], network.head.out_features, device=device)
     nn.init.zeros_(probe.weight)
     nn.init.zeros_(probe.bias)

@@ -1,36 +1,57 @@
-"""How well a network names held-out pictures, untouched and attacked."""
+"""How well a network classifies test pictures, clean and attacked."""
 
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.research.training.attacks import Attack, pgd
-from explorer.zoo import cards, pictures
+from explorer.research.training.data import Examples, TrainingData
+from explorer.research.training.inputs import normalise, to_tensor
+from explorer.zoo import cards
+from explorer.zoo.pictures import GROUPS
 
 EPSILONS = (0.5, 1.0, 2.0)
-PICTURES = 2048
-ATTACKED_PICTURES = 512
 _CHUNK = 128
+
+
+class Accuracy(TypedDict):
+    """Percent right: clean, clean per label group, by ε under attack; of how many pictures."""
+
+    clean: float
+    clean_by_group: dict[str, float]
+    pgd: dict[str, float]
+    n: int
+    n_attacked: int
+    attack: dict[str, object]
 
 
 def evaluate(
     name: str,
+    data: TrainingData,
     *,
     device: str | None = None,
     weights: Path = cards.WEIGHTS,
     report: Callable[[str], None] = print,
-) -> dict:
-    """Measure the shipped network `name` again, report it beside its card, return the accuracy.
+) -> Accuracy:
+    """Measure the shipped network `name` again, report it next to its card, return the accuracy.
 
-    Raises ValueError if there is no such network.
+    Raises RequestError if there is no such network.
     """
     network, card = cards.load(name, weights)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    accuracy = measure(network, card["logit_groups"], device=device, report=None)
+    accuracy = measure(
+        network,
+        card["logit_groups"],
+        data.held_out(),
+        attacked_count=data.attacked_count,
+        device=device,
+        report=None,
+    )
     report(f"{name}: clean {accuracy['clean']:.1f} % (card: {card['accuracy']['clean']:.1f} %)")
     for epsilon, share in accuracy["pgd"].items():
         known = card["accuracy"]["pgd"][epsilon]
@@ -44,58 +65,60 @@ def evaluate(
 def measure(
     network: nn.Module,
     logit_groups: dict[str, list[int]],
+    held_out: Examples,
     *,
+    attacked_count: int,
     device: str = "cpu",
-    count: int = PICTURES,
-    attacked_count: int = ATTACKED_PICTURES,
     attack: Attack | None = None,
     report: Callable[[str], None] | None = print,
-) -> dict:
-    """Percent right on held-out pictures: clean per label group, and PGD on the object at each ε.
+) -> Accuracy:
+    """Percent right on test pictures: clean per label group, and PGD on the object at each ε.
 
-    The attack raises the cross-entropy of the object alone; `attacked_count` ≤ `count`.
+    The attack raises the cross-entropy of the object alone, on the first `attacked_count` pictures
+    or on all if there are fewer.
     """
     attack = attack or Attack()
     network = copy.deepcopy(network).float().eval().requires_grad_(False).to(device)
-    images, rows = pictures.batch(range(count), "test")
-    labels = torch.from_numpy(rows).to(device)
-    inputs = cards.to_tensor(images, device)
-    logits = torch.cat([_object_logits(network, part, None) for part in inputs.split(_CHUNK)])
-    columns = list(pictures.GROUPS)
+    labels = torch.from_numpy(held_out.labels).to(device)
+    logits = torch.cat(
+        [
+            network(normalise(to_tensor(held_out.images[start : start + _CHUNK], device)))
+            for start in range(0, len(labels), _CHUNK)
+        ]
+    )
+    columns = list(GROUPS)
     by_group = {
         group: _percent(logits[:, start:stop], labels[:, columns.index(group)])
         for group, (start, stop) in logit_groups.items()
     }
-    result = {
-        "clean": by_group["object"],
-        "clean_by_group": by_group,
-        "pgd": {},
-        "n": count,
-        "n_attacked": attacked_count,
-        "attack": attack.as_dict(),
-    }
+    classes = logit_groups["object"][1]
     objects = labels[:attacked_count, 0]
+    under_attack = {}
     for epsilon in EPSILONS:
         answers = []
-        for number, start in enumerate(range(0, attacked_count, _CHUNK)):
-            part = inputs[start : min(start + _CHUNK, attacked_count)]
-            right = objects[start : start + len(part)]
+        for number, start in enumerate(range(0, len(objects), _CHUNK)):
+            right = objects[start : start + _CHUNK]
+            part = to_tensor(held_out.images[start : start + len(right)], device)
 
             def loss(candidates: Tensor, right: Tensor = right) -> Tensor:
-                named = _object_logits(network, candidates, len(pictures.OBJECTS))
-                return functional.cross_entropy(named, right, reduction="sum")
+                answer = network(normalise(candidates))[:, :classes]
+                return functional.cross_entropy(answer, right, reduction="sum")
 
             attacked = pgd(loss, part, epsilon, attack, rng_seed=number)
             with torch.no_grad():
-                answers.append(_object_logits(network, attacked, len(pictures.OBJECTS)))
-        result["pgd"][f"{epsilon:g}"] = _percent(torch.cat(answers), objects)
+                answers.append(network(normalise(attacked))[:, :classes])
+        share = _percent(torch.cat(answers), objects)
+        under_attack[f"{epsilon:g}"] = share
         if report is not None:
-            report(f"attacked, ε = {epsilon:g}: {result['pgd'][f'{epsilon:g}']:.1f} %")
-    return result
-
-
-def _object_logits(network: nn.Module, images: Tensor, stop: int | None) -> Tensor:
-    return network(cards.normalise(images))[:, :stop]
+            report(f"attacked, ε = {epsilon:g}: {share:.1f} %")
+    return {
+        "clean": by_group["object"],
+        "clean_by_group": by_group,
+        "pgd": under_attack,
+        "n": len(labels),
+        "n_attacked": len(objects),
+        "attack": attack.as_dict(),
+    }
 
 
 def _percent(logits: Tensor, right: Tensor) -> float:

@@ -1,13 +1,14 @@
-"""What the zoo's networks are trained to make small: one function per objective.
+"""The training losses of the zoo's networks, one function per objective.
 
 Where a network has several groups of logits, every term is computed for each group and the
 groups are added with the recipe's weights, so that an attack may work on any of them. Logits are
-N×K with the groups side by side, labels N×len(GROUPS) indices (`UNKNOWN` counts for nothing in
-cross-entropy).
+N×K with the groups side by side, labels N×G indices, one column per group; cross-entropy leaves out
+those that are `UNKNOWN`.
 """
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,9 @@ from torch.nn import functional
 from explorer.research.training.attacks import Attack, pgd
 from explorer.research.training.augmentation import UNKNOWN
 from explorer.research.training.batches import Batch
-from explorer.research.training.recipes import Recipe
-from explorer.zoo import cards, pictures
+from explorer.research.training.inputs import normalise
+from explorer.research.training.recipe import Recipe
+from explorer.zoo.pictures import GROUPS
 
 _INNER_REACH = 1.5  # sum of the steps of an inner attack, in ε
 
@@ -39,8 +41,8 @@ def cross_entropy(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
 
 def divergence(clean: Tensor, attacked: Tensor) -> Tensor:
     """KL(p(clean) ‖ p(attacked)) of each image, N, from logits N×K."""
-    logs = (functional.log_softmax(logits, dim=1) for logits in (attacked, clean))
-    return functional.kl_div(*logs, reduction="none", log_target=True).sum(dim=1)
+    before, after = (functional.log_softmax(logits, dim=1) for logits in (clean, attacked))
+    return functional.kl_div(after, before, reduction="none", log_target=True).sum(dim=1)
 
 
 def trades(clean: Tensor, attacked: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
@@ -71,30 +73,33 @@ def mart(clean: Tensor, attacked: Tensor, labels: Tensor, recipe: Recipe) -> Ten
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """The contrastive loss of two views' embeddings, N×D each (Chen et al. 2020, eq. 1).
 
-    Each of the 2N embeddings must be told by its cosine to its other view, among the 2N − 1 others.
+    Cross-entropy of picking each embedding's other view, by cosine, among the 2N − 1 others.
     """
     embeddings = functional.normalize(torch.cat([first, second]), dim=1)
-    likeness = embeddings @ embeddings.T / temperature
-    likeness.fill_diagonal_(-torch.inf)
+    similarity = embeddings @ embeddings.T / temperature
+    similarity.fill_diagonal_(-torch.inf)
     count = len(first)
     other = torch.arange(2 * count, device=first.device).roll(count)
-    return functional.cross_entropy(likeness, other)
+    return functional.cross_entropy(similarity, other)
 
 
-def _groups(recipe: Recipe, labels: Tensor, *logits: Tensor) -> Iterator[tuple]:
+def _groups(recipe: Recipe, labels: Tensor, *logits: Tensor) -> Iterator[tuple[Any, ...]]:
     """(weight, labels N, and each of the logits' part N×k) of every label group."""
-    columns = list(pictures.GROUPS)
+    columns = list(GROUPS)
     for group, (start, stop) in recipe.logit_groups.items():
-        parts = (one[:, start:stop] for one in logits)
+        parts = (each[:, start:stop] for each in logits)
         yield recipe.group_weights[group], labels[:, columns.index(group)], *parts
 
 
-def _named(network: nn.Module, images: Tensor, batch: Batch, recipe: Recipe, _: float) -> Tensor:
-    return cross_entropy(network(cards.normalise(images)), batch.labels, recipe)
+def _classified(
+    network: nn.Module, images: Tensor, batch: Batch, recipe: Recipe, _: float
+) -> Tensor:
+    return cross_entropy(network(normalise(images)), batch.labels, recipe)
 
 
-def _paired(network: nn.Module, images: Tensor, _: Batch, recipe: Recipe, __: float) -> Tensor:
-    return nt_xent(*network(cards.normalise(images)).chunk(2), recipe.temperature)
+def _contrasted(network: nn.Module, images: Tensor, _: Batch, recipe: Recipe, __: float) -> Tensor:
+    first, second = network(normalise(images)).chunk(2)
+    return nt_xent(first, second, recipe.temperature)
 
 
 def _attacked_inside(
@@ -111,24 +116,24 @@ def _attacked_inside(
     The attack sees the network in eval mode, as in both papers' programs.
     """
     network.eval()
-    inputs = cards.normalise(images)
+    inputs = normalise(images)
     with torch.no_grad():
-        still = network(inputs)
+        clean = network(inputs)
 
     def aim(candidates: Tensor) -> Tensor:
-        return raised(still, network(cards.normalise(candidates)), batch.labels, recipe)
+        return raised(clean, network(normalise(candidates)), batch.labels, recipe)
 
     attack = Attack(recipe.inner_steps, relative_step=_INNER_REACH / recipe.inner_steps)
     attacked = pgd(aim, images, epsilon, attack, rng_seed=batch.number)
     network.train()
-    return loss(network(inputs), network(cards.normalise(attacked)), batch.labels, recipe)
+    return loss(network(inputs), network(normalise(attacked)), batch.labels, recipe)
 
 
-def _drift(clean: Tensor, attacked: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    return sum(
-        weight * divergence(before, after).sum()
-        for weight, _, before, after in _groups(recipe, labels, clean, attacked)
-    )
+def _divergence(clean: Tensor, attacked: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    total = clean.new_zeros(())
+    for weight, _, before, after in _groups(recipe, labels, clean, attacked):
+        total = total + weight * divergence(before, after).sum()
+    return total
 
 
 def _error(_: Tensor, attacked: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
@@ -136,8 +141,8 @@ def _error(_: Tensor, attacked: Tensor, labels: Tensor, recipe: Recipe) -> Tenso
 
 
 LOSSES: dict[str, Loss] = {
-    "cross-entropy": _named,
-    "simclr": _paired,
-    "trades": partial(_attacked_inside, trades, _drift),
+    "cross-entropy": _classified,
+    "simclr": _contrasted,
+    "trades": partial(_attacked_inside, trades, _divergence),
     "mart": partial(_attacked_inside, mart, _error),
 }

@@ -1,9 +1,10 @@
 """The shipped networks side by side as Markdown, from their cards; `docs/zoo/networks.md`."""
 
-from collections.abc import Iterable
+from typing import Any
 
-from explorer.models.catalogue import card, embedded_names
+from explorer.research.markdown import table
 from explorer.research.training.recipes import RECIPES
+from explorer.zoo.cards import names, read
 from explorer.zoo.pictures import GROUPS
 
 _HEAD = """# The networks that ship
@@ -11,32 +12,34 @@ _HEAD = """# The networks that ship
 Written by `python -m explorer zoo table` from the cards in `explorer/zoo/weights/`.
 """
 
-_MADE = (
-    *("network", "design", "objective", "ε", "labels", "augmentation"),
+_COLUMNS = (
+    *("network", "design", "data", "objective", "ε", "labels", "augmentation"),
     *("steps × batch", "random seed", "minutes", "parameters"),
 )
-_SHARES = """\
-Percent of held-out pictures whose thing is named rightly, clean and attacked with radius ε, and the
-same for the other factors where the network names them. A network without labels was not taught
-to name anything: the untrained one guesses, and a contrastive one has a linear probe.
+_NOTE = """\
+Percent of test pictures whose object is classified correctly, clean and attacked with radius ε (ℓ₂,
+PGD with 10 steps), and the same for the other factors of drawn pictures where the network has
+logits for them. A network without labels was not trained to classify: the untrained one guesses,
+and a contrastive one has a linear probe.
 """
 
 
 def markdown() -> str:
-    """How every shipped network was made and how well it does, in the recipes' order."""
-    there = embedded_names()
-    cards = [card(name) for name in RECIPES if name in there]
-    return "\n".join([_HEAD, *_made(cards), "", *_does(cards)]) + "\n"
+    """How every shipped network was trained and how well it does, in the recipes' order."""
+    there = names()
+    cards = [read(name) for name in RECIPES if name in there]
+    sections = (_HEAD, "## How they were trained\n", _training(cards))
+    return "\n".join((*sections, "", "## Accuracy\n", _NOTE, _accuracy(cards))) + "\n"
 
 
-def _made(cards: list[dict]) -> Iterable[str]:
-    yield "## How they were made\n"
-    yield from _rows(
-        _MADE,
+def _training(cards: list[dict[str, Any]]) -> str:
+    return table(
+        _COLUMNS,
         (
             (
                 f"`{card['name']}`",
                 card["family"],
+                card["recipe"]["dataset"],
                 card["objective"],
                 f"{card['epsilon']:g}" if card["epsilon"] else "",
                 card["labels"],
@@ -51,11 +54,9 @@ def _made(cards: list[dict]) -> Iterable[str]:
     )
 
 
-def _does(cards: list[dict]) -> Iterable[str]:
-    yield "## How well they do\n"
-    yield _SHARES
+def _accuracy(cards: list[dict[str, Any]]) -> str:
     radii, groups = ("0.5", "1", "2"), [group for group in GROUPS if group != "object"]
-    yield from _rows(
+    return table(
         ("network", "clean", *(f"ε = {radius}" for radius in radii), *groups),
         (
             (
@@ -70,8 +71,3 @@ def _does(cards: list[dict]) -> Iterable[str]:
             for card in cards
         ),
     )
-
-
-def _rows(head: tuple, rows: Iterable[tuple]) -> Iterable[str]:
-    for row in (head, ("---",) * len(head), *rows):
-        yield f"| {' | '.join(map(str, row))} |"

@@ -1,0 +1,158 @@
+"""Photographs for training: decoded and resized once, kept as arrays in a cache folder."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from explorer.errors import RequestError
+from explorer.research.training.augmentation import FACTS, centre_window
+from explorer.research.training.data import Examples
+from explorer.research.training.datasets import Dataset
+from explorer.research.training.photo_sources import Photograph, Source, find
+
+_SPLITS = ("train", "test")
+_REPORT_EVERY = 2000
+_NAMED = 3  # unreadable photographs that a message names
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+
+@dataclass(frozen=True)
+class Photos:
+    """A data set's photographs as uint8 N×S×S×3 arrays, their labels and the classes' names.
+
+    The test photographs are in one random order, so that the first few are of all classes.
+    """
+
+    dataset: Dataset
+    classes: tuple[str, ...]
+    images: dict[str, np.ndarray] = field(repr=False)
+    labels: dict[str, np.ndarray] = field(repr=False)
+    digest: str
+    attacked_count: int = 500
+
+    @property
+    def side(self) -> int:
+        return self.dataset.side
+
+    @property
+    def training_count(self) -> int:
+        return len(self.labels["train"])
+
+    def training(self, indices: np.ndarray) -> Examples:
+        return _examples(self.images["train"][indices], self.labels["train"][indices])
+
+    def held_out(self, count: int | None = None) -> Examples:
+        images = centre_window(self.images["test"][:count], self.side)
+        return _examples(images, self.labels["test"][:count])
+
+    def facts(self) -> Mapping[str, Any]:
+        of_dataset = set(self.classes) == set(self.dataset.classes)
+        return {
+            "data": (
+                f"Photographs: {self.dataset.source if of_dataset else 'the user’s own'}, "
+                f"{self.side}×{self.side} pixels of {self.dataset.stored}."
+            ),
+            "data_licence": self.dataset.licence if of_dataset else "",
+            "data_digest": self.digest,
+            "training_pictures": self.training_count,
+            "classes": list(self.classes),
+            "logit_names": {"object": list(self.classes)},
+        }
+
+
+def load(
+    path: Path,
+    dataset: Dataset,
+    *,
+    cache: Path,
+    download: bool = False,
+    report: Callable[[str], None] = print,
+) -> Photos:
+    """The photographs at `path` (see `photo_sources.find`), decoded now or read from `cache`.
+
+    Each is scaled (bicubic, antialiased) until its shorter side has `dataset.stored` pixels and
+    cropped to its middle. Raises RequestError (field `data`) for photographs that cannot be read,
+    classes with too few of them, or a cache that cannot be written.
+    """
+    source = find(path, dataset, download)
+    folder = cache / f"photos-{dataset.name}-{source.state}-{dataset.stored}"
+    if not folder.is_dir():
+        _decode_into(folder, source, dataset.stored, report)
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    labels = {split: np.load(folder / f"{split}-labels.npy") for split in _SPLITS}
+    images = {split: np.load(folder / f"{split}-images.npy", mmap_mode="r") for split in _SPLITS}
+    return Photos(dataset, tuple(facts["classes"]), images, labels, facts["digest"])
+
+
+def _decode_into(folder: Path, source: Source, side: int, report: Callable[[str], None]) -> None:
+    """Write the decoded photographs to `folder`, as a whole or not at all."""
+    arrays: dict[str, np.ndarray] = {}
+    condensed = hashlib.sha256("\n".join(source.classes).encode())
+    for split in _SPLITS:
+        photographs = [photo for photo in source.photographs if photo.test == (split == "test")]
+        if split == "test":
+            order = np.random.default_rng(0).permutation(len(photographs))
+            photographs = [photographs[i] for i in order]
+        arrays[f"{split}-images"] = _decode(photographs, side, report)
+        arrays[f"{split}-labels"] = np.array([[photo.label] for photo in photographs], np.int64)
+    for array in arrays.values():
+        condensed.update(array.tobytes())
+    facts = {"classes": source.classes, "digest": condensed.hexdigest()}
+    partial = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        for name, array in arrays.items():
+            np.save(partial / f"{name}.npy", array)
+        (partial / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        partial.rename(folder)
+    except OSError as error:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+        if folder.is_dir():  # another process wrote the same photographs meanwhile
+            return
+        size = sum(array.nbytes for array in arrays.values()) / 1e6
+        raise RequestError(
+            "data",
+            f"the decoded photographs ({size:,.0f} MB) cannot be written to {str(folder)!r}: "
+            f"{error.strerror or error}",
+        ) from error
+
+
+def _decode(
+    photographs: Iterable[Photograph], side: int, report: Callable[[str], None]
+) -> np.ndarray:
+    photographs = list(photographs)
+    images = np.empty((len(photographs), side, side, 3), np.uint8)
+    unreadable = []
+    for i, photo in enumerate(photographs):
+        try:
+            with photo.open() as picture:
+                upright = ImageOps.exif_transpose(picture).convert("RGB")
+                images[i] = np.asarray(
+                    ImageOps.fit(upright, (side, side), Image.Resampling.BICUBIC)
+                )
+        except _UNREADABLE:
+            unreadable.append(photo.name)
+        if (i + 1) % _REPORT_EVERY == 0:
+            report(f"decoded {i + 1} of {len(photographs)} photographs")
+    if unreadable:
+        more = f" and {len(unreadable) - _NAMED} more" if len(unreadable) > _NAMED else ""
+        raise RequestError(
+            "data",
+            f"cannot be read as pictures: {', '.join(unreadable[:_NAMED])}{more}; "
+            "remove or replace them",
+        )
+    return images
+
+
+def _examples(images: np.ndarray, labels: np.ndarray) -> Examples:
+    return Examples(images, labels, np.full((len(labels), len(FACTS)), np.nan, np.float32))
