@@ -124,8 +124,9 @@ def _load(reference: NetworkReference, callback: StagedCallback) -> Network:
 
 
 def _check_layer_suits(network: Network, request: Request, losses: Sequence[Loss]) -> None:
-    """RequestError where the loss compares by Gram matrices and the layer has no places."""
-    if any(COMPARISONS[loss.comparison].needs_map for loss in losses):
+    """RequestError where a loss compares maps, as by Gram matrices, and the layer has no places."""
+    need_maps = [loss.comparison for loss in losses if COMPARISONS[loss.comparison].needs_map]
+    if need_maps:
         blank = torch.full((1, 3, *network.input.size), 0.5, device=network.device)
         with torch.no_grad():
             shape = representation(network, request.layer, blank).shape[1:]
@@ -133,8 +134,8 @@ def _check_layer_suits(network: Network, request: Request, losses: Sequence[Loss
             numbers = "×".join(map(str, shape))
             raise RequestError(
                 "representation",
-                f"'gram' needs channels at several places, and layer {request.layer!r} gives "
-                f"{numbers} numbers; choose a layer of shape C×H×W, or 'cosine'",
+                f"{need_maps[0]!r} needs channels at several places, and layer {request.layer!r} "
+                f"gives {numbers} numbers; choose a layer of shape C×H×W, or 'cosine'",
             )
 
 
