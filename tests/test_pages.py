@@ -150,7 +150,7 @@ def test_null_and_layers_can_be_read_by_another_measure(engine):
     app.selectbox(key="null_by").select("cosine").run()
     assert "more alike than any of" in text(app)
     assert "reach 0.600" in text(app)
-    assert "Half of the pairs lie below 0.3; 5 % below 0.2, 5 % above 0.5." in text(app)
+    assert "Half of the pairs are below 0.3; 5 % below 0.2, 5 % above 0.5." in text(app)
     app.selectbox(key="layers_by").select("snr_db").run()
     assert not app.exception
     assert {"cosine", "signal to noise (dB)"} <= set(axis_titles(app))

@@ -14,9 +14,12 @@ from test_pages import APP, IdleEngine, opened, text
 from explorer import cli, validation
 from explorer.app import links, session
 from explorer.app.links import DEFAULTS, link
-from explorer.app.naming import command
+from explorer.cli.command import CommandFailed
+from explorer.cli.options import command_line, requests_from
+from explorer.cli.running import EngineRunner
 from explorer.jobs import work
 from explorer.jobs.engine import Engine
+from explorer.metrics.match import Prediction
 from explorer.models import models_toml
 from explorer.request import Request
 from explorer.store import Store
@@ -56,7 +59,7 @@ def published(tmp_path, monkeypatch):
     monkeypatch.setenv("IRI_MODELS_TOML", str(tmp_path / "models.toml"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        validation.hubs, "check", lambda reference: None
+        validation.catalogue, "require_weights", lambda reference: None
     )  # nothing is downloaded here
 
 
@@ -76,7 +79,7 @@ def asked(kind: str, **choices: object) -> Request:
 
 
 def test_there_is_one_of_every_kind():
-    from explorer.models.catalogue import SOURCES
+    from explorer.models.sources import SOURCES
 
     assert set(KINDS) == set(SOURCES)
 
@@ -108,7 +111,7 @@ def test_a_finished_result_is_shown_whole(engine, kind, choices):
         "IRI as PNG",
         "Everything (zip)",
     ]
-    assert app.code[0].value == command(request)
+    assert app.code[0].value == command_line(request)
     assert "Versions:" in text(app)
     assert request.key in app.json[0].value
 
@@ -126,10 +129,10 @@ def test_a_result_of_a_network_that_is_published_no_more_is_shown_whole(engine, 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_of_a_result_asks_for_the_same_again(kind, choices):
     request = asked(kind, **choices)
-    words = shlex.split(command(request))
+    words = shlex.split(command_line(request))
     assert words[:3] == ["python", "-m", "explorer"]
     options = cli._parser().parse_args(words[3:])
-    (again,), _ = options.requests_of(options, target=options.target)
+    (again,), _ = requests_from(options, target=options.target)
     assert again == request
 
 
@@ -148,7 +151,7 @@ def test_the_link_of_a_result_asks_for_the_same_again(engine, kind, choices):
 
 def test_what_the_panel_cannot_say_has_no_link():
     for request in (asked("file"), asked("embedded", steps=7)):
-        with pytest.raises(ValueError, match="cannot say"):
+        with pytest.raises(ValueError, match="cannot ask for"):
             link(request)
     assert links.EFFORTS["normal"] == asked("embedded").steps
 
@@ -161,9 +164,9 @@ def test_a_network_of_every_kind_can_be_asked_how_it_sees_the_picture(engine, ki
     app.run()
     assert not app.exception
     assert not app.error
-    ((function, _, eye),) = engine.asked
+    ((function, _, observer),) = engine.asked
     assert function is work.compare
-    assert Request.from_dict(eye).weights == asked(kind).weights
+    assert Request.from_dict(observer).weights == asked(kind).weights
     assert "Ours" in app.selectbox(key="other_network").options
 
 
@@ -176,7 +179,7 @@ def test_a_changed_checkpoint_is_asked_anew(engine, tmp_path):
     assert len(engine.asked) == 1
     (tmp_path / "net.pt").write_bytes(b"other weights")
     app.run()
-    first, second = (Request.from_dict(eye) for _, _, eye in engine.asked)
+    first, second = (Request.from_dict(observer) for _, _, observer in engine.asked)
     assert first.weights != second.weights
 
 
@@ -209,8 +212,8 @@ def test_what_cannot_be_right_in_models_toml_is_said(engine, tmp_path, line):
 
 def test_a_class_may_have_any_name(engine):
     found = engine.result(DEFAULTS.key)
-    top = [{"name": "a|b", "probability": 0.5}]
-    match = found.match | {"target_top": top, "iri_top": top}
+    top = (Prediction(0, "a|b", 0.5),)
+    match = replace(found.match, target_top=top, iri_top=top)
     app = shown(replace(found, match=match))
     assert "| **IRI** | a&#124;b 50% | – | – |" in text(app)
 
@@ -233,19 +236,19 @@ def test_a_visitor_learns_nothing_of_the_servers_files(engine):
 def test_compare_looks_at_the_size_that_was_asked_for(monkeypatch, tmp_path, capsys):
     result = Engine(Store()).result(DEFAULTS.key)
     (tmp_path / "result.zip").write_bytes(result.to_bytes())
-    looked = []
+    observers = []
 
-    def ask(_, function, *arguments):
-        looked.append(arguments[1])
-        raise cli.Failed("that is all")
+    def ask(_, function, result, observer):
+        observers.append(observer)
+        raise CommandFailed("that is all")
 
-    monkeypatch.setattr("explorer.cli.measures.ask", ask)
+    monkeypatch.setattr(EngineRunner, "ask", ask)
     words = ("--arch", "timm:resnet18", "--layer", "logits", "--size", "96")
     cli.main(["compare", "result.zip", "--model", "file:net.pt", *words])
-    (eye,) = (Request.from_dict(one) for one in looked)
+    (observer,) = (Request.from_dict(one) for one in observers)
     digest = hashlib.sha256(b"weights").hexdigest()
-    assert (eye.size, eye.layer, eye.architecture, eye.weights) == (
+    assert (observer.size, observer.layer, observer.architecture, observer.weights) == (
         *(96, "logits"),
         *("timm:resnet18", digest),
     )
-    assert eye.model == f"file:{Path('net.pt').resolve()}"
+    assert observer.model == f"file:{Path('net.pt').resolve()}"
