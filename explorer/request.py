@@ -1,4 +1,4 @@
-"""What is to be made: the frozen, validated Request, its canonical JSON and its key.
+"""What is to be generated: the frozen, validated Request, its canonical JSON and its key.
 
 Only the standard library is used here, so that every process (page, command line, worker, a
 script of somebody else's) agrees on a request without importing anything heavy. Whether a name
@@ -23,24 +23,15 @@ STEPS_RANGE = (1, 50_000)
 SIZE_RANGE = (16, 1024)
 GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
-OPTIMISERS = (
-    "auto",
-    "paced-secant",
-    "soft-lbfgs",
-    "soft-lbfgs-or-momentum",
-    "lbfgs",
-    "soft-momentum",
-    "momentum",
-    "adam",
-    "paper",
-    "feather",
-)
-MATCH_OPTIMISERS = ("paced-secant", "soft-lbfgs", "soft-lbfgs-or-momentum")
-"""For losses that ask for the match alone."""
-
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)
+CHECKPOINT_SOURCES = ("file", "own")
+"""Whose references come with the SHA-256 of a checkpoint, which may change under its name."""
+
+PATH_SOURCE = "file"
+"""Whose references are paths, which are no part of a request's key, with an architecture."""
+
 TRANSFORMS_SUFFIX, FOURIER_SUFFIX = "+transforms", "+fourier"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -87,7 +78,7 @@ class NetworkReference:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One IRI to be made.
+    """One IRI to be generated.
 
     model: reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
     layer: a module name of that network, `penultimate` or `logits`.
@@ -100,21 +91,21 @@ class Request:
         as a mapping, kept as pairs in the order of their names.
     representation: how representations are compared in the loss, `cosine` or `gram`; None is the
         relative ℓ₂ distance.
-    relu_gradient: `identity` has the ReLU that ends the layer pass every gradient on; None is the
-        ReLU's own.
-    optimiser: `auto` picks by the kind of network; the result says which one ran.
+    relu_gradient: `identity` is the straight-through gradient at the ReLU that ends the layer; None
+        is the ReLU's.
+    optimiser: `auto` picks by the kind of network; the result says which was used.
     steps: the budget, forward and backward passes.
     goal: stop as soon as the relative distance at the layer is this small (0: never early).
     rng_seed: of the random generators that draw the seed image and the random transforms.
-    size: the side in px at which the network looks at pictures; None is as it was trained.
+    size: side in px of the pictures that the network takes; None is as it was trained.
     adversary: for adversarial losses, the perceptual measure that plays the adversary; None is
         `explorer.validation.DEFAULT_ADVERSARY`.
     architecture, weights: for `file:` models only: the architecture that the checkpoint fits
         (`timm:NAME`) and the SHA-256 of the file, so that a changed file is a new request.
         `own:` models have the second only, a fingerprint of checkpoint and settings.
-    null: the unrelated pictures that the match is judged by: None for the gallery's, `folder:` and
-        a SHA-256 for those of a folder (`explorer.images.folder`).
-    null_folder: where that folder lies, for whoever makes it; no part of the key.
+    null: the unrelated pictures that the match is compared with: None for the gallery's, `folder:`
+        and a SHA-256 for those of a folder (`explorer.images.folder`).
+    null_folder: the path of that folder; no part of the key.
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -162,7 +153,6 @@ class Request:
                     f"{getattr(self, name)!r} is neither a plain lower-case name nor 'picture:' "
                     "followed by 64 hexadecimal digits",
                 )
-        _one_of("optimiser", self.optimiser, OPTIMISERS)
         object.__setattr__(self, "term_weights", _term_weights(self.term_weights))
         if self.relu_gradient is not None:
             _one_of("relu_gradient", self.relu_gradient, RELU_GRADIENTS)
@@ -171,24 +161,14 @@ class Request:
         object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
         if self.size is not None:
             object.__setattr__(self, "size", _whole("size", self.size, SIZE_RANGE))
-        is_file = self.model.startswith("file:")
-        if is_file and self.architecture is None:
-            raise RequestError(
-                "architecture", "a file: model needs one, such as 'timm:resnet18' (--arch)"
-            )
-        is_own = self.model.startswith("own:")
-        if (is_file or is_own) and not _SHA256.fullmatch(self.weights or ""):
-            kind = self.model.partition(":")[0]
-            raise RequestError("weights", f"a {kind}: model needs the SHA-256 of its checkpoint")
-        if not is_file and (self.architecture or (self.weights and not is_own)):
-            raise RequestError("architecture", "only file: models take one; leave it out")
+        _check_network(self.network)
         if self.null is not None and not _NULL.fullmatch(self.null):
             raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
-        """What each field is where nobody says otherwise; `model` has no default."""
-        return {one.name: one.default for one in fields(cls) if one.default is not MISSING}
+        """The fields' default values by name; `model` has none."""
+        return {each.name: each.default for each in fields(cls) if each.default is not MISSING}
 
     @property
     def network(self) -> NetworkReference:
@@ -197,12 +177,12 @@ class Request:
 
     @property
     def parametrisation(self) -> str:
-        """What the optimiser moves: `pixel`, the image itself, or `fourier`, its spectrum."""
+        """What is optimised: `pixel`, the image itself, or `fourier`, its spectrum."""
         return "fourier" if self.loss.endswith(FOURIER_SUFFIX) else "pixel"
 
     @property
     def transforms(self) -> bool:
-        """Whether the representation is taken of randomly moved pictures."""
+        """Whether the representation is taken of randomly transformed images."""
         return TRANSFORMS_SUFFIX in self.loss
 
     def to_dict(self) -> dict[str, object]:
@@ -213,25 +193,28 @@ class Request:
         return values | {"parametrisation": self.parametrisation}
 
     @classmethod
-    def from_dict(cls, values: dict[str, object]) -> Request:
+    def from_dict(cls, values: Mapping[str, object]) -> Request:
         """The request with these fields; RequestError names a field that does not exist.
 
         `parametrisation` may be among them and must be what the loss's name says.
         """
         values = dict(values)
-        said = values.pop("parametrisation", None)
+        parametrisation = values.pop("parametrisation", None)
         allowed = {field.name for field in fields(cls)}
         for name in values:
             if name not in allowed:
-                raise RequestError(name, f"no such field; there are {', '.join(sorted(allowed))}")
+                raise RequestError(
+                    name, f"no such field; choose one of {', '.join(sorted(allowed))}"
+                )
         if "model" not in values:
             raise RequestError("model", "it is missing; write it like 'embedded:NAME'")
         request = cls(**values)  # type: ignore[arg-type]
-        if said not in (None, request.parametrisation):
+        if parametrisation not in (None, request.parametrisation):
             raise RequestError(
                 "parametrisation",
-                f"the loss {request.loss!r} moves {request.parametrisation!r}, not {_short(said)}; "
-                f"only losses that end in {FOURIER_SUFFIX} move the spectrum",
+                f"the loss {request.loss!r} optimises {request.parametrisation!r}, "
+                f"not {_short(parametrisation)}; only losses that end in {FOURIER_SUFFIX} optimise "
+                "the spectrum",
             )
         return request
 
@@ -239,12 +222,12 @@ class Request:
     def canonical(self) -> str:
         """Canonical JSON: sorted names, no spaces, shortest numbers, the schema included.
 
-        Where a checkpoint or a folder lies does not matter, only what is in it.
+        The path of a checkpoint or a folder does not matter, only its content.
         """
         values = self.to_dict() | {"schema": SCHEMA}
         values.pop("null_folder", None)
-        if self.model.startswith("file:"):
-            values["model"] = "file:"
+        if self.network.source == PATH_SOURCE:
+            values["model"] = f"{PATH_SOURCE}:"
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     @property
@@ -253,8 +236,8 @@ class Request:
         return hashlib.sha256(self.canonical.encode("ascii")).hexdigest()
 
     @property
-    def batch_key(self) -> tuple:
-        """Requests with the same one can run as one batch: same network, layer and way down."""
+    def batch_key(self) -> tuple[object, ...]:
+        """Requests with the same one can run as one batch: same network, layer and search."""
         return (
             self.network,
             self.layer,
@@ -266,6 +249,21 @@ class Request:
             self.adversary,
             self.null,
         )
+
+
+def _check_network(network: NetworkReference) -> None:
+    """RequestError where the parts of a reference do not belong together."""
+    source = network.source
+    if source == PATH_SOURCE and network.architecture is None:
+        raise RequestError(
+            "architecture", f"a {source}: model needs one, such as 'timm:resnet18' (--arch)"
+        )
+    if source in CHECKPOINT_SOURCES and not _SHA256.fullmatch(network.weights or ""):
+        raise RequestError("weights", f"a {source}: model needs the SHA-256 of its checkpoint")
+    if source != PATH_SOURCE and (
+        network.architecture or (network.weights and source not in CHECKPOINT_SOURCES)
+    ):
+        raise RequestError("architecture", "only file: models take one; leave it out")
 
 
 def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
@@ -294,23 +292,21 @@ def _name(field: str, value: object) -> None:
 
 def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise RequestError(field, f"{value!r} is unknown; there are {', '.join(allowed)}")
+        raise RequestError(field, f"{value!r} is unknown; choose one of {', '.join(allowed)}")
 
 
 def _number(field: str, value: object, allowed: tuple[float, float]) -> float:
     low, high = allowed
-    ok = isinstance(value, int | float) and not isinstance(value, bool)
-    if not ok or not low <= value <= high:
-        raise RequestError(field, f"{_short(value)} is not a number from {low:g} to {high:g}")
-    return float(value) + 0.0  # −0 is 0
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return float(value) + 0.0  # −0 is 0
+    raise RequestError(field, f"{_short(value)} is not a number from {low:g} to {high:g}")
 
 
 def _whole(field: str, value: object, allowed: tuple[int, int]) -> int:
     low, high = allowed
-    ok = isinstance(value, int) and not isinstance(value, bool)
-    if not ok or not low <= value <= high:
-        raise RequestError(field, f"{_short(value)} is not a whole number from {low:,} to {high:,}")
-    return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return int(value)
+    raise RequestError(field, f"{_short(value)} is not a whole number from {low:,} to {high:,}")
 
 
 def _short(value: object) -> str:

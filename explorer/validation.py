@@ -61,7 +61,7 @@ def parse_request(
     for field, text in (("target", target), ("seed", seed)):
         names[field] = _picture_name(field, text, pictures)
     reference = network_reference(model, architecture, size)
-    request = validate(Request(**reference.to_dict(), **names, **choices))
+    request = validate(Request.from_dict({**reference.to_dict(), **names, **choices}))
     request = with_null(request, null_folder)
     check_download(request)
     return request, pictures
@@ -80,7 +80,8 @@ def observer(
     Its other fields do not matter. Raises RequestError as `parse_request` does.
     """
     reference = network_reference(model, architecture, size)
-    return with_null(validate(Request(**reference.to_dict(), layer=layer)), null_folder)
+    request = Request.from_dict({**reference.to_dict(), "layer": layer})
+    return with_null(validate(request), null_folder)
 
 
 def check_download(request: Request) -> None:
@@ -178,7 +179,7 @@ def _in_normal_form(request: Request) -> Request:
     is_default = request.representation == "relative-l2"
     return replace(
         request,
-        term_weights=changed or None,
+        term_weights=tuple(changed.items()) or None,
         representation=None if is_default else request.representation,
     )
 

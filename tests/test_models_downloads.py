@@ -112,7 +112,7 @@ def here(folder: Path) -> list[Path]:
 def test_a_file_is_fetched_once_and_its_progress_told(server, tmp_path, monkeypatch):
     content = bytes(range(256)) * 400
     server.files["/net.pth"] = content
-    monkeypatch.setattr(downloads, "TELL_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(downloads, "REPORT_EVERY_SECONDS", 0.0)
     told: list[str] = []
     path = downloads.from_url("hub:net", f"{server.url}/net.pth", told.append)
     assert path == tmp_path / "models" / "torch" / "hub" / "checkpoints" / "net.pth"
@@ -166,7 +166,7 @@ def test_whoever_gives_up_while_loading_leaves_a_beginning_that_is_not_loaded(se
 
 def test_two_that_want_one_file_at_once_fetch_it_once(server, monkeypatch):
     server.files["/net.pth"] = bytes(range(256)) * 4000
-    monkeypatch.setattr(downloads, "TELL_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(downloads, "REPORT_EVERY_SECONDS", 0.01)
     url, found = f"{server.url}/net.pth", []
     threads = [
         threading.Thread(target=lambda: found.append(downloads.from_url("hub:x", url, say_nothing)))

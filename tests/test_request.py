@@ -95,13 +95,13 @@ def test_every_field_is_in_the_canonical_form():
     assert set(json.loads(full.canonical)) == names | {"parametrisation", "schema"}
 
 
-def test_the_key_of_a_checkpoint_hangs_on_its_content_and_architecture_not_on_its_place():
+def test_the_key_of_a_checkpoint_depends_on_its_content_and_architecture_not_on_its_path():
     assert replace(OWN, model="file:/b/c/moved.pt").key == OWN.key
     assert replace(OWN, weights=DIGEST[::-1]).key != OWN.key
     assert replace(OWN, architecture="timm:resnet34").key != OWN.key
 
 
-def test_the_key_hangs_on_the_pictures_of_the_null_and_not_on_where_they_lie():
+def test_the_key_depends_on_the_pictures_of_the_null_and_not_on_their_path():
     own = replace(PLAIN, null=f"folder:{DIGEST}", null_folder="/here")
     assert replace(own, null_folder="/moved/there").key == own.key
     assert replace(own, null=f"folder:{DIGEST[::-1]}").key != own.key
@@ -134,7 +134,7 @@ def test_a_request_survives_json(request_):
     assert again.key == request_.key
 
 
-def test_requests_of_one_batch_share_the_network_and_the_way_down_only():
+def test_requests_of_one_batch_share_the_network_and_the_search_only():
     for same in (
         replace(PLAIN, target="coffee"),
         replace(PLAIN, seed="black"),
@@ -206,7 +206,7 @@ BAD = [
     ("term_weights", (("tv", 1.0), ("tv", 2.0)), "more than once"),
     ("representation", "", "1 to 500"),
     ("relu_gradient", "none", "identity"),
-    ("optimiser", "sgd", "auto, paced-secant, soft-lbfgs, soft-lbfgs-or-momentum, lbfgs"),
+    ("optimiser", 3, "name"),
     ("steps", 0, "1 to 50,000"),
     ("steps", 50_001, "1 to 50,000"),
     ("steps", 10.0, "1 to 50,000"),
@@ -265,7 +265,7 @@ def test_a_checkpoint_needs_its_architecture_and_its_sha256(changes, field):
 
 
 def test_unknown_and_missing_fields_are_named():
-    with pytest.raises(RequestError, match=r"no such field; there are .*rng_seed") as caught:
+    with pytest.raises(RequestError, match=r"no such field; choose one of .*rng_seed") as caught:
         Request.from_dict({"model": "timm:resnet18", "seeed": "noise"})
     assert caught.value.field == "seeed"
     with pytest.raises(RequestError, match="missing") as caught:

@@ -8,6 +8,7 @@ from typing import TypedDict
 from explorer.analysis.examples import EXAMPLES
 from explorer.app.panels.loss_picker import weight_key
 from explorer.cli.options import exact
+from explorer.models.sources import SOURCES
 from explorer.request import Request
 from explorer.validation import DEFAULT_ADVERSARY
 
@@ -77,7 +78,7 @@ def link(request: Request) -> dict[str, str]:
     `file:` networks, which visitors cannot name.
     """
     effort = next((name for name, steps in EFFORTS.items() if steps == request.steps), None)
-    if effort is None or request.model.startswith("file:"):
+    if effort is None or not SOURCES[request.network.source].visitors_may_name:
         raise ValueError(f"the sidebar cannot ask for {request.model} with {request.steps} steps")
     fields = SidebarFields(
         model=request.model,

@@ -1,12 +1,13 @@
-"""Checkpoints: found, checked, and read without running any code in them."""
+"""Checkpoints: read without running any code in them, and checked against an architecture."""
 
 from __future__ import annotations
 
 import hashlib
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from explorer.request import RequestError
+from explorer.errors import RequestError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,7 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         raise RequestError("model", f"{path.name} is no safetensors file: {error}") from error
     except MemoryError:
         raise
-    except Exception as error:  # torch's own unpickler raises a dozen kinds for foreign bytes
+    except Exception as error:  # torch's own unpickler raises a dozen kinds for other bytes
         raise RequestError("model", f"{path.name} {_why_refused(path, error)}") from error
     for key in STATE_DICT_KEYS:
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
@@ -55,8 +56,8 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     return tensors
 
 
-def _plain_values() -> list:
-    """What training scripts put beside the weights and holds no code: numpy's numbers, options.
+def _plain_values() -> list[Any]:
+    """What training scripts save with the weights and holds no code: numpy's numbers, options.
 
     Under numpy's old module name, too, by which checkpoints of its first version ask for it.
     """
@@ -64,7 +65,8 @@ def _plain_values() -> list:
 
     import numpy as np
 
-    scalar, rebuild = np._core.multiarray.scalar, np._core.multiarray._reconstruct
+    multiarray: Any = import_module("numpy._core.multiarray")  # not in numpy's type stubs
+    scalar, rebuild = multiarray.scalar, multiarray._reconstruct
     return [
         argparse.Namespace,
         np.dtype,
@@ -119,14 +121,15 @@ def strip_prefixes(state: dict[str, Tensor], expected: set[str]) -> dict[str, Te
 def normaliser(state: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
     """`mean` and `std` that a checkpoint of the `robustness` library carries, or nothing.
 
-    Its buffers are `normalizer.new_mean` and `new_std`, 3×1×1, beside the network.
+    Its buffers are `normalizer.new_mean` and `new_std`, 3×1×1, next to the network.
     """
-    found = {}
+    statistics = {}
     for name, value in state.items():
         for field in ("mean", "std"):
             if name.removeprefix("module.") == f"normalizer.new_{field}" and value.numel() == 3:
-                found[field] = tuple(float(f"{number:.6g}") for number in value.flatten().tolist())
-    return found
+                numbers = value.flatten().tolist()
+                statistics[field] = tuple(float(f"{number:.6g}") for number in numbers)
+    return statistics
 
 
 def check_fit(
@@ -142,17 +145,17 @@ def check_fit(
             raise RequestError(
                 "architecture",
                 f"the first layer of {path.name} ({name}) takes {_channels(here[1])}; only "
-                "networks that look at RGB pictures (3 channels) work here",
+                "networks for RGB pictures (3 channels) work here",
             )
     problems: list[tuple[str, list[str]]] = [
         ("missing", sorted(set(expected) - set(state))),
         ("unexpected", sorted(set(state) - set(expected))),
         ("of another shape", misshapen),
     ]
-    said = [f"{len(names)} {what} ({_some(names)})" for what, names in problems if names]
-    if said:
+    listed = [f"{len(names)} {what} ({_some(names)})" for what, names in problems if names]
+    if listed:
         raise RequestError(
-            "architecture", f"{path.name} does not fit {architecture}: {'; '.join(said)}"
+            "architecture", f"{path.name} does not fit {architecture}: {'; '.join(listed)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Layers by name, in order of execution, and representations taken at them.
+"""Layers by name, in order of execution, and the representations at them.
 
 A layer is a module's output, or a part of it where it is a tuple, list or dict; `penultimate` is
 what goes into the classifier, `logits` what comes out. The network is run only as far as the last
@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.models.network import Network
@@ -24,7 +25,6 @@ from explorer.models.network import Network
 LISTING_BATCH = 2
 """With one image only, anything whose first dimension is 1 would look like a batch of it."""
 
-_MODULE = re.compile(r"[^#\[]*")
 _Note = Callable[[str, str, object], None]
 
 
@@ -96,21 +96,21 @@ def representations(network: Network, layers: Iterable[str], images: Tensor) -> 
     on in the network cannot change it. Raises RequestError (field `layer`) for an unknown name.
     """
     wanted = list(dict.fromkeys(layers))
-    found: dict[str, Tensor] = {}
+    taken: dict[str, Tensor] = {}
 
     def note(name: str, kind: str, output: object) -> None:
         for part, tensor in _parts(name, output, images.shape[0]):
             if part in wanted:
-                last = len(found) == len(wanted) - 1
-                found[part] = tensor if last else tensor.clone()
-        if len(found) == len(wanted):
+                last = len(taken) == len(wanted) - 1
+                taken[part] = tensor if last else tensor.clone()
+        if len(taken) == len(wanted):
             raise _Reached
 
     try:
-        _run(network, images, note, {_MODULE.match(name)[0] for name in wanted})
+        _run(network, images, note, {re.split(r"[#\[]", name, maxsplit=1)[0] for name in wanted})
     except _Reached:
-        return {name: found[name] for name in wanted}
-    missing = next(name for name in wanted if name not in found)
+        return {name: taken[name] for name in wanted}
+    missing = next(name for name in wanted if name not in taken)
     raise unknown_layer(missing, network.reference, [layer.name for layer in list_layers(network)])
 
 
@@ -134,15 +134,15 @@ def _run(network: Network, images: Tensor, note: _Note, only: Iterable[str] | No
     """
     uses: Counter[str] = Counter()
 
-    def after(name: str):
-        def hook(module, _args, output):
+    def after(name: str) -> Callable[[nn.Module, Any, object], None]:
+        def hook(module: nn.Module, _args: object, output: object) -> None:
             uses[name] += 1
             use = uses[name]
             note(name if use == 1 else f"{name}#{use}", type(module).__name__, output)
 
         return hook
 
-    def before_classifier(_module, args):
+    def before_classifier(_module: nn.Module, args: tuple[object, ...]) -> None:
         uses[PENULTIMATE] += 1
         use = uses[PENULTIMATE]
         name = PENULTIMATE if use == 1 else f"{PENULTIMATE}#{use}"

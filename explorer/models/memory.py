@@ -1,4 +1,4 @@
-"""The networks that a worker keeps loaded: by least-recent use, under a budget of memory."""
+"""The model cache: networks that a worker keeps loaded, the least recently used dropped first."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
+from explorer.errors import RequestError
 from explorer.models.network import Network
-from explorer.request import RequestError
 
 SHARE = 0.25
 """Of the device's memory, where IRI_NETWORKS_MEMORY says nothing else."""
@@ -37,8 +37,8 @@ class ModelCache:
     def get(self, key: Hashable, load: Callable[[], Network]) -> Network:
         """The network of this key, loaded now if it is not here; others are dropped for it."""
         with self._lock:
-            alone = self._loading.setdefault(key, threading.Lock())
-        with alone:
+            loading_lock = self._loading.setdefault(key, threading.Lock())
+        with loading_lock:
             with self._lock:
                 if key in self._networks:
                     self._networks.move_to_end(key)
@@ -63,23 +63,23 @@ class ModelCache:
         return len(self._networks)
 
     def _drop(self, device: str, allowed: int, spare: int | None = -1) -> None:
-        there = [key for key, one in self._networks.items() if one.device.type == device]
-        total = sum(self._networks[key].nbytes for key in there)
-        for key in there[:spare]:
+        keys = [key for key, kept in self._networks.items() if kept.device.type == device]
+        total = sum(self._networks[key].nbytes for key in keys)
+        for key in keys[:spare]:
             if total <= allowed:
                 return
             total -= self._networks.pop(key).nbytes
 
 
 def budget_of(device: str) -> int:
-    """Bytes that kept networks may take on a kind of device: IRI_NETWORKS_MEMORY, or a share."""
-    said = os.environ.get("IRI_NETWORKS_MEMORY")
-    if not said:
+    """Bytes that the cache may take on a kind of device: IRI_NETWORKS_MEMORY, or a share."""
+    setting = os.environ.get("IRI_NETWORKS_MEMORY")
+    if not setting:
         return int(SHARE * memory_of(device)[0])
-    found = _SIZE.fullmatch(said)
-    if found is None:
-        raise RequestError("IRI_NETWORKS_MEMORY", f"{said!r} is no size; write it like '4GB'")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    match = _SIZE.fullmatch(setting)
+    if match is None:
+        raise RequestError("IRI_NETWORKS_MEMORY", f"{setting!r} is no size; write it like '4GB'")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def memory_of(device: str) -> tuple[int, int]:

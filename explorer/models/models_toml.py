@@ -21,7 +21,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from explorer.errors import RequestError, did_you_mean
 from explorer.models.files import sha256_of
@@ -142,7 +142,9 @@ def _network(name: str, row: object, folder: Path) -> PublishedNetwork:
     for key in ("file", "architecture"):
         if not isinstance(row.get(key), str) or not row[key]:
             raise RequestError(FILE, f"{table}: {key} is missing")
-    values = {key: _value(table, key, value, str(hints[key])) for key, value in row.items()}
+    values: dict[str, Any] = {
+        key: _value(table, key, value, str(hints[key])) for key, value in row.items()
+    }
     try:
         values["file"] = str((folder / row["file"]).resolve())
     except (ValueError, OSError) as error:  # such as a null character in it
@@ -154,7 +156,7 @@ def _network(name: str, row: object, folder: Path) -> PublishedNetwork:
     return PublishedNetwork(name=name, **({"title": name} | values))
 
 
-def _value(table: str, key: str, value: object, hint: str) -> object:
+def _value(table: str, key: str, value: Any, hint: str) -> Any:
     """The value in the field's type; RequestError if it is of another."""
     wanted, ok = "a text", isinstance(value, str)
     if "tuple[float" in hint:

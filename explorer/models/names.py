@@ -1,10 +1,8 @@
-"""Layers' names that every network has, and errors in the words of the catalogue. No torch."""
+"""Layer names that every network has, and the errors for layers and sizes it has not. No torch."""
 
 from __future__ import annotations
 
-import difflib
-
-from explorer.request import RequestError
+from explorer.errors import RequestError, did_you_mean
 
 PENULTIMATE = "penultimate"
 LOGITS = "logits"
@@ -12,11 +10,11 @@ LOGITS = "logits"
 
 def unknown_layer(name: str, reference: str, names: list[str]) -> RequestError:
     """The error for a layer that is not there: the nearest names first, then some of them all."""
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ";"
+    suggestion = did_you_mean(name, names, most=3)
     some = ", ".join(names[:6]) + (", …, " + ", ".join(names[-3:]) if len(names) > 9 else "")
     return RequestError(
-        "layer", f"{name!r} is not a layer of {reference}{meant} {len(names)} layers: {some}"
+        "layer",
+        f"{name!r} is not a layer of {reference}; {suggestion}it has {len(names)} layers: {some}",
     )
 
 
@@ -24,13 +22,13 @@ def wrong_size(reference: str, size: int, reason: object) -> RequestError:
     """The error for a picture size that a network's architecture cannot have, and why."""
     return RequestError(
         "size",
-        f"{reference} cannot look at pictures of {size}×{size} px ({first_line(reason)}); leave "
-        "the size out for the one at which it was trained",
+        f"{reference} cannot take pictures of {size}×{size} px ({first_line(reason)}); leave the "
+        "size out for that at which it was trained",
     )
 
 
 def first_line(reason: object, longest: int = 160) -> str:
-    """The first line of what a library said, for the end of a sentence of ours."""
+    """The first line of a library's message, for the end of a sentence."""
     text = str(reason).strip().split("\n")[0].rstrip(".")
     text = text or type(reason).__name__
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -27,6 +27,12 @@ class InputSpec:
     crop_mode: str = "center"
 
 
+def output_count(layer: nn.Module) -> int:
+    """How many numbers a linear layer, or channels a convolution, gives; 0 for any other module."""
+    outputs: Any = getattr(layer, "out_features", None) or getattr(layer, "out_channels", None)
+    return int(outputs or 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """A network in eval mode whose parameters take no gradients.

@@ -1,9 +1,10 @@
-"""In how many digits a GPU computes."""
+"""Full float32 precision of matrix products and convolutions on a GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ def full_precision() -> Iterator[None]:
     A deep network magnifies what they round off: a search for a match stops where the rounding is
     as large as the distance left (docs/benchmarks.md).
     """
-    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    backends: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
     before = [backend.allow_tf32 for backend in backends]
     try:
         for backend in backends:

@@ -1,4 +1,4 @@
-"""How many CPU threads a network's passes are worth."""
+"""The number of CPU threads that a network's forward and backward passes use."""
 
 from __future__ import annotations
 

@@ -1,17 +1,18 @@
-"""Writes `models/pretrained.tsv` anew: `python -m explorer.research.pretrained_table`.
+"""Writes the pretrained list, `pretrained.tsv`: `python -m explorer.research.pretrained_table`.
 
-Run when either is upgraded; it takes some minutes, because every architecture is built once (on
-the meta device, without memory) to be counted.
+Run when timm or torchvision is upgraded. It takes some minutes, because the parameters of every
+architecture are counted on the meta device, without memory for them.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import timm
 import torch
-from timm.data import resolve_data_config
+from timm.data.config import resolve_data_config
 from torchvision import models
 
 from explorer.models.pretrained import COLUMNS, TABLE, PretrainedEntry
@@ -22,21 +23,22 @@ def count_parameters(architecture: str) -> int:
     """How many numbers one of timm's architectures is made of."""
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return sum(one.numel() for one in timm.create_model(architecture).parameters())
+        module = timm.create_model(architecture)
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def of_timm(count: Callable[[str], int] = count_parameters) -> Iterator[PretrainedEntry]:
     """Every pretrained name of timm that takes RGB pictures."""
     counts: dict[str, int] = {}
     for name in timm.list_pretrained():
-        config = timm.get_pretrained_cfg(name)
+        config: Any = timm.get_pretrained_cfg(name)
         architecture = name.partition(".")[0]
         if config.input_size[0] != 3:
             continue
         if architecture not in counts:
             counts[architecture] = count(architecture)
         data = resolve_data_config(pretrained_cfg=config.to_dict())
-        place = str(config.hf_hub_id or config.url)
+        location = str(config.hf_hub_id or config.url)
         yield PretrainedEntry(
             f"timm:{name}",
             counts[architecture],
@@ -48,16 +50,17 @@ def of_timm(count: Callable[[str], int] = count_parameters) -> Iterator[Pretrain
             tuple(map(float, data["mean"])),
             tuple(map(float, data["std"])),
             config.license or "unknown",
-            f"timm/{name}" if place == "timm/" else place,
+            f"timm/{name}" if location == "timm/" else location,
         )
 
 
 def of_torchvision() -> Iterator[PretrainedEntry]:
     """Every set of weights of torchvision's classification networks that has a classifier."""
     for name in models.list_models(module=models):
-        known = models.get_model_weights(name)
-        usable = [one for one in known if one.meta["categories"]]
-        for weights in sorted(usable, key=lambda one: one != known.DEFAULT):
+        published: Any = models.get_model_weights(name)
+        usable = [weights for weights in published if weights.meta["categories"]]
+        usable.sort(key=lambda weights: weights != published.DEFAULT)
+        for weights in usable:
             spec = torchvision_source.input_spec(weights)
             yield PretrainedEntry(
                 f"torchvision:{name}/{weights.name}",
@@ -83,11 +86,12 @@ def main() -> None:
 
 
 def _defaults_first(rows: list[PretrainedEntry]) -> list[PretrainedEntry]:
-    def place(row: PretrainedEntry) -> tuple[str, bool]:
+    def order(row: PretrainedEntry) -> tuple[str, bool]:
         architecture, _, tag = row.reference.removeprefix("timm:").partition(".")
-        return architecture, tag != timm.get_pretrained_cfg(architecture).tag
+        default: Any = timm.get_pretrained_cfg(architecture)
+        return architecture, tag != default.tag
 
-    return sorted(rows, key=place)
+    return sorted(rows, key=order)
 
 
 if __name__ == "__main__":

@@ -48,13 +48,16 @@ def load_checkpoint(
     Raises RequestError for an architecture that does not exist, a file that is no checkpoint of
     plain tensors or does not fit, or whose SHA-256 is another one than `sha256`.
     """
+    from explorer.models.network import output_count
+
     architecture = _architecture(reference)
     checkpoint = read_state_dict(path, sha256)
     progress("loading the network")
     network = architecture.describe(reference.model, architecture.create())
     state = strip_prefixes(checkpoint, set(network.module.state_dict()))
     bias = state.get(f"{network.classifier}.bias")
-    if bias is not None and bias.shape[0] != _outputs(network):
+    head = network.module.get_submodule(network.classifier or "")
+    if bias is not None and bias.shape[0] != output_count(head):
         module = architecture.create(num_classes=bias.shape[0])
         network = architecture.describe(reference.model, module)
     check_fit(state, network.module.state_dict(), path, str(reference.architecture))
@@ -77,11 +80,6 @@ def _architecture(reference: NetworkReference) -> Architecture:
         "architecture",
         f"{wanted.model!r} is unknown; write it like 'timm:resnet18' or 'torchvision:resnet18'",
     )
-
-
-def _outputs(network: Network) -> int:
-    head = network.module.get_submodule(network.classifier or "")
-    return int(getattr(head, "out_features", None) or getattr(head, "out_channels", 0))
 
 
 SOURCE = Source(

@@ -82,7 +82,7 @@ def weights_file(reference: NetworkReference, progress: Progress) -> Path:
     """The file with the pretrained weights, on this machine."""
     import timm
 
-    config = timm.get_pretrained_cfg(reference.name)
+    config: Any = timm.get_pretrained_cfg(reference.name)
     if not config.hf_hub_id:
         return from_url(reference.model, config.url, progress)
     repository, _, revision = str(config.hf_hub_id).partition("@")
@@ -121,7 +121,9 @@ def create(name: str, size: int | None = None, **options: Any) -> nn.Module:
     config = timm.get_pretrained_cfg(name)
     if size is None:
         return timm.create_model(name, **options)
-    fixed = {"img_size": size} if config is not None and config.fixed_input_size else {}
+    fixed: dict[str, Any] = (
+        {"img_size": size} if config is not None and config.fixed_input_size else {}
+    )
     try:
         module = timm.create_model(name, **fixed, **options)
     except (TypeError, AssertionError, ValueError, RuntimeError) as error:
@@ -132,9 +134,9 @@ def create(name: str, size: int | None = None, **options: Any) -> nn.Module:
     return module
 
 
-def network_of(reference: str, module: nn.Module, size: int | None = None) -> Network:
+def network_of(reference: str, module: Any, size: int | None = None) -> Network:
     """timm's module as a Network, its input as timm's configuration says."""
-    from timm.data import resolve_model_data_config
+    from timm.data.config import resolve_model_data_config
 
     from explorer.models.network import InputSpec, Network
 
@@ -172,12 +174,12 @@ def _classifier(module: Any) -> str | None:
     return next((name for name, child in module.named_modules() if child is head), None)
 
 
-def _classes(module: nn.Module) -> tuple[int, tuple[str, ...]]:
+def _classes(module: Any) -> tuple[int, tuple[str, ...]]:
     """How many classes the output tells apart, and their names where those are known.
 
     The output of an image-text network is a point in their common space: no classes at all.
     """
-    from timm.data import infer_imagenet_subset
+    from timm.data.imagenet_info import infer_imagenet_subset
 
     count = int(getattr(module, "num_classes", 0) or 0)
     config: dict[str, Any] = getattr(module, "pretrained_cfg", {})
@@ -192,7 +194,7 @@ def _classes(module: nn.Module) -> tuple[int, tuple[str, ...]]:
 @lru_cache(maxsize=4)
 def imagenet_classes(subset: str) -> tuple[str, ...]:
     """The classes of ImageNet-1k or one of its larger relatives, in plain words."""
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
     info = ImageNetInfo(subset)
     return tuple(

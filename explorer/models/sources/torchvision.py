@@ -131,9 +131,9 @@ def network_of(
     reference: str, module: nn.Module, weights: WeightsEnum | None, size: int | None = None
 ) -> Network:
     """torchvision's module as a Network, its input as the weights' preset says."""
-    from explorer.models.network import Network
+    from explorer.models.network import Network, output_count
 
-    outputs = _outputs(module)
+    outputs = output_count(module.get_submodule(classifier(module) or ""))
     classes = tuple(weights.meta["categories"]) if weights is not None else ()
     return Network(
         reference=reference,
@@ -181,11 +181,6 @@ def classifier(module: nn.Module) -> str | None:
         if isinstance(child, nn.Linear | nn.Conv2d) and not name.lower().startswith("aux")
     ]
     return candidates[-1] if candidates else None
-
-
-def _outputs(module: nn.Module) -> int:
-    last = module.get_submodule(classifier(module) or "")
-    return int(getattr(last, "out_features", None) or getattr(last, "out_channels", 0))
 
 
 def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
