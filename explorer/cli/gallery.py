@@ -13,11 +13,12 @@ def _run(options: argparse.Namespace) -> None:
     from explorer.images.noise_targets import NOISE_TARGETS
     from explorer.images.seeds import SEED_KINDS
 
-    drawn = {"seeds": SEED_KINDS, "targets": NOISE_TARGETS}.get(options.drawn)
-    if drawn is not None:
+    if options.drawn is not None:
+        seeds = [kind.to_dict() for kind in SEED_KINDS.values()]
+        targets = [target.to_dict() for target in NOISE_TARGETS.values()]
         print_rows(
             options,
-            [record.to_dict() for record in drawn.values()],
+            seeds if options.drawn == "seeds" else targets,
             lambda row: f"{row['name']!s:16} {row['help']}",
         )
         return
