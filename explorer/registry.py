@@ -53,8 +53,9 @@ class Registry(Mapping[str, R]):
     @contextmanager
     def holding(self, record: R) -> Iterator[R]:
         """While this lasts the record is registered, too."""
+        self.register(record)
         try:
-            yield self.register(record)
+            yield record
         finally:
             self._records.pop(record.name, None)
 

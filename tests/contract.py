@@ -50,7 +50,7 @@ def refused(capsys, *words: str) -> str:
     return capsys.readouterr().err
 
 
-class _NothingCached:
+class NothingCached:
     """An engine with an empty cache and without a worker."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class _NothingCached:
 
 def explore(monkeypatch: pytest.MonkeyPatch, **address: str) -> AppTest:
     """Explore, opened at this address where no result is cached."""
-    monkeypatch.setattr(session, "engine", _NothingCached)
+    monkeypatch.setattr(session, "engine", NothingCached)
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in address.items():
         app.query_params[name] = value
