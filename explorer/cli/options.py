@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from explorer.errors import RequestError
-from explorer.request import OPTIMISERS, Request
+from explorer.request import Request
+from explorer.synthesis.optimizers.registry import choices as optimiser_choices
 
 SIZE_HELP = "input resolution of the network in px (default: as it was trained)"
 NULL_FOLDER_HELP = "folder of pictures from which the null is made, instead of the gallery's"
@@ -28,7 +29,7 @@ class Option:
 
     flag: str
     field: str
-    help: str
+    help: str | Callable[[], str]
     value: Callable[[str], object] = str
     default: object = None
     metavar: str | None = None
@@ -67,7 +68,7 @@ SEARCH_OPTIONS = (
         "relu_gradient",
         "identity: straight-through gradient at the ReLU that ends the layer",
     ),
-    Option("--optimiser", "optimiser", ", ".join(OPTIMISERS), default="auto"),
+    Option("--optimiser", "optimiser", lambda: ", ".join(optimiser_choices()), default="auto"),
     Option("--steps", "steps", "budget of forward and backward passes", int),
     Option("--goal", "goal", "relative distance at which to stop", float),
     Option(
@@ -84,7 +85,8 @@ _REQUIRED = ("model",)
 def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
     """Add these options to a command's parser."""
     for option in options:
-        help_text = option.help.replace("%", "%%")
+        text = option.help if isinstance(option.help, str) else option.help()
+        help_text = text.replace("%", "%%")
         if isinstance(option.default, str):
             help_text += " (default: %(default)s)"
         if option.repeats:

@@ -1,7 +1,7 @@
-"""The same network with less to compute: batch-norm folded into the convolution before it.
+"""Batch-norm folded into the convolution before it: the same network with less to compute.
 
 In eval mode batch-norm is a scale and a shift of each channel, which the convolution's weights can
-hold. The images are made with the lighter network and judged with the network as it is.
+hold. IRIs are made with the folded network, and measured with the network as it is.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -19,28 +20,28 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from explorer.models.layers import representation
 from explorer.models.network import Network
 
-MOST_PARAMETERS = 60_000_000  # above, a second copy of the weights costs more than it saves
+MAX_PARAMETERS = 60_000_000  # above, a second copy of the weights costs more than it saves
 TOLERANCE = 1e-5  # largest relative ℓ₂ difference of the representation that counts as rounding
 
-_kept: weakref.WeakKeyDictionary[Network, dict[str, Network]] = weakref.WeakKeyDictionary()
+_cache: weakref.WeakKeyDictionary[Network, dict[str, Network]] = weakref.WeakKeyDictionary()
 
 
 def folded(network: Network, layer: str) -> Network:
-    """The network with what can be folded up to `layer`, channels last; itself where nothing can.
+    """The network with its batch-norms folded, channels last; itself where none can be.
 
-    Its numbers at `layer` are those of the network up to rounding: this is measured on a noise
-    image before it is used, so that a design that folding would change is left as it is.
+    Its representation at `layer` is the network's up to rounding: this is measured on a noise image
+    first, so that an architecture that folding would change is left as it is.
     """
-    known = _kept.setdefault(network, {})
-    if layer not in known:
-        known[layer] = _fold(network, layer) or network
-    return known[layer]
+    by_layer = _cache.setdefault(network, {})
+    if layer not in by_layer:
+        by_layer[layer] = _fold(network, layer) or network
+    return by_layer[layer]
 
 
 def _fold(network: Network, layer: str) -> Network | None:
     parameters = sum(parameter.numel() for parameter in network.module.parameters())
     norms = (type(module) is nn.BatchNorm2d for module in network.module.modules())
-    if parameters > MOST_PARAMETERS or not any(norms):
+    if parameters > MAX_PARAMETERS or not any(norms):
         return None
     noise = torch.rand(1, 3, *network.input.size, generator=torch.Generator().manual_seed(0))
     noise = noise.to(network.device)
@@ -49,35 +50,37 @@ def _fold(network: Network, layer: str) -> Network | None:
         return None
     module = copy.deepcopy(network.module)
     for convolution, norm in pairs.items():
-        fused = fuse_conv_bn_eval(module.get_submodule(convolution), module.get_submodule(norm))
-        module.set_submodule(convolution, fused)
+        before, after = module.get_submodule(convolution), module.get_submodule(norm)
+        assert isinstance(before, nn.Conv2d)
+        assert isinstance(after, nn.BatchNorm2d)
+        module.set_submodule(convolution, fuse_conv_bn_eval(before, after))
         module.set_submodule(norm, nn.Identity())
-    light = replace(network, module=module.to(memory_format=torch.channels_last))
+    folded_network = replace(network, module=module.to(memory_format=torch.channels_last))
     with torch.no_grad():
-        before, after = (representation(each, layer, noise) for each in (network, light))
-    same = float((after - before).norm()) <= TOLERANCE * float(before.norm())
-    return light if same else None
+        exact, rounded = (representation(each, layer, noise) for each in (network, folded_network))
+    same = float((rounded - exact).norm()) <= TOLERANCE * float(exact.norm())
+    return folded_network if same else None
 
 
 def _pairs(network: Network, images: Tensor) -> dict[str, str]:
     """Convolution → batch-norm, by name, where the one's output goes straight into the other."""
-    made_by: dict[int, tuple[str, Tensor]] = {}
+    outputs: dict[int, tuple[str, Tensor]] = {}
     pairs: dict[str, str] = {}
     uses: Counter[str] = Counter()
 
-    def after(name: str):
-        def hook(_module, _args, output) -> None:
+    def after(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             uses[name] += 1
-            made_by[id(output)] = (name, output)
+            outputs[id(output)] = (name, output)
 
         return hook
 
-    def before(name: str):
-        def hook(_module, args) -> None:
+    def before(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             uses[name] += 1
-            maker, output = made_by.get(id(args[0]), ("", None))
-            if output is args[0]:
-                pairs[maker] = name
+            convolution, output = outputs.get(id(inputs[0]), ("", None))
+            if output is inputs[0]:
+                pairs[convolution] = name
 
         return hook
 
@@ -88,4 +91,4 @@ def _pairs(network: Network, images: Tensor) -> dict[str, str]:
             elif type(module) is nn.BatchNorm2d and module.track_running_stats:
                 hooks.callback(module.register_forward_pre_hook(before(name)).remove)
         network.module(network.normalise(images))
-    return {one: other for one, other in pairs.items() if uses[one] == uses[other] == 1}
+    return {a: b for a, b in pairs.items() if uses[a] == uses[b] == 1}

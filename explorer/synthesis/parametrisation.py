@@ -27,12 +27,15 @@ _COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 class Parametrisation(Protocol):
     """Between what the optimiser moves and the images; all of it works sample by sample.
 
-    bounds: lowest and highest value that a parameter may have; kept by the optimiser, outside
-    autograd.
+    name: as losses give it. bounds: lowest and highest value that a parameter may have; kept by the
+    optimiser, outside autograd.
     """
 
-    name: str
-    bounds: tuple[float, float]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def bounds(self) -> tuple[float, float]: ...
 
     def start(self, seeds: Tensor) -> Tensor:
         """The parameters N×… whose images are the seeds, N×3×H×W in [0, 1], or nearly so."""

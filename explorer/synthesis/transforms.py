@@ -56,9 +56,9 @@ class RandomTransforms:
     def __init__(self, rng_seeds: Sequence[int]) -> None:
         self._generators = [torch.Generator().manual_seed(number) for number in rng_seeds]
 
-    def keep(self, places: Tensor) -> None:
-        """Go on with the samples at these places only, (M,) integers."""
-        self._generators = [self._generators[place] for place in places.tolist()]
+    def select(self, indices: Tensor) -> None:
+        """Go on with the samples at these indices only, (M,) integers."""
+        self._generators = [self._generators[index] for index in indices.tolist()]
 
     def __call__(self, images: Tensor) -> Tensor:
         """The images as seen through this step's transforms, N×3×H×W."""

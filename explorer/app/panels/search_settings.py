@@ -10,21 +10,15 @@ from explorer.app.panels.select import select
 from explorer.app.url_state import Readers
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import catalogue
-from explorer.request import GOAL_RANGE, OPTIMISERS, RELU_GRADIENTS, RNG_SEED_RANGE, SIZE_RANGE
+from explorer.request import (
+    GOAL_RANGE,
+    RELU_GRADIENTS,
+    RNG_SEED_RANGE,
+    SIZE_RANGE,
+    NetworkReference,
+)
+from explorer.synthesis.optimizers import registry as optimisers
 from explorer.validation import DEFAULT_ADVERSARY
-
-OPTIMISER_HELP = {
-    "auto": "what works best for this network",
-    "paced-secant": "momentum, then mixes of the last images",
-    "soft-lbfgs": "L-BFGS, soft corners",
-    "soft-lbfgs-or-momentum": "that, or momentum if it is slow",
-    "lbfgs": "L-BFGS in the box",
-    "soft-momentum": "unit gradient with momentum, soft corners",
-    "momentum": "unit gradient with momentum",
-    "adam": "Adam",
-    "paper": "as published (Nanda et al. 2023)",
-    "feather": "as published (Feather et al. 2023)",
-}
 
 
 def effort() -> str:
@@ -44,12 +38,12 @@ def optimiser() -> str:
     """The optimiser's name."""
     return select(
         "Optimiser",
-        OPTIMISERS,
+        list(optimisers.choices()),
         key="optimiser",
         default=DEFAULTS.optimiser,
-        title=str,
-        help="How the image is moved downhill.\n\n"
-        + "\n\n".join(f"**{name}**: {text}" for name, text in OPTIMISER_HELP.items()),
+        title=optimisers.title,
+        help="How the loss is minimised.\n\n"
+        + "\n\n".join(f"**{name}**: {text}" for name, text in optimisers.choices().items()),
     )
 
 
@@ -125,12 +119,11 @@ def adversary(model: str, size: int | None) -> str:
 
 
 def _adversaries(model: str, size: int | None) -> list[str]:
-    entry = catalogue.find(model)
-    side = size or (None if entry is None else min(entry.input_size))
+    known = catalogue.input_size(NetworkReference(model, size=size))
     return [
         name
         for name in validation.adversaries()
-        if side is None or PERCEPTUAL_MEASURES[name].smallest <= side
+        if known is None or PERCEPTUAL_MEASURES[name].smallest <= min(known)
     ]
 
 
