@@ -68,13 +68,14 @@ def _train(options: argparse.Namespace) -> None:
     from explorer.zoo.cards import WEIGHTS
 
     recipes, find_data = _chosen(options), _data_finder(options)
-    folder = options.out or WEIGHTS
+    folder, scratch = options.out or WEIGHTS, training.SCRATCH
     if options.all:
-        training.train_missing(find_data=find_data, weights=folder, report=_report)
+        training.train_missing(find_data=find_data, weights=folder, scratch=scratch, report=_report)
         return
     for recipe in recipes:
         data = _needed(find_data(recipe), recipe)
-        training.train(_fitted(recipe, data, options), data, weights=folder, report=_report)
+        fitted = _fitted(recipe, data, options)
+        training.train(fitted, data, weights=folder, scratch=scratch, report=_report)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
