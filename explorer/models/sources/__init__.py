@@ -1,25 +1,26 @@
-"""The sources of networks, one file each; a new one is registered by one line here."""
+"""The sources of networks, one file each.
+
+A new source is a file here with a record `SOURCE`, and its module's name below.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from explorer.models.source import Source
-from explorer.models.sources import (
-    embedded,
-    file,
-    published,
-    robust,
-    timm,
-    torchhub,
-    torchvision,
-)
 from explorer.registry import Registry
 
-SOURCES: Registry[Source] = Registry("source", "model")
+_MODULES = (
+    "explorer.models.sources.embedded",
+    "explorer.models.sources.timm",
+    "explorer.models.sources.torchvision",
+    "explorer.models.sources.robust",
+    "explorer.models.sources.torchhub",
+    "explorer.models.sources.published",
+    "explorer.models.sources.file",
+)
+"""In the order in which lists show them."""
 
-SOURCES.register(embedded.SOURCE)
-SOURCES.register(timm.SOURCE)
-SOURCES.register(torchvision.SOURCE)
-SOURCES.register(robust.SOURCE)
-SOURCES.register(torchhub.SOURCE)
-SOURCES.register(published.SOURCE)
-SOURCES.register(file.SOURCE)
+SOURCES: Registry[Source] = Registry(
+    "source", "model", (import_module(module).SOURCE for module in _MODULES)
+)
