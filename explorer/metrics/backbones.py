@@ -75,7 +75,7 @@ def layers(net: str, device: torch.device) -> tuple[nn.Module, ...]:
     """The layers of the network's `features`, in order, in eval mode, on `device`.
 
     Made once per process and kept; safe between threads; the parameters take no gradients.
-    Downloads the weights where that is allowed; raises MeasureUnavailable where they are not available.
+    Downloads the weights where that is allowed; raises MeasureUnavailable where they are missing.
     """
     key = (net, str(device))
     with _loading:

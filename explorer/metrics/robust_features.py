@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.metrics.lpips import lpips_baseline
-from explorer.models.sources import embedded
 from explorer.models.layers import representations
 from explorer.models.loading import load
 from explorer.models.network import Network
+from explorer.models.sources import embedded
 
 NETWORK = "residual-multi-adv2"
 SIZE = 64
