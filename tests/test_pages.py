@@ -501,7 +501,7 @@ def test_a_size_of_ones_own_is_part_of_the_request_and_of_the_address(engine):
     app.button(key="generate_here").click().run()
     assert engine.submitted[-1].size == 96
     assert app.query_params["size"] == "96"
-    assert engine.asked[-1][-1] == 96
+    assert engine.asked[-1][-1].size == 96
 
 
 def test_the_operators_networks_are_offered_under_their_own_heading(engine, tmp_path, monkeypatch):

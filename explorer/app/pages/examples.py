@@ -8,16 +8,17 @@ from explorer.app import session
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.links import link
 from explorer.app.pages import PAGES
-from explorer.app.panels.verdicts import matched, one_line
+from explorer.app.panels.verdicts import one_line
 from explorer.result import Result
 from explorer.store import starter
 from explorer.store.starter import Entry
 
 
 def _overview(results: list[Result]) -> str:
+    matched = sum(result.matched for result in results)
     converged = sum(result.converged for result in results)
     return (
-        f"Of these {len(results)}, {sum(map(matched, results))} match and {converged} converged: "
+        f"Of these {len(results)}, {matched} match and {converged} converged: "
         "their search met its goal, or came to a point where it got no nearer."
     )
 

@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.images import gallery
 from explorer.losses.variants import FAMILIES, LOSSES
 from explorer.models import catalogue
-from explorer.models.catalogue import Entry
+from explorer.models.entry import Entry
 
 QUESTIONS = """
 A network turns a picture into numbers, layer by layer. At a chosen **layer**, the numbers of a
@@ -80,7 +80,7 @@ st.title("How to read it")
 st.markdown(QUESTIONS)
 st.markdown(_loss_families())
 st.markdown("#### The networks that ship with the app")
-st.markdown("\n".join(map(_network, catalogue.entries())))
+st.markdown("\n".join(map(_network, catalogue.listed("embedded"))))
 st.markdown(CAUTIONS)
 st.markdown("#### The pictures")
 st.markdown(_credits())

@@ -17,7 +17,6 @@ from explorer.jobs.job import Job
 from explorer.models import catalogue
 from explorer.request import Request
 
-OTHER_SIZE = (224, 224)
 _REQUESTED = "_generation_requested"
 
 
@@ -62,7 +61,7 @@ def generation_requested() -> bool:
 
 def pending_pictures(request: Request, preview: bytes | None) -> list[Picture]:
     """Seed, IRI as far as it has come, and target."""
-    size = (request.size, request.size) if request.size else input_size(request.model)
+    size = catalogue.input_size_or_default(request.network)
     seed, target = picture_title(request.seed), picture_title(request.target)
     seed_png = seed_as_fitted(request.seed, size, request.rng_seed)
     caption = "generating" if preview else "not generated yet"
@@ -73,12 +72,6 @@ def pending_pictures(request: Request, preview: bytes | None) -> list[Picture]:
             target_as_fitted(request.target, size), "Target", target, f"Target: {target}", "target"
         ),
     ]
-
-
-def input_size(model: str) -> tuple[int, int]:
-    """The network's input resolution, guessed where the catalogue does not know it."""
-    entry = catalogue.find(model)
-    return entry.input_size if entry is not None else OTHER_SIZE
 
 
 @lru_cache(maxsize=200)
