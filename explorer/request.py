@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 
-from explorer.errors import RequestError
+from explorer.errors import RequestError, unknown
 
 SCHEMA = 10
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
@@ -34,6 +34,8 @@ PATH_SOURCE = "file"
 
 TRANSFORMS_SUFFIX, FOURIER_SUFFIX = "+transforms", "+fourier"
 
+_NAMES = ("model", "layer", "target", "seed", "loss", "optimiser")
+_OPTIONAL_NAMES = ("adversary", "architecture", "weights", "null", "null_folder", "representation")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REFERENCE = re.compile(r"[a-z]+:.+")
 _NULL = re.compile(rf"{NULL_PREFIX}[0-9a-f]{{64}}")
@@ -130,17 +132,8 @@ class Request:
     size: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("model", "layer", "target", "seed", "loss", "optimiser"):
-            _name(name, getattr(self, name))
-        for name in (
-            "adversary",
-            "architecture",
-            "weights",
-            "null",
-            "null_folder",
-            "representation",
-        ):
-            if getattr(self, name) is not None:
+        for name in (*_NAMES, *_OPTIONAL_NAMES):
+            if name in _NAMES or getattr(self, name) is not None:
                 _name(name, getattr(self, name))
         if not _REFERENCE.fullmatch(self.model):
             raise RequestError(
@@ -154,8 +147,8 @@ class Request:
                     "followed by 64 hexadecimal digits",
                 )
         object.__setattr__(self, "term_weights", _term_weights(self.term_weights))
-        if self.relu_gradient is not None:
-            _one_of("relu_gradient", self.relu_gradient, RELU_GRADIENTS)
+        if self.relu_gradient not in (None, *RELU_GRADIENTS):
+            raise unknown("relu_gradient", "gradient", self.relu_gradient, RELU_GRADIENTS)
         object.__setattr__(self, "steps", _whole("steps", self.steps, STEPS_RANGE))
         object.__setattr__(self, "rng_seed", _whole("rng_seed", self.rng_seed, RNG_SEED_RANGE))
         object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
@@ -203,12 +196,10 @@ class Request:
         allowed = {field.name for field in fields(cls)}
         for name in values:
             if name not in allowed:
-                raise RequestError(
-                    name, f"no such field; choose one of {', '.join(sorted(allowed))}"
-                )
+                raise unknown(name, "field", name, sorted(allowed))
         if "model" not in values:
             raise RequestError("model", "it is missing; write it like 'embedded:NAME'")
-        request = cls(**values)  # type: ignore[arg-type]
+        request = cls(**values)  # type: ignore[arg-type]  # __post_init__ checks
         if parametrisation not in (None, request.parametrisation):
             raise RequestError(
                 "parametrisation",
@@ -238,17 +229,9 @@ class Request:
     @property
     def batch_key(self) -> tuple[object, ...]:
         """Requests with the same one can run as one batch: same network, layer and search."""
-        return (
-            self.network,
-            self.layer,
-            self.parametrisation,
-            self.transforms,
-            self.relu_gradient,
-            self.optimiser,
-            self.steps,
-            self.adversary,
-            self.null,
-        )
+        representation = (self.network, self.layer, self.transforms, self.relu_gradient)
+        search = (self.parametrisation, self.optimiser, self.steps, self.adversary, self.null)
+        return (*representation, *search)
 
 
 def _check_network(network: NetworkReference) -> None:
@@ -260,9 +243,8 @@ def _check_network(network: NetworkReference) -> None:
         )
     if source in CHECKPOINT_SOURCES and not _SHA256.fullmatch(network.weights or ""):
         raise RequestError("weights", f"a {source}: model needs the SHA-256 of its checkpoint")
-    if source != PATH_SOURCE and (
-        network.architecture or (network.weights and source not in CHECKPOINT_SOURCES)
-    ):
+    superfluous = network.weights if source not in CHECKPOINT_SOURCES else None
+    if source != PATH_SOURCE and (network.architecture or superfluous):
         raise RequestError("architecture", "only file: models take one; leave it out")
 
 
@@ -288,11 +270,6 @@ def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
 def _name(field: str, value: object) -> None:
     if not isinstance(value, str) or not value or len(value) > 500:
         raise RequestError(field, f"{_short(value)} is not a name of 1 to 500 characters")
-
-
-def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise RequestError(field, f"{value!r} is unknown; choose one of {', '.join(allowed)}")
 
 
 def _number(field: str, value: object, allowed: tuple[float, float]) -> float:

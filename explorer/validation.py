@@ -28,14 +28,14 @@ DEFAULT_ADVERSARY = "structure"
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture of the visitor's own: its name in requests and its normalised PNG bytes."""
+    """An uploaded picture: its name in requests and its normalised PNG bytes."""
 
     name: str
     png: bytes
 
 
 def read_upload(data: bytes) -> Upload:
-    """A stranger's picture, read safely; PictureError says what was wrong with it."""
+    """An uploaded picture, decoded safely; PictureError says what was wrong with it."""
     return Upload(f"picture:{digest(data)}", normalise(data))
 
 
@@ -75,9 +75,9 @@ def observer(
     size: int | None = None,
     null_folder: str | Path | None = None,
 ) -> Request:
-    """A network, a layer and a null that look at pictures made elsewhere, as a checked Request.
+    """A network, a layer and a null for measuring finished results by, as a validated Request.
 
-    Its other fields do not matter. Raises RequestError as `parse_request` does.
+    Its other fields are not used. Raises RequestError as `parse_request` does.
     """
     reference = network_reference(model, architecture, size)
     request = Request.from_dict({**reference.to_dict(), "layer": layer})
@@ -158,7 +158,7 @@ def adversaries() -> tuple[str, ...]:
 
 
 def check_adversary_size(name: str, size: tuple[int, int]) -> None:
-    """RequestError (field `adversary`) where this measure cannot see pictures so small."""
+    """RequestError (field `adversary`) where this measure needs larger pictures (height, width)."""
     needed = PERCEPTUAL_MEASURES[name].smallest
     if min(size) < needed:
         able = [
@@ -166,7 +166,7 @@ def check_adversary_size(name: str, size: tuple[int, int]) -> None:
         ]
         raise RequestError(
             "adversary",
-            f"{name!r} needs pictures of at least {needed}×{needed} px, and this network sees "
+            f"{name!r} needs pictures of at least {needed}×{needed} px, and this network takes "
             f"{size[0]}×{size[1]}; choose {', '.join(able)}",
         )
 

@@ -27,7 +27,7 @@ from explorer.models.layer_titles import is_main, layer_title, section_of, secti
         ("features.7", "Conv2d", "step 8, convolution"),
         ("Mixed_5b", "InceptionA", "Mixed 5b"),
         ("patch_embed", "PatchEmbed", "patches"),
-        ("penultimate", "input of the classifier", "what the classifier sees"),
+        ("penultimate", "input of the classifier", "input of the classifier"),
         ("logits", "output", "the class scores"),
         ("odd_thing", "Odd", "odd thing"),
         ("pair[1][half]", "Pair", "pair, part 1, half"),

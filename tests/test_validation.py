@@ -278,7 +278,7 @@ def test_an_adversary_that_cannot_see_pictures_so_small_is_turned_away(loss):
     error = refusal(loss=loss, adversary="ms-ssim")
     assert error.field == "adversary"
     assert "at least 161×161 px" in error.message
-    assert "this network sees 64×64" in error.message
+    assert "this network takes 64×64" in error.message
     assert "ssim-16px" in error.message
     with pytest.raises(HubUnreachable):  # a larger network would be let in
         validation.parse_request(

@@ -17,7 +17,7 @@ from explorer.request import NetworkReference
 GROUPS = {
     "small": "Small, in the app",
     "supervised": "Supervised",
-    "adversarial": "Robust and their twins",
+    "adversarial": "Robust, with their standard counterparts",
     "self-supervised": "Self-supervised",
     "image-text": "Image and text",
     "semi-supervised": "Semi-supervised",

@@ -15,7 +15,7 @@ from explorer.models.names import LOGITS, PENULTIMATE
 STEM, HEAD = "stem", "head"
 
 _FIXED = {
-    PENULTIMATE: "what the classifier sees",
+    PENULTIMATE: "input of the classifier",
     LOGITS: "the class scores",
 }
 _CONTAINERS = {

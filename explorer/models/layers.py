@@ -130,7 +130,7 @@ def _parts(name: str, output: object, batch: int) -> Iterator[tuple[str, Tensor]
 def _run(network: Network, images: Tensor, note: _Note, only: Iterable[str] | None = None) -> None:
     """One forward pass that tells `note` each layer's name, kind and output as it is ready.
 
-    only: names of the modules to look at, all if None; hooks on others would only cost time.
+    only: names of the modules to hook, all if None; hooks on others would only cost time.
     """
     uses: Counter[str] = Counter()
 

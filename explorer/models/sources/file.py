@@ -1,4 +1,4 @@
-"""Checkpoints of one's own (`file:PATH`): an architecture with the file's weights."""
+"""Checkpoints from files (`file:PATH`): an architecture with the file's weights."""
 
 from __future__ import annotations
 
