@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 FIELDS_WORDS = {
     r"cannot be made": "Invalid settings: …",
-    r"finished already": "Already generated.",
+    r"one is finished already": "Already generated.",
     r"not made yet": "Not generated yet",
     r"in the making": "Generating …",
     r"was not made(?! for)": "Generation failed",
@@ -28,7 +28,7 @@ FIELDS_WORDS = {
     r"take it with you": "Download",
     r"striped bars|may not judge": "Hatched: not counted in the verdict",
     r"random numbers? that|from \S* ?random numbers?|\brandom number \d": "random seed",
-    r"gradients pass|passes every gradient": "straight-through gradient",
+    r"gradients pass the": "straight-through gradient",
     r"random moves": "random transforms",
     r"moves? the spectrum|moved about|by its spectrum": "Fourier parametrisation",
     r"whose eyes": "the network to invert",
@@ -49,7 +49,7 @@ FIELDS_WORDS = {
     r"; there (are|is) ": "choose one of",
     r"\bbeside\b": "next to, compared with",
     r"\b(files?|folders?|weights|results|they|it) lies?\b(?! (above|below|between))": "are stored",
-    r"\bof (ours|its own|our own)\b": "our, its",
+    r"\bof (ours|our own)\b": "our",
     r"\bthe door\b": "validation",
     r"\bthe shelf\b": "curated list",
 }
