@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from explorer.files import write_atomically
 from explorer.research.training.contrastive import Projected
 from explorer.research.training.recipe import Recipe
 from explorer.zoo.architectures import GridNetwork, build
@@ -71,13 +72,10 @@ def save(path: Path, state: State, recipe: Recipe, digest: str, step: int, secon
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
+        write_atomically(path, buffer.getvalue())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OSError(
             f"step {step} cannot be saved to {path} ({error.strerror or error}); make room and "
             "start the same command again, which resumes from the last checkpoint"
