@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Protocol, TypeVar
 
 from explorer.errors import unknown
@@ -43,6 +44,12 @@ class Registry(Mapping[str, R]):
             raise ValueError(f"there is a {self.kind} {record.name!r} already")
         self._records[record.name] = record
         return record
+
+    def register_from(self, path: str) -> R:
+        """Register the record at `module:NAME`, such as `explorer.images.ramp:RAMP`."""
+        module, _, name = path.partition(":")
+        record: R = getattr(import_module(module), name)
+        return self.register(record)
 
     def named(self, name: str) -> R:
         """The record of this name; RequestError suggests the nearest and lists them all."""
