@@ -30,9 +30,7 @@ class ResultError(ValueError):
     """Bytes that are no Result, with the reason."""
 
 
-def has_converged(
-    beyond_null: bool, relative_l2: float | None, goal: float, stopped: str
-) -> bool:
+def has_converged(beyond_null: bool, relative_l2: float | None, goal: float, stopped: str) -> bool:
     """Whether a search arrived, so that its picture speaks of the network and not of the search.
 
     It did if the match succeeds against the null (`explorer.metrics.match`) *and* either the goal
@@ -61,7 +59,7 @@ class Curves:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Curves:
-        """What `to_dict` made, read back."""
+        """The record in what `to_dict` wrote."""
         return cls(tuple(plain["step"]), tuple(plain["loss"]), tuple(plain["relative_l2"]))
 
 
@@ -116,7 +114,7 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Provenance:
-        """What `to_dict` made, read back; of any age."""
+        """The record in what `to_dict` wrote, in this or another version."""
         rest = dict(plain)
         optimiser = rest.pop("optimiser", {})
         return cls(

@@ -491,7 +491,7 @@ def test_auto_is_the_optimiser_that_the_catalogue_recommends(store):
 # What stops it
 
 
-@pytest.mark.parametrize("stage", ["making", "measuring", "unrelated"])
+@pytest.mark.parametrize("stage", ["generating", "measuring", "unrelated"])
 def test_cancelling_works_in_every_stage(stage):
     callback = RecordingCallback(cancel_in=stage)
     with pytest.raises(Cancelled):

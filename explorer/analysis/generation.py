@@ -84,7 +84,7 @@ def generate_batch(
         _check_layer_suits(network, requests[0], losses)
         optimiser = _optimiser(network, requests[0], losses)
 
-        callback.stage("making the image")
+        callback.stage("generating the image")
         search_started_at = time.perf_counter()
         traces = _search(network, requests, images, losses, optimiser, callback)
 

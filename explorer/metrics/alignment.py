@@ -167,7 +167,7 @@ def mean_difference(
     stacked = np.array(usable, dtype=float)  # pairs × 2 × N
     count = stacked.shape[-1]
     drawn = np.random.default_rng(rng_seed).integers(0, count, (RESAMPLES, count))
-    low, high = _interval(np.array([_gap(stacked[:, :, one]) for one in drawn]))
+    low, high = _interval(np.array([_gap(stacked[:, :, places]) for places in drawn]))
     return _gap(stacked), low, high
 
 
@@ -179,7 +179,7 @@ def _interval_of_mean(
     answers: Sequence[np.ndarray], rng_seed: int
 ) -> tuple[float | None, float | None]:
     """Of the mean over measures of their shares, the same targets drawn for all of them."""
-    stacked = np.array([one for one in answers if np.isfinite(one).any()])
+    stacked = np.array([each for each in answers if np.isfinite(each).any()])
     if not len(stacked):
         return None, None
     count = stacked.shape[1]

@@ -56,15 +56,15 @@ def cka_by_chance(representation_a: Tensor, representation_b: Tensor) -> float:
 
 
 def _pair(representation_a: Tensor, representation_b: Tensor) -> tuple[Tensor, Tensor]:
-    one, other = tuple(representation_a.shape), tuple(representation_b.shape)
-    if min(len(one), len(other)) < 2 or 0 in (*one, *other):
-        raise ValueError(f"representations are N×…, one row per image, not {one} and {other}")
-    if one[0] != other[0]:
+    shape, other = tuple(representation_a.shape), tuple(representation_b.shape)
+    if min(len(shape), len(other)) < 2 or 0 in (*shape, *other):
+        raise ValueError(f"representations are N×…, one row per image, not {shape} and {other}")
+    if shape[0] != other[0]:
         raise ValueError(
-            f"CKA compares representations of the same images, not of {one[0]} and {other[0]}"
+            f"CKA compares representations of the same images, not of {shape[0]} and {other[0]}"
         )
-    if one[0] < FEWEST_IMAGES:
-        raise ValueError(f"CKA needs at least {FEWEST_IMAGES} images, not {one[0]}")
+    if shape[0] < FEWEST_IMAGES:
+        raise ValueError(f"CKA needs at least {FEWEST_IMAGES} images, not {shape[0]}")
     flat = representation_a.flatten(1), representation_b.flatten(1).to(representation_a.device)
     for which, each in zip(("first", "second"), flat, strict=True):
         if not bool(each.isfinite().all()):

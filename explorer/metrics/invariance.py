@@ -13,7 +13,7 @@ class Stir:
     """STIR(the network that looks | the network that made the IRIs) of N images.
 
     value: in [0, 1]; 1 if the IRIs look to the one as the images do. chance: the same similarity
-    with every image paired with wrong IRIs; a value says something only beside it. median_match,
+    with every image paired with wrong IRIs, with which a value must be compared. median_match,
     worst_match: relative ℓ₂ of IRIs and images to the network that made them; where they are not
     small, the value speaks of the search and not of the network.
     """

@@ -39,7 +39,7 @@ def finite(value: float) -> float | None:
 
 
 def measured_values(plain: Mapping[str, Any], others: tuple[str, ...]) -> dict[str, float | None]:
-    """The values by measure in a JSON object that holds `others` beside them."""
+    """The values by measure in a JSON object that holds `others`, too."""
     return {
         name: value
         for name, value in plain.items()
@@ -108,7 +108,7 @@ class Match:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Match:
-        """What `to_dict` made, read back; of any age."""
+        """The record in what `to_dict` wrote, in this or another version."""
         known = ("beyond_null", "same_class", "target_top", "iri_top", "same")
         values = measured_values(plain, known)
         return cls(
@@ -146,6 +146,6 @@ class LayerComparison:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> LayerComparison:
-        """What `to_dict` made, read back; of any age."""
+        """The record in what `to_dict` wrote, in this or another version."""
         values = measured_values(plain, ("name", "kind", "ranked"))
         return cls(plain["name"], plain.get("kind"), values, plain.get("ranked"))

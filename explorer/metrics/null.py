@@ -83,7 +83,7 @@ class Distribution:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Distribution:
-        """What `to_dict` made, read back."""
+        """The record in what `to_dict` wrote."""
         return cls(
             n=plain["n"],
             quantiles={
@@ -127,7 +127,7 @@ class Null:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Null:
-        """What `to_dict` made, read back; whatever distributions it holds."""
+        """The null in what `to_dict` wrote, with whatever distributions it holds."""
         others = ("n_pictures", "n_pairs", "source")
         return cls(
             n_pictures=plain["n_pictures"],

@@ -41,7 +41,7 @@ class Comparison:
 
     @property
     def held_out(self) -> bool:
-        """No part of the loss, nor akin to one, and no relative of the network under test."""
+        """Neither the loss nor the network under test is related to this measure."""
         return not (self.used_in_loss or self.shares_backbone_with_loss or self.same_family)
 
     @property
@@ -71,7 +71,7 @@ class Comparison:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Comparison:
-        """What `to_dict` made, read back; of any age."""
+        """The record in what `to_dict` wrote, in this or another version."""
         rest = dict(plain)
         for derived in ("held_out", "judges"):
             rest.pop(derived, None)
@@ -130,7 +130,7 @@ class PerceptualVerdict:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> PerceptualVerdict:
-        """What `to_dict` made, read back; of any age."""
+        """The record in what `to_dict` wrote, in this or another version."""
         rest = dict(plain)
         return cls(
             nearer_target=rest.pop("nearer_target", 0),

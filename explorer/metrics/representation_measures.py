@@ -2,7 +2,7 @@
 
 Matches, nulls, layer profiles, plots and the choices on the page hold every measure of a pair that
 is registered here. To add one, write its function and its record in a file of its own and register
-it below. What decides the verdict is said in `explorer.metrics.match.beyond_null`.
+it below. What decides the verdict is stated in `explorer.metrics.match.beyond_null`.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class RepresentationMeasure:
             "kind": self.kind,
             "title": self.title,
             "says": self.formula,
+            "formula": self.formula,
             "nearer": self.nearer,
             "range": list(self.range),
             "source": self.source,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
@@ -13,40 +13,56 @@ _COLOURS = {"regularizer-free": TARGET, "human-leaning": "#3f9b6b", "adversarial
 _ROW_HEIGHT = 46
 
 
-def alignment(rows: Sequence[Mapping[str, Any]], networks: Sequence[str]) -> go.Figure:
+@dataclass(frozen=True)
+class AlignmentPoint:
+    """The alignment of one network's IRIs by one loss family.
+
+    aligned: the share in percent, with its interval `low` to `high`; control: the same share for a
+    wrong target. It rests on the `matched` IRIs of `of`.
+    """
+
+    network: str
+    family: str
+    aligned: float
+    low: float
+    high: float
+    control: float
+    matched: int
+    of: int
+
+
+def alignment(points: Sequence[AlignmentPoint], networks: Sequence[str]) -> go.Figure:
     """One line per network, one dot with its interval per loss family, a cross for the control.
 
-    rows: "network", "loss family", "aligned %", "low", "high", "wrong target %", "matched", "of";
-    those without a share (too few matched) are left out. networks: from top to bottom.
+    networks: from top to bottom; the points of others are left out.
     """
     chart = figure(140 + _ROW_HEIGHT * len(networks))
     place = {name: -index for index, name in enumerate(networks)}
-    rows = [row for row in rows if row["aligned %"] is not None and row["network"] in place]
     for number, (family, colour) in enumerate(_COLOURS.items()):
-        shown = [row for row in rows if row["loss family"] == family]
-        heights = [place[row["network"]] + 0.24 * (1 - number) for row in shown]
+        shown = [each for each in points if each.family == family and each.network in place]
+        heights = [place[each.network] + 0.24 * (1 - number) for each in shown]
         chart.add_trace(
             go.Scatter(
-                x=[row["aligned %"] for row in shown],
+                x=[each.aligned for each in shown],
                 y=heights,
                 mode="markers",
                 marker={"color": colour, "size": 10},
                 error_x={
-                    "array": [row["high"] - row["aligned %"] for row in shown],
-                    "arrayminus": [row["aligned %"] - row["low"] for row in shown],
+                    "array": [each.high - each.aligned for each in shown],
+                    "arrayminus": [each.aligned - each.low for each in shown],
                     "color": colour,
                     "thickness": 2,
                     "width": 0,
                 },
                 name=family,
-                customdata=[[row["network"], row["matched"], row["of"]] for row in shown],
+                customdata=[[each.network, each.matched, each.of] for each in shown],
                 hovertemplate="%{customdata[0]}: %{x:.0f} % of the %{customdata[1]} that match "
                 "(of %{customdata[2]})<extra></extra>",
             )
         )
         chart.add_trace(
             go.Scatter(
-                x=[row["wrong target %"] for row in shown],
+                x=[each.control for each in shown],
                 y=heights,
                 mode="markers",
                 marker={"symbol": "x-thin", "size": 8, "line": {"color": SEED, "width": 1.5}},

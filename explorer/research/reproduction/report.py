@@ -1,4 +1,4 @@
-"""What a reproduction leaves behind: tables, a figure, a contact sheet and its verdicts."""
+"""The output of a reproduction: tables, a figure, a contact sheet and the verdicts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from explorer.metrics.alignment import over_measures
-from explorer.plots.alignment import alignment
+from explorer.plots.alignment import AlignmentPoint, alignment
+from explorer.research.markdown import table as markdown_table
 from explorer.research.reproduction import tables
 from explorer.research.reproduction.claims import FREE, RULES, UNCLEAR, Answers, Claim, Facts, judge
 from explorer.research.reproduction.plan import FAMILIES, JUDGE, LAYER, Plan
+from explorer.research.reproduction.tables import Key
 
 CELL = 96
 LABEL = 300
@@ -36,19 +38,29 @@ def write(plan: Plan, parts: Sequence[Mapping[str, Any]], out: Path) -> list[Cla
     _write_csv(out / "factors.csv", factors)
     text = _markdown(plan, answers, photos, facts, claims, factors, parts)
     (out / "report.md").write_text(text, encoding="utf-8")
-    shown = [
-        row
+    points = [
+        AlignmentPoint(
+            network=row["network"],
+            family=row["loss family"],
+            aligned=row["aligned %"],
+            low=row["low"],
+            high=row["high"],
+            control=row["wrong target %"],
+            matched=row["matched"],
+            of=row["of"],
+        )
         for row in rows
         if row["measure"] == JUDGE and row["seed"] == plan.seed and row["targets"] == "drawn"
+        if row["aligned %"] is not None  # too few match
     ]
-    chart = alignment(shown, by_alignment(table, facts))
+    chart = alignment(points, by_alignment(table, facts))
     chart.write_html(out / "figure.html", include_plotlyjs=True, config={"displayModeBar": False})
     contact_sheet(plan, parts).save(out / "contact-sheet.png")
     return claims
 
 
 def by_alignment(table: Mapping[tuple[str, str], Answers], facts: Mapping[str, Facts]) -> list[str]:
-    """The networks' names, the most aligned by the regularizer-free loss first."""
+    """The networks' names, by alignment with the regularizer-free loss, highest first."""
     return sorted(facts, key=lambda name: -(table[name, FREE].share().value or 0.0))
 
 
@@ -69,8 +81,8 @@ def contact_sheet(plan: Plan, parts: Sequence[Mapping[str, Any]]) -> Image.Image
     for number, (label, pictures) in enumerate(rows):
         draw.text((8, number * CELL + CELL // 3), label, fill="black", font=font)
         for index, text in enumerate(pictures):
-            with Image.open(io.BytesIO(base64.b64decode(text))) as one:
-                cell = one.convert("RGB").resize((CELL - 4, CELL - 4), Image.Resampling.NEAREST)
+            with Image.open(io.BytesIO(base64.b64decode(text))) as png:
+                cell = png.convert("RGB").resize((CELL - 4, CELL - 4), Image.Resampling.NEAREST)
             sheet.paste(cell, (LABEL + index * CELL, number * CELL))
     return sheet
 
@@ -87,8 +99,8 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _markdown(
     plan: Plan,
-    answers: Mapping[tuple, Answers],
-    photos: Mapping[tuple, Answers],
+    answers: Mapping[Key, Answers],
+    photos: Mapping[Key, Answers],
     facts: Mapping[str, Facts],
     claims: Sequence[Claim],
     factors: Sequence[Mapping[str, Any]],
@@ -105,25 +117,25 @@ def _markdown(
         f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
         f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
         "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
-        "succeeded count; of these, as many as stand in brackets converged: they came that near, "
-        "or to where they got no nearer. *Wrong*: the same share for a target that the IRI was not "
-        "made for. A bootstrap cannot widen 0 % or 100 %; of n targets, read such a share as "
+        "succeeded count; the number in brackets converged: they reached that distance, or stopped "
+        "getting nearer. *Wrong*: the same share for a target that the IRI was not generated for. "
+        "The bootstrap interval of 0 % or 100 % has no width; of n targets, read such a share as "
         "within 3/n.",
         "## The claims",
         RULES,
         *(_claim_text(claim) for claim in claims),
         "## Alignment",
         _alignment_table(table, facts),
-        "## What one factor alone does",
-        "Regularizer-free loss; percent points from the first network to the second.",
+        "## Effect of a single factor",
+        "Regularizer-free loss; percentage points from the first network to the second.",
         _table(factors) if factors else "No two of these networks differ in one factor alone.",
     ]
     seeds = _seed_table(answers, plan)
     if seeds:
-        sections += ["## The seed matters", seeds]
+        sections += ["## Effect of the seed", seeds]
     if photos:
         sections += [
-            "## Photographs, which no network has seen the like of",
+            "## Photographs, unlike any training data",
             _alignment_table(tables.table_of(photos, plan), facts),
         ]
     return "\n\n".join(sections) + "\n"
@@ -132,8 +144,8 @@ def _markdown(
 def _claim_text(claim: Claim) -> str:
     lines = [f"### {claim.title}: {claim.verdict}", claim.statement, ""]
     for effect in claim.effects:
-        if effect.points is None:
-            lines.append(f"- {effect.text}: {UNCLEAR}, nothing to compare (missing or unmatched)")
+        if effect.points is None or effect.low is None or effect.high is None:
+            lines.append(f"- {effect.text}: {UNCLEAR}, nothing to compare (missing or not matched)")
         else:
             lines.append(
                 f"- {effect.text}: {effect.points:+.0f} points "
@@ -147,24 +159,25 @@ def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[st
     for name in by_alignment(table, facts):
         row = {"network": f"`{name}`"}
         for family, loss in FAMILIES.items():
-            one = table.get((name, loss))
-            if one is None:
-                row |= dict.fromkeys([family, f"{family}: wrong", f"{family}: matched"], "not made")
+            answers = table.get((name, loss))
+            if answers is None:
+                row |= dict.fromkeys([family, f"{family}: wrong", f"{family}: matched"], "not run")
                 continue
-            row[family] = one.share().to_text() if one.counts else "– (no match)"
-            row[f"{family}: wrong"] = one.control().to_text() if one.counts else "–"
-            row[f"{family}: matched"] = (
-                f"{int(one.matched.sum())}/{len(one.matched)} ({int(one.converged.sum())})"
-            )
+            row[family] = answers.share().to_text() if answers.counts else "– (no match)"
+            row[f"{family}: wrong"] = answers.control().to_text() if answers.counts else "–"
+            matched, converged = int(answers.matched.sum()), int(answers.converged.sum())
+            row[f"{family}: matched"] = f"{matched}/{len(answers.matched)} ({converged})"
         mean, deviation = over_measures(map(table[name, FREE].share, table[name, FREE].nearer))
         row["all held-out measures"] = (
-            "–" if mean is None else f"{100 * mean:.0f} ± {100 * deviation:.0f}"
+            "–"
+            if mean is None or deviation is None
+            else f"{100 * mean:.0f} ± {100 * deviation:.0f}"
         )
         rows.append(row)
     return _table(rows)
 
 
-def _seed_table(answers: Mapping[tuple, Answers], plan: Plan) -> str:
+def _seed_table(answers: Mapping[Key, Answers], plan: Plan) -> str:
     names = [name for name in plan.headline if (name, FREE, plan.seed) in answers]
     kinds = [plan.seed, *plan.other_seeds]
     rows = [
@@ -182,6 +195,5 @@ def _seed_table(answers: Mapping[tuple, Answers], plan: Plan) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [["–" if value is None else str(value) for value in row.values()] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    cells = [["–" if value is None else value for value in row.values()] for row in rows]
+    return markdown_table(list(rows[0]), cells)
