@@ -124,7 +124,7 @@ def test_gradients_go_through_a_dead_relu_and_the_network_is_left_as_it_was(netw
     assert network.module.relu.forward.__name__ == "apply"
     moved.close()
     assert "forward" not in vars(network.module.relu)
-    stuck = references.paper_mended(work)
+    stuck = references.paper_fixed(work)
     assert torch.equal(next(stuck)[0], next(stuck)[0])
 
 

@@ -37,7 +37,7 @@ def test_a_sample_of_architectures_works(reference):
 
 
 def test_one_that_is_too_large_is_skipped_with_the_reason():
-    found = network_check.check("timm:resnet18", most_parameters=1e6)
+    found = network_check.check("timm:resnet18", max_parameters=1e6)
     assert found.state == SKIPPED
     assert found.reason == "12 M parameters, more than 1 M"
 

@@ -1,8 +1,8 @@
-"""Does every network work? Layers, a short IRI at three of them, and the truncated pass.
+"""Check of network architectures: layers, a short IRI at three of them, and the truncated pass.
 
-Random weights, no download: what is checked is that an architecture can be listed, cut at a layer
-and optimised through. Each network has a process of its own, so that one that needs too much
-memory or time, or crashes, takes nothing with it.
+Random weights, no download: an architecture passes if its layers can be listed and its forward pass
+cut at a layer and optimised through. Each network runs in a separate process, so that one that
+needs too much memory or time, or crashes, does not end the others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -27,31 +28,35 @@ from explorer.models.layers import Layer, list_layers, representation, visit_lay
 from explorer.models.loading import untrained
 from explorer.models.names import LOGITS, PENULTIMATE, first_line
 from explorer.models.network import Network
-from explorer.synthesis.first_order import FirstOrder, cosine
-from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import Optimiser
+from explorer.synthesis.loop import Problem, synthesise
+from explorer.synthesis.optimizers.first_order import FirstOrder, FirstOrderRule
+from explorer.synthesis.optimizers.record import Optimiser
+from explorer.synthesis.optimizers.steps import cosine
 
 STEPS = 20
 TARGET = "astronaut"
 TOLERANCE = 1e-6
 COMPARED_LAYERS = 5
-MOST_PARAMETERS = 100_000_000
+MAX_PARAMETERS = 100_000_000
 MEMORY_BYTES = 8_000_000_000
-LONGEST_SECONDS = 1800
+MAX_SECONDS = 1800
 
 DESCENT = Optimiser(
     "check",
+    "Adam, step 0.05",
     "Adam, step 0.05, cosine decay",
-    partial(FirstOrder, make=torch.optim.Adam, step=0.05, decay=cosine),
+    "Adam",
+    partial(FirstOrder, rule=FirstOrderRule(torch.optim.Adam, 0.05, cosine)),
+    scheduled=True,
 )
-"""One for all, whatever `auto` stands for: a row of the table stays comparable with the others."""
+"""The same for all networks, whatever `auto` is, so that rows of the table stay comparable."""
 
 STATES = OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What checking one network showed.
+    """The outcome of checking one network.
 
     descents: (layer, relative distance at the seed, least one within STEPS steps).
     group: why it was checked (the shelf, a random draw).
@@ -71,14 +76,14 @@ class Checked:
     group: str = ""
 
 
-def check(reference: str, most_parameters: float = MOST_PARAMETERS) -> Checked:
-    """Check one network with random weights; what went wrong is in the answer, not raised."""
-    begun = time.monotonic()
+def check(reference: str, max_parameters: float = MAX_PARAMETERS) -> Checked:
+    """Check one network with random weights; a failed check is returned, not raised."""
+    started_at = time.monotonic()
     torch.manual_seed(0)
     with torch.device("meta"):
-        parameters = sum(one.numel() for one in untrained(reference).module.parameters())
-    if parameters > most_parameters:
-        reason = f"{parameters / 1e6:,.0f} M parameters, more than {most_parameters / 1e6:,.0f} M"
+        parameters = sum(each.numel() for each in untrained(reference).module.parameters())
+    if parameters > max_parameters:
+        reason = f"{parameters / 1e6:,.0f} M parameters, more than {max_parameters / 1e6:,.0f} M"
         return Checked(reference, SKIPPED, reason, parameters)
     network = untrained(reference)
     listed = list_layers(network)
@@ -98,7 +103,7 @@ def check(reference: str, most_parameters: float = MOST_PARAMETERS) -> Checked:
         len(listed),
         descents,
         difference,
-        round(time.monotonic() - begun, 1),
+        round(time.monotonic() - started_at, 1),
     )
 
 
@@ -144,8 +149,8 @@ def _seed(network: Network) -> Tensor:
 
 
 def _three(network: Network, listed: Sequence[Layer], target: Tensor) -> list[str]:
-    """An early, a middle and the penultimate layer, passing over those that tell no two pictures
-    apart with random weights (a branch that starts at zero).
+    """An early, a middle and the penultimate layer, skipping those whose output does not depend on
+    the picture with random weights (a branch initialised to zero).
     """
     inner = [layer.name for layer in listed if layer.name not in (PENULTIMATE, LOGITS)]
     alive: dict[str, bool] = {}
@@ -157,41 +162,34 @@ def _three(network: Network, listed: Sequence[Layer], target: Tensor) -> list[st
     visit_layers(network, both, note)
     useful = [name for name in inner if alive.get(name)]
     if not useful:
-        raise ArithmeticError("no layer tells two pictures apart")
+        raise ArithmeticError("no layer's output depends on the picture")
     return [useful[len(useful) // 10], useful[len(useful) // 2], PENULTIMATE]
 
 
 def _descent(network: Network, layer: str, target: Tensor) -> tuple[str, float, float]:
-    (trace,) = synthesise(
-        network,
-        layer,
-        target,
-        _seed(network),
-        [loss_named("regularizer-free")],
-        [0.0],
-        DESCENT,
-        STEPS,
-    )
+    loss = loss_named("regularizer-free")
+    problem = Problem(network, layer, target, _seed(network), [loss], [0.0])
+    (trace,) = synthesise(problem, DESCENT, STEPS)
     return layer, trace.relative_l2[0], min(trace.relative_l2)
 
 
 def check_apart(
-    reference: str, most_parameters: float = MOST_PARAMETERS, memory: int = MEMORY_BYTES
+    reference: str, max_parameters: float = MAX_PARAMETERS, memory: int = MEMORY_BYTES
 ) -> Checked:
-    """`check` in a process of its own, with a limit on its memory and its time."""
+    """`check` in a separate process, with limits on its memory (bytes) and time."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["explorer.research.network_check", "timm", "torchvision"])
-    here, there = context.Pipe(duplex=False)
+    receiver, sender = context.Pipe(duplex=False)
     process = context.Process(
-        target=_answer, args=(there, reference, most_parameters, memory), daemon=True
+        target=_check_and_send, args=(sender, reference, max_parameters, memory), daemon=True
     )
     process.start()
-    there.close()
+    sender.close()
     try:
-        if not here.poll(LONGEST_SECONDS):
+        if not receiver.poll(MAX_SECONDS):
             process.kill()
-            return Checked(reference, FAILED, f"took longer than {LONGEST_SECONDS} s")
-        return Checked(**here.recv())
+            return Checked(reference, FAILED, f"took longer than {MAX_SECONDS} s")
+        return Checked(**receiver.recv())
     except EOFError:
         process.join()
         return Checked(reference, FAILED, f"its process ended with code {process.exitcode}")
@@ -199,18 +197,18 @@ def check_apart(
         process.join(timeout=10)
 
 
-def _answer(pipe, reference: str, most_parameters: float, memory: int) -> None:
+def _check_and_send(sender: Connection, reference: str, max_parameters: float, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     try:
-        checked = check(reference, most_parameters)
-    except Exception as error:  # whatever it is, it is what the check found
+        checked = check(reference, max_parameters)
+    except Exception as error:  # whatever it is, it is the outcome of the check
         reason = f"{type(error).__name__}: {first_line(error)}"
         checked = Checked(reference, FAILED, reason)
-    pipe.send(asdict(checked))
+    sender.send(asdict(checked))
 
 
 def random_architectures(rng_seed: int) -> Iterator[str]:
-    """Every architecture of timm's, in an order drawn by `rng_seed`."""
+    """Every architecture of timm, shuffled by `rng_seed`."""
     import timm
 
     names = timm.list_models()
@@ -219,12 +217,12 @@ def random_architectures(rng_seed: int) -> Iterator[str]:
 
 
 def grouped(checked: Checked, group: str) -> Checked:
-    """The same answer, said to belong to a group of networks."""
+    """The same outcome, assigned to a group of networks."""
     return replace(checked, group=group)
 
 
 def read(file: Path) -> dict[tuple[str, str], Checked]:
-    """What earlier runs wrote, by group and reference."""
+    """The outcomes of earlier runs, by group and reference."""
     if not file.is_file():
         return {}
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
@@ -232,6 +230,6 @@ def read(file: Path) -> dict[tuple[str, str], Checked]:
 
 
 def append(file: Path, checked: Checked) -> None:
-    """Write one answer down, so that a run that was stopped goes on from here."""
+    """Append one outcome, so that a run that was stopped continues after it."""
     with file.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(asdict(checked)) + "\n")

@@ -1,9 +1,9 @@
-"""Our engine beside other people's procedures, on the same work: `python -m explorer bench`.
+"""Benchmark against published procedures on the same task: `python -m explorer bench`.
 
-`cases` says what is made, `references` how others make it (written anew on our own network code,
-never their code), `procedures` names them all, `drive` runs one under a clock, `machine` measures
-what the device could do at best, `scaling` what batches are worth; `plan` and `run` put them
-together; `tables` says what came out, `markdown` to people, `report` to scripts and into a file.
-Nothing outside this room imports it but the command line, so the references can never become a
-second way of making IRIs.
+`cases` lists the tasks, `references` the published procedures (re-implemented on this project's
+networks, not their authors' code), `procedures` all of them by name. `drive` runs one of them and
+times it, `machine` measures what the device can do at best, `scaling` times batches; `plan` and
+`run` combine these. `tables` computes the rows, `markdown` writes the report, `report` the JSON
+and a section of a document. Only the command line imports this package, so that the references can
+never become a second implementation of the synthesis.
 """

@@ -1,4 +1,4 @@
-"""What is made in the benchmark: networks, layers, sizes, targets and seeds."""
+"""The tasks of the benchmark: networks, layers, sizes, targets and seeds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        """How it is called in a table."""
+        """Its name in a table."""
         return f"{self.network}, {self.layer}, {self.size}×{self.size}"
 
 
@@ -57,7 +57,7 @@ def random_cases(size: int) -> tuple[Case, ...]:
 
 
 def deep_cases() -> tuple[Case, ...]:
-    """ResNet-50, alive and dead, where Feather et al. (2023) and plenoptic matched it."""
+    """ResNet-50, live and dead, at the layers of Feather et al. (2023) and plenoptic."""
     return tuple(
         Case(network, layer, 224)
         for network in (DEEP_LIVE, DEEP_DEFAULT)
@@ -66,13 +66,13 @@ def deep_cases() -> tuple[Case, ...]:
 
 
 def embedded_cases(names: tuple[str, ...]) -> tuple[Case, ...]:
-    """Embedded networks, all of 64×64, at what goes into their classifier."""
+    """Embedded networks, all at 64×64 px, at the input of their classifier."""
     return tuple(Case(f"embedded:{name}", PENULTIMATE, 64) for name in names)
 
 
 @lru_cache(maxsize=1)
 def network_of(name: str, size: int, device: str) -> Network:
-    """The network of a case, on the device, in eval mode; random weights are drawn alike always."""
+    """The network of a case, on the device, in eval mode; random weights come from a fixed seed."""
     if name not in NETWORKS:
         return load(name, device)
     architecture, live = name.split("-")[0], name in (LIVE, DEEP_LIVE)

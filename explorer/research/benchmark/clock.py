@@ -1,4 +1,4 @@
-"""A stop-watch for devices that run behind the host, and the memory that was used."""
+"""Timing on devices that run asynchronously, and the memory that was used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,16 +14,16 @@ import torch
 class Clock:
     """Laps in seconds: the host's clock on a CPU, the device's own events on CUDA.
 
-    `start` begins a lap and drops what went before it unrecorded; `lap` ends one and begins the
-    next. Neither waits for the device.
+    `start` begins a lap and discards the time before it; `lap` ends one and begins the next.
+    Neither waits for the device.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._cuda = device.type == "cuda"
-        self._begun = None
-        self._laps: list[tuple] = []
+        self._lap_started_at: Any = None
+        self._laps: list[tuple[Any, Any]] = []  # (host, CPU) seconds, or CUDA events
 
-    def _now(self):
+    def _now(self) -> Any:
         if not self._cuda:
             return time.perf_counter(), time.process_time()
         event = torch.cuda.Event(enable_timing=True)
@@ -30,17 +31,17 @@ class Clock:
         return event
 
     def start(self) -> None:
-        """Begin a lap here."""
-        self._begun = self._now()
+        """Begin a lap."""
+        self._lap_started_at = self._now()
 
     def lap(self) -> None:
-        """End the lap that was begun, and begin the next."""
+        """End the current lap and begin the next."""
         now = self._now()
-        self._laps.append((self._begun, now))
-        self._begun = now
+        self._laps.append((self._lap_started_at, now))
+        self._lap_started_at = now
 
     def laps(self) -> list[float]:
-        """All laps so far, once the device has caught up."""
+        """All laps so far, in seconds; waits for the device."""
         if not self._cuda:
             return [end[0] - begin[0] for begin, end in self._laps]
         torch.cuda.synchronize()
@@ -49,7 +50,7 @@ class Clock:
     def cpu_laps(self) -> list[float] | None:
         """The CPU time of this process in each lap, all its threads; None for laps on CUDA.
 
-        On a machine that others use, too, this is nearer to what a lap costs than its length is.
+        On a machine that others use, too, this measures the cost of a lap better than its length.
         """
         if self._cuda:
             return None
@@ -57,10 +58,10 @@ class Clock:
 
 
 def peak_memory(work: Callable[[], object], device: torch.device) -> int | None:
-    """Bytes that `work` needs at most beyond what was in use before it; None where unknown.
+    """Peak memory of `work` in bytes, beyond what was in use before it; None where unknown.
 
-    CUDA: torch's own account of allocated memory. CPU: resident memory of this process, which
-    only Linux lets one reset; what earlier work has freed is given back to the system first.
+    CUDA: torch's statistics of allocated memory. CPU: resident memory of this process, whose peak
+    only Linux can reset; memory that earlier work has freed is returned to the system first.
     """
     if device.type == "cuda":
         torch.cuda.synchronize()

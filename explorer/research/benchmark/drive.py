@@ -1,4 +1,4 @@
-"""One procedure run on one task under a clock: distances and seconds, pass by pass."""
+"""Run one procedure on one task and time it: distances and seconds, pass by pass."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch import Tensor
 from explorer.losses.variants import loss_named
 from explorer.research.benchmark.clock import Clock
 from explorer.research.benchmark.references import Passes, Task, relative_distance
-from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import automatic
+from explorer.synthesis.loop import Problem, synthesise
+from explorer.synthesis.optimizers.automatic import automatic
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one procedure did for each of N samples.
+    """The trajectory of one procedure for each of N samples.
 
     relative_l2: N lists; entry k is of the image after k passes, clamped to [0, 1].
     unclamped: the same of the image as the procedure has it; None where it never leaves [0, 1].
-    seconds: entry k is the time, from the start of everything, until that image was there.
+    seconds: entry k is the time from the start until that image was there.
     laps, cpu_laps: seconds and CPU seconds of single passes, for the whole batch; the latter None
         on CUDA.
     """
@@ -36,10 +36,10 @@ class Run:
 
 
 def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool = True) -> Run:
-    """Drive a reference for the task's passes; what the clock shows is the procedure's own work.
+    """Run a reference for the task's passes; the time is the procedure's own work only.
 
-    clamps: whether its images lie in [0, 1], so that the distance it computes is theirs. If not,
-    the clamped image is measured beside it, off the clock.
+    clamps: whether its images are in [0, 1], so that the distance it computes is theirs. If not,
+    the clamped image is measured as well, outside the timing.
     """
     clock = Clock(task.seeds.device)
     counted: list[Tensor] = []
@@ -69,17 +69,10 @@ def run_engine(task: Task) -> Run:
     count = len(task.targets)
     clock = Clock(task.seeds.device)
     clock.start()
-    traces = synthesise(
-        task.network,
-        task.layer,
-        task.targets,
-        task.seeds,
-        [loss_named("regularizer-free")] * count,
-        [0.0] * count,
-        automatic(task.network, task.layer),
-        task.passes,
-        watcher=_Timekeeper(clock),
-    )
+    losses, goals = [loss_named("regularizer-free")] * count, [0.0] * count
+    problem = Problem(task.network, task.layer, task.targets, task.seeds, losses, goals)
+    optimiser = automatic(task.network, task.layer)
+    traces = synthesise(problem, optimiser, task.passes, callback=_Timekeeper(clock))
     laps = clock.laps()
     curves = [trace.relative_l2 for trace in traces]
     # The loop may look up less often than it passes; passes in between are taken as even.
@@ -99,7 +92,7 @@ class _Timekeeper:
         self._clock.lap()
         return False
 
-    def wants(self) -> bool:
+    def due(self) -> bool:
         return False
 
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None: ...

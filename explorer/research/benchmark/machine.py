@@ -1,4 +1,4 @@
-"""What this machine is, how noisy it is now, and what it could do at best."""
+"""The machine: description, current timing noise, and peak throughput."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROBE_SIDE = 384
 
 @dataclass(frozen=True)
 class Peak:
-    """The best this machine showed: floating-point operations and bytes moved, per second."""
+    """Measured peak throughput: floating-point operations and bytes moved, per second."""
 
     flops: float
     bytes: float
@@ -43,7 +43,7 @@ class PassWork:
     bytes: float
 
     def floor(self, peak: Peak) -> tuple[float, float]:
-        """Seconds by arithmetic, and by memory; a pass takes at least the larger of the two."""
+        """Least seconds by arithmetic and by memory; the larger bounds a pass (roofline)."""
         return self.flops / peak.flops, self.bytes / peak.bytes
 
 
@@ -73,7 +73,7 @@ def _processor() -> str:
 def peak(device: str) -> Peak:
     """The best of several products, convolutions and copies with the threads torch has now.
 
-    Measured at the first call and kept while the process lives.
+    Measured at the first call and cached for the process.
     """
     return _peak(device, torch.get_num_threads())
 
@@ -103,7 +103,7 @@ def _best_of_several(device: str, large: bool) -> Peak:
 
 
 def probe(device: str) -> float:
-    """Seconds that one fixed small product takes now: how much others disturb."""
+    """Seconds that one fixed small product takes now: how much other processes interfere."""
     square = torch.ones(PROBE_SIDE, PROBE_SIDE, device=device)
     square @ square
     return _seconds(lambda: [square @ square for _ in range(4)], device)
@@ -114,8 +114,8 @@ def work_of(network: Network, layer: str) -> PassWork:
     images = torch.full((1, 3, *network.input.size), 0.5, device=network.device)
     images.requires_grad_(True)
     with FlopCounterMode(display=False) as counter:
-        found = representation(network, layer, images)
-        torch.autograd.grad(found.sum(), images)
+        output = representation(network, layer, images)
+        torch.autograd.grad(output.sum(), images)
     return PassWork(float(counter.get_total_flops()), float(_bytes(network, layer, images)))
 
 
@@ -139,8 +139,8 @@ def _best(work: Callable[[], object], device: str) -> float:
 def _seconds(work: Callable[[], object], device: str) -> float:
     if device == "cuda":
         torch.cuda.synchronize()
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     work()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started_at

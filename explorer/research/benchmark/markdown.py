@@ -1,4 +1,4 @@
-"""The benchmark's report for people, as Markdown."""
+"""The benchmark's report as Markdown."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from explorer.research.benchmark.tables import (
     noise,
     standings,
 )
+from explorer.research.markdown import table as markdown_table
 
 HARDEST = ("resnet18-live", "layer2", 224)
 HARDEST_GOAL = 0.12
@@ -30,33 +31,33 @@ BATCH_GOAL = {"cpu": 0.7, "cuda": 0.1}
 def markdown(
     plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], kind: str
 ) -> str:
-    """The report, from its own heading of second rank on. kind: `cpu` or `cuda`."""
+    """The report, which starts with a second-level heading. kind: `cpu` or `cuda`."""
     tables = case_tables(parts)
     batches = batch_rows(parts)
     sections = [
-        f"## Making IRIs, side by side: {machine['device']}",
+        f"## Benchmark against published procedures: {machine['device']}",
         _opening(plan, parts, machine),
     ]
     if tables:
         every = [standings(table) for table in tables]
         sections += [
-            "### Who needs how many passes",
+            "### Passes needed",
             "Each cell: our engine / the best reference there / the paper's procedure with its "
-            f"clamp trap mended; – not within the passes that were made. {_verdict(tables, every)}",
+            f"clamp gradient fixed; – not within the passes made. {_verdict(tables, every)}",
             _overview(tables, every),
             "### The procedures",
             "\n".join(f"- **{one.title}**: {one.help}" for one in PROCEDURES.values()),
             "### Case by case",
-            "Where steps hang on the budget of passes, every budget that a column names was run; "
-            "“20 of 100” is 20 passes with the budget that gets there first. Distances are the "
-            "best so far, of the image clamped to [0, 1]. CPU ms: what a pass costs whoever else "
-            "is busy. MB: what a run needs beyond network and pictures.",
+            "Where the step size depends on the budget of passes, every budget that a column names "
+            "was run; “20 of 100” is 20 passes with the budget that gets there first. Distances "
+            "are the best so far, of the image clamped to [0, 1]. CPU ms: CPU time of a pass, "
+            "which other processes affect little. MB: peak memory beyond network and images.",
             *(_case(table) for table in tables if _in_detail(table)),
-            "### The physical floor",
-            "What a pass needs at least: FLOPs of its convolutions and products over the most that "
-            "a matrix product or a convolution reached here in the same run, bytes (every layer's "
-            "output and gradient written and read once, weights read twice) over the rate of a "
-            "large copy. The share is the larger of the two over our engine's time.",
+            "### Hardware limit",
+            "Least time of a pass (roofline): FLOPs of its convolutions and products over the "
+            "highest rate of a matrix product or a convolution in the same run, bytes (every "
+            "layer's output and gradient written and read once, weights read twice) over the rate "
+            "of a large copy. The share is the larger of the two over our engine's time.",
             _floors(tables),
         ]
     if batches:
@@ -75,78 +76,82 @@ def _opening(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[st
     if spread is not None:
         text += (
             f" Noise: one fixed small product, timed before every run, took {spread.low:.2f} to "
-            f"{spread.high:.2f} of its median (10 to 90 %); a thread of ours had a core for "
+            f"{spread.high:.2f} of its median (10 to 90 %); a thread had a core for "
             f"{spread.cpu_share:.0%} of the time. Passes and distances do not depend on that, "
             "seconds do."
         )
     missing = plan.missing(parts)
     if missing:
-        text += f" **{missing} parts are missing for want of time.**"
+        text += f" **{missing} parts are missing: the time limit was reached.**"
     made = {piece.case.network for piece in plan.pieces}
-    random = " ".join(f"`{name}`: {said}." for name, said in NETWORKS.items() if name in made)
+    random = " ".join(f"`{name}`: {text}." for name, text in NETWORKS.items() if name in made)
     return (
-        f"{text}\n\nA pass is one forward and backward run to the layer, for whatever purpose. "
-        "Targets are photographs of the gallery, seeds N(0, 1) noise clamped to [0, 1], the loss "
-        "of our engine is regularizer-free; medians over targets, one image at a time. All "
-        f"procedures run on the same network code, no further than the layer; what our engine does "
-        f"to the network besides (folding, memory format) is part of it. {random}"
+        f"{text}\n\nA pass is one forward and backward run to the layer, for any purpose. Targets "
+        "are photographs of the gallery, seeds N(0, 1) noise clamped to [0, 1], the loss of our "
+        "engine is regularizer-free; medians over targets, one image at a time. All procedures run "
+        f"on the same network code, no further than the layer; changes that our engine makes to "
+        f"the network (folding, memory format) are part of it. {random}"
     )
 
 
 def _verdict(tables: Sequence[CaseTable], every: Sequence[Sequence[Standing]]) -> str:
-    rows = [one for found in every for one in found]
-    behind = [one for one in rows if not one.fewest]
-    far = [one for one in rows if one.fifth_of_paper is False]
-    open_rows = sum(one.fifth_of_paper is None for one in rows)
-    ratios = [one.seconds_ratio for one in rows if one.seconds_ratio is not None]
-    said = [
-        f"Our engine needs no more passes than any reference in {len(rows) - len(behind)} of "
-        f"{len(rows)} cells that anybody reaches, and at most a fifth of the paper's in "
-        f"{len(rows) - len(far) - open_rows}"
-        + (f" ({open_rows} undecided: the paper's never arrives)." if open_rows else ".")
+    cells = [standing for row in every for standing in row]
+    behind = [standing for standing in cells if not standing.fewest]
+    far = [standing for standing in cells if standing.fifth_of_paper is False]
+    undecided = sum(standing.fifth_of_paper is None for standing in cells)
+    ratios = [standing.seconds_ratio for standing in cells if standing.seconds_ratio is not None]
+    sentences = [
+        f"Our engine needs no more passes than any reference in {len(cells) - len(behind)} of "
+        f"{len(cells)} cells that any procedure reaches, and at most a fifth of the paper's in "
+        f"{len(cells) - len(far) - undecided}"
+        + (f" ({undecided} undecided: the paper's never gets there)." if undecided else ".")
     ]
     if ratios:
-        said.append(
-            f"Its seconds are {statistics.median(ratios):.2f} of the quickest reference's in the "
+        sentences.append(
+            f"Its seconds are {statistics.median(ratios):.2f} of the fastest reference's in the "
             "median cell."
         )
-    said += [f"Behind: {_cell_name(one)} ({_behind(one)})." for one in behind]
-    said += [f"More than a fifth of the paper's: {_cell_name(one)}." for one in far]
+    sentences += [f"Behind: {_cell_name(each)} ({_behind(each)})." for each in behind]
+    sentences += [f"More than a fifth of the paper's: {_cell_name(each)}." for each in far]
     for table in tables:
         case = (table.case.network, table.case.layer, table.case.size)
         reached = table.rows[ENGINE].after.get(100)
         if case == HARDEST and reached is not None:
             goal = "reached" if reached <= HARDEST_GOAL else "not reached"
-            said.append(f"{table.case.title} after 100 passes: {reached:.3f} (goal 0.12: {goal}).")
-    return " ".join(said)
+            sentences.append(
+                f"{table.case.title} after 100 passes: {reached:.3f} (goal 0.12: {goal})."
+            )
+    return " ".join(sentences)
 
 
-def _behind(one: Standing) -> str:
-    return f"{one.best}, but not from one seed" if one.fewest_alike else str(one.best)
+def _behind(standing: Standing) -> str:
+    if standing.fewest_alike:
+        return f"{standing.best}, but not from the same seed"
+    return str(standing.best)
 
 
-def _cell_name(one: Standing) -> str:
-    return f"{one.case.title} at {one.distance:g}"
+def _cell_name(standing: Standing) -> str:
+    return f"{standing.case.title} at {standing.distance:g}"
 
 
 def _overview(tables: Sequence[CaseTable], every: Sequence[Sequence[Standing]]) -> str:
     rows = []
-    for table, found in zip(tables, every, strict=True):
-        reached = {one.distance: one for one in found}
-        row = {"case": table.case.title}
+    for table, row_standings in zip(tables, every, strict=True):
+        reached = {standing.distance: standing for standing in row_standings}
+        row: dict[str, object] = {"case": table.case.title}
         for goal in DISTANCES:
-            one = reached.get(goal)
-            row[f"to {goal:g}"] = "–" if one is None else _cell(one, table)
+            standing = reached.get(goal)
+            row[f"to {goal:g}"] = "–" if standing is None else _cell(standing, table)
         row["passes made"] = table.budget
         rows.append(row)
     return _grid(rows)
 
 
-def _cell(one: Standing, table: CaseTable) -> str:
-    best = _count(one.best_passes) + (f" ({one.best})" if one.best else "")
-    mark = "**" if one.fewest else ""
-    paper = _count(table.rows[PAPER].passes[one.distance])
-    return f"{mark}{_count(one.ours)}{mark} / {best} / {paper}"
+def _cell(standing: Standing, table: CaseTable) -> str:
+    best = _count(standing.best_passes) + (f" ({standing.best})" if standing.best else "")
+    mark = "**" if standing.fewest else ""
+    paper = _count(table.rows[PAPER].passes[standing.distance])
+    return f"{mark}{_count(standing.ours)}{mark} / {best} / {paper}"
 
 
 def _in_detail(table: CaseTable) -> bool:
@@ -191,11 +196,11 @@ def _floors(tables: Sequence[CaseTable]) -> str:
             continue
         arithmetic, memory = table.floor_ms
         ours = table.rows[ENGINE]
-        furthest = next((d for d in reversed(DISTANCES) if math.isfinite(ours.passes[d])), None)
+        nearest = next((d for d in reversed(DISTANCES) if math.isfinite(ours.passes[d])), None)
         floor, took = "–", "–"
-        if furthest is not None:
-            floor = _seconds(ours.passes[furthest] * max(arithmetic, memory) / 1000)
-            took = f"{_seconds(ours.seconds[furthest])} (to {furthest:g})"
+        if nearest is not None:
+            floor = _seconds(ours.passes[nearest] * max(arithmetic, memory) / 1000)
+            took = f"{_seconds(ours.seconds[nearest])} (to {nearest:g})"
         rows.append(
             {
                 "case": table.case.title,
@@ -203,11 +208,11 @@ def _floors(tables: Sequence[CaseTable]) -> str:
                 "MB": f"{table.work.bytes / 1e6:.0f}",
                 "best GFLOP/s here": f"{table.peak.flops / 1e9:.0f}",
                 "best GB/s here": f"{table.peak.bytes / 1e9:.0f}",
-                "floor, ms: arithmetic": f"{arithmetic:.1f}",
+                "least ms: arithmetic": f"{arithmetic:.1f}",
                 "memory": f"{memory:.1f}",
                 "ours, ms a pass": f"{ours.ms_per_pass:.1f}",
                 "share": f"{table.share_of_floor:.0%}",
-                "floor, s": floor,
+                "least s": floor,
                 "ours, s": took,
             }
         )
@@ -226,8 +231,8 @@ def _batches(batches: Sequence[BatchRow], kind: str) -> str:
         rows.append(cells)
     goal = BATCH_GOAL[kind]
     return (
-        "ms per pass and image of our engine, the sizes timed in turns. Goal: the largest batch "
-        f"costs at most {goal:g} of a single image.\n\n{_grid(rows)}"
+        "ms per pass and image of our engine, the sizes timed in turns. Goal: per image, the "
+        f"largest batch costs at most {goal:g} of a single image.\n\n{_grid(rows)}"
     )
 
 
@@ -240,6 +245,4 @@ def _seconds(value: float) -> str:
 
 
 def _grid(rows: Sequence[Mapping[str, object]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[str(value) for value in row.values()] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(list(rows[0]), [list(row.values()) for row in rows])

@@ -1,4 +1,4 @@
-"""What is measured, as data: quickly, or in full."""
+"""The plans of a benchmark, as data: quick and full, for CPU and GPU."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AFTER = (50, 100, 200, 500)
 
 @dataclass(frozen=True)
 class Work:
-    """One procedure on one case and target, for so many passes."""
+    """One procedure on one case and target, for a number of passes."""
 
     case: Case
     target: str
@@ -37,13 +37,13 @@ class Work:
 
     @property
     def budgets(self) -> tuple[int, ...]:
-        """The budgets that are run of procedures whose steps hang on it."""
+        """The budgets to run of procedures whose step size depends on the budget."""
         return (*(passes for passes in AFTER if passes < self.passes), self.passes)
 
 
 @dataclass(frozen=True)
 class BatchCase:
-    """What a batch is worth here: cost per image at several batch sizes."""
+    """A case whose cost per image is timed at several batch sizes."""
 
     case: Case
     batches: tuple[int, ...] = (1, 4, 16)
@@ -53,8 +53,8 @@ class BatchCase:
 class Plan:
     """One benchmark.
 
-    limit_seconds: nothing new is begun after so long; what is missing is said in the report, and
-        made when the command is given again.
+    limit_seconds: nothing new is started after this time; the report names what is missing, and
+        the same command continues with it.
     batch_rounds, batch_passes: how often each batch size is timed, and for how many passes.
     """
 
@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def pieces(self) -> tuple[BatchCase | Work, ...]:
-        """All that is to be measured, in this order."""
+        """Everything to measure, in this order."""
         return (*self.batches, *self.works)
 
     def missing(self, parts: Sequence[object]) -> int:
@@ -78,7 +78,7 @@ class Plan:
 def works_of(cases: tuple[Case, ...], targets: tuple[str, ...], passes: int) -> tuple[Work, ...]:
     """All procedures on one target of a case in turn, then the next target.
 
-    Each target begins with another procedure, so that none is always the first.
+    Each target starts with a different procedure, so that none is always the first.
     """
     names = list(PROCEDURES)
     pairs = [(case, target) for case in cases for target in targets]
@@ -106,7 +106,7 @@ def quick() -> Plan:
 
 
 def full() -> Plan:
-    """Everything; an hour or two on two cores, so it goes on where it stopped.
+    """Everything; an hour or two on two cores, resumable.
 
     500 passes for the embedded networks that come first, 200 for the random ones at 64×64, 100 at
     224×224, 150 for the other embedded networks.
@@ -135,7 +135,7 @@ def full() -> Plan:
 
 
 def quick_on_cuda() -> Plan:
-    """A few minutes on a GPU: ResNet-50 at 224×224 and one target, and what a batch is worth."""
+    """A few minutes on a GPU: ResNet-50 at 224×224 with one target, and batch scaling."""
     return replace(
         quick(),
         name="quick, for a GPU",
@@ -158,7 +158,7 @@ PLANS = {"quick": quick, "full": full, "quick-cuda": quick_on_cuda, "full-cuda":
 
 
 def plan_called(name: str, device: str) -> Plan:
-    """`quick` or `full`, as it is for `cpu` or `cuda`."""
+    """The plan `quick` or `full` for a device, `cpu` or `cuda`."""
     return PLANS.get(f"{name}-{device}", PLANS[name])()
 
 
@@ -168,7 +168,7 @@ _DO_NOT = ("tables.py", "markdown.py", "report.py", "plan.py")
 
 
 def fingerprint(*facts: object) -> str:
-    """Eight hex digits that change with every line of ours that what is measured rests on."""
+    """Eight hex digits that change with every source line that the measurements depend on."""
     return hashlib.sha256(f"{facts!r}{_code()}".encode()).hexdigest()[:8]
 
 

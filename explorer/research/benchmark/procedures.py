@@ -1,4 +1,4 @@
-"""The procedures by name, as data: our engine and the references it is measured against."""
+"""The procedures by name, as data: our engine and the published ones it is compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from explorer.research.benchmark import references
 from explorer.research.benchmark.drive import Run, run_engine, run_reference
 from explorer.research.benchmark.references import Task
-from explorer.synthesis.optimisers import automatic
+from explorer.synthesis.optimizers.automatic import automatic
 
 ENGINE, ENGINE_GREY, PAPER = "ours", "ours-from-grey", "paper-mended"
 OWN_SEED = "fourier-adam"  # the reference that starts from a seed of its own
@@ -66,9 +66,9 @@ PROCEDURES = {
         ),
         Procedure(
             PAPER,
-            "the paper's, clamp trap mended",
-            "The same with the clamp outside autograd, as the torch of its time behaved.",
-            partial(run_reference, references.paper_mended),
+            "the paper's, clamp gradient fixed",
+            "The same with the clamp outside autograd, as torch behaved when it was published.",
+            partial(run_reference, references.paper_fixed),
         ),
         Procedure(
             "robustness",

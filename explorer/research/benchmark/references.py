@@ -1,18 +1,19 @@
-"""Other people's procedures, written anew on our network code.
+"""Published procedures, re-implemented on this project's networks.
 
 Each is a generator that makes one pass (forward and backward, up to the layer) between two of its
-yields and yields (images, relative distance) as that pass saw them: N×3×H×W, and (N,) at the
-layer, of the very images (unclamped where the procedure does not clamp). It never ends; whoever
-drives it stops. All start from the task's seeds, run no further than the layer, and write nothing
-but what their author's loop computes; where that differs from the published code, it is said.
+yields and yields (images, relative distance) of that pass: N×3×H×W, and (N,) at the layer, of the
+same images (unclamped where the procedure does not clamp). It never ends; the caller stops it. All
+start from the task's seeds, run no further than the layer, and compute only what their authors'
+loop computes; docstrings name the differences from the published code.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,12 +21,12 @@ from torch import Tensor
 from explorer.models.layers import list_layers, representation
 from explorer.models.network import Network
 
-Passes = Iterator[tuple[Tensor, Tensor]]
+Passes = Generator[tuple[Tensor, Tensor], None, None]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be made: targets and seeds N×3×H×W in [0, 1], in so many passes."""
+    """IRIs to make: targets and seeds N×3×H×W in [0, 1], and the number of passes."""
 
     network: Network
     layer: str
@@ -49,8 +50,8 @@ class Task:
 def paper_published(task: Task) -> Passes:
     """Nanda et al. (2023) as their loop behaves from torch 2.15 on.
 
-    torch.clamp lies inside the differentiated function and passes no gradient at 0 and 1, so
-    pixels that start there never move; written out, so that it is the same with every torch.
+    torch.clamp is part of the differentiated function and has no gradient at 0 and 1, so that
+    pixels that start there never move; written out here, so that it does not depend on torch.
     """
 
     def through_clamp(images: Tensor, gradient: Tensor) -> Tensor:
@@ -59,13 +60,13 @@ def paper_published(task: Task) -> Passes:
     return _paper(task, through_clamp)
 
 
-def paper_mended(task: Task) -> Passes:
-    """The same with the gradient at 0 and 1 that it had when it was written."""
+def paper_fixed(task: Task) -> Passes:
+    """The same with the gradient that torch.clamp had at 0 and 1 when the paper was written."""
     return _paper(task, lambda images, gradient: gradient)
 
 
 def _paper(task: Task, through_clamp: Callable[[Tensor, Tensor], Tensor]) -> Passes:
-    """Gradient of unit norm, step 1; the loss goes to the host at every step, the best is kept."""
+    """Gradient of unit norm, step 1; every loss is copied to the host, the best image is kept."""
     goal, images = task.goal(), task.seeds.clone()
     best, best_loss = images, [math.inf] * len(images)
     while True:
@@ -79,7 +80,7 @@ def _paper(task: Task, through_clamp: Callable[[Tensor, Tensor], Tensor]) -> Pas
         images = (images - _unit(through_clamp(images, gradient))).clamp(0, 1)
 
 
-# Normalised steps with a ReLU that lets every gradient through
+# Normalised steps with a straight-through ReLU
 
 
 def robustness(task: Task) -> Passes:
@@ -129,19 +130,19 @@ def feather_shortened(task: Task) -> Passes:
 def plenoptic(task: Task) -> Passes:
     """plenoptic's Metamer as documented: Adam 0.01 with amsgrad on mean squared error.
 
-    Images are not clamped; 0.1 · Σ (distance to [0, 1])² is added. In float32, which is kinder
+    Images are not clamped; 0.1 · Σ (distance to [0, 1])² is added. In float32, which is faster
     than the float64 of its ResNet page.
     """
     goal = task.goal()
     images = task.seeds.clone().requires_grad_(True)
     adam = torch.optim.Adam([images], lr=0.01, amsgrad=True)
     while True:
-        found = task.represent(images)
+        current = task.represent(images)
         outside = images.clamp_max(0).square() + (images - 1).clamp_min(0).square()
-        loss = (found - goal).square().mean(1) + 0.1 * outside.sum((1, 2, 3))
+        loss = (current - goal).square().mean(1) + 0.1 * outside.sum((1, 2, 3))
         (images.grad,) = torch.autograd.grad(loss.sum(), images)
         loss.tolist()
-        yield images.detach(), relative_distance(found.detach(), goal)
+        yield images.detach(), relative_distance(current.detach(), goal)
         adam.step()
 
 
@@ -152,9 +153,9 @@ COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 def fourier_adam(task: Task) -> Passes:
     """Lucid and Lucent: Adam 0.05 on a spectrum scaled by 1/frequency, colours decorrelated.
 
-    Starts from its own seed, 0.01 · N(0, 1) in the spectrum: a sigmoid ends it, which has no
-    gradient where noise is black or white. Without random transforms, for with them every pass
-    measures the match of another picture. The loss is the relative distance.
+    Starts from its own seed, 0.01 · N(0, 1) in the spectrum: it ends in a sigmoid, which has no
+    gradient where noise is black or white. Without random transforms, since with them every pass
+    measures the match of a different image. The loss is the relative distance.
     """
     goal, spectrum = task.goal(), _lucid_spectrum(task).requires_grad_(True)
     adam = torch.optim.Adam([spectrum], lr=0.05)
@@ -167,7 +168,7 @@ def fourier_adam(task: Task) -> Passes:
 
 
 def lucid_seed(task: Task) -> Tensor:
-    """The images from which `fourier_adam` starts, N×3×H×W in [0, 1], nearly grey."""
+    """The seed images of `fourier_adam`, N×3×H×W in [0, 1], nearly grey."""
     return _from_spectrum(_lucid_spectrum(task), *task.seeds.shape[2:])
 
 
@@ -192,13 +193,13 @@ def _from_spectrum(spectrum: Tensor, height: int, width: int) -> Tensor:
     return torch.einsum("ij,njhw->nihw", colours, plain / 4).sigmoid()
 
 
-# Parts
+# Shared parts
 
 
-def relative_distance(found: Tensor, goal: Tensor) -> Tensor:
-    """‖found − goal‖ / ‖goal‖ of representations N×D, (N,)."""
+def relative_distance(current: Tensor, goal: Tensor) -> Tensor:
+    """‖current − goal‖ / ‖goal‖ of representations N×D, (N,)."""
     size = torch.linalg.vector_norm(goal, dim=1).clamp_min(1e-12)
-    return torch.linalg.vector_norm(found - goal, dim=1) / size
+    return torch.linalg.vector_norm(current - goal, dim=1) / size
 
 
 def _loss_and_gradient(task: Task, images: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
@@ -217,21 +218,21 @@ class _StraightReLU(torch.autograd.Function):
     """A ReLU forward, the identity backward."""
 
     @staticmethod
-    def forward(_context, x: Tensor) -> Tensor:
+    def forward(_context: Any, x: Tensor) -> Tensor:
         return x.clamp_min(0)
 
     @staticmethod
-    def backward(_context, gradient: Tensor) -> Tensor:
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
         return gradient
 
 
 @contextmanager
 def _straight_relu(task: Task) -> Iterator[None]:
-    """While this lasts, the last ReLU before the layer lets every gradient through.
+    """In this context the last ReLU before the layer is straight-through (identity backward).
 
-    robustness's and Feather's `fake_relu`; nothing changes in a network without ReLU modules.
+    robustness's and Feather's `fake_relu`; a network without ReLU modules does not change.
     """
-    before = []
+    before: list[str] = []
     for layer in list_layers(task.network):
         if layer.kind == "ReLU":
             before.append(layer.name.split("#")[0])

@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: JSON for scripts, and a section of a Markdown file."""
+"""The output of a benchmark: JSON for scripts, and a section of a Markdown file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from explorer.research.benchmark.procedures import PROCEDURES
 from explorer.research.benchmark.tables import batch_rows, case_tables, noise, standings
 
 
-def to_json(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> dict:
-    """Everything, as plain JSON values; what was not reached is null."""
+def to_json(
+    plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything, as plain JSON values; distances that were not reached are null."""
     tables = case_tables(parts)
     spread = noise(parts)
     return _plain(
@@ -25,8 +27,8 @@ def to_json(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str
             "noise": None if spread is None else asdict(spread),
             "seconds": sum(part["seconds"] for part in parts),
             "procedures": [
-                {"name": one.name, "title": one.title, "help": one.help}
-                for one in PROCEDURES.values()
+                {"name": each.name, "title": each.title, "help": each.help}
+                for each in PROCEDURES.values()
             ],
             "cases": [
                 {
@@ -42,7 +44,7 @@ def to_json(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str
                     ),
                     "share_of_floor": table.share_of_floor,
                     "rows": [asdict(row) for row in table.rows.values()],
-                    "standings": [asdict(one) for one in standings(table)],
+                    "standings": [asdict(standing) for standing in standings(table)],
                 }
                 for table in tables
             ],
@@ -62,9 +64,9 @@ def to_json(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str
 
 def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(each) for each in value]
     if isinstance(value, float):
         return float(f"{value:.5g}") if math.isfinite(value) else None
     return value
@@ -73,13 +75,13 @@ def _plain(value: object) -> Any:
 def put_into(path: Path, section: str, kind: str) -> None:
     """Replace the section of this kind of device in a Markdown file, or add it at its end.
 
-    The section lies between two comments, `bench cpu` and `end of bench cpu` (or cuda).
+    The section is between two comments, `bench cpu` and `end of bench cpu` (or cuda).
     """
     begin, end = f"<!-- bench {kind} -->", f"<!-- end of bench {kind} -->"
     block = f"{begin}\n\n{section}\n{end}\n"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    before, found, rest = text.partition(begin)
-    if found:
+    before, marker, rest = text.partition(begin)
+    if marker:
         after = rest.partition(end)[2].lstrip("\n")
         text = before + block + (f"\n{after}" if after else "")
     else:

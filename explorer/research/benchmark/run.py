@@ -1,8 +1,7 @@
-"""Measuring what a plan asks for, going on where an earlier run stopped."""
+"""Run a plan of the benchmark, continuing where an earlier run stopped."""
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 import time
@@ -18,63 +17,63 @@ from explorer.models.threads import fitting_threads
 from explorer.research.benchmark import machine
 from explorer.research.benchmark.cases import images_of, network_of
 from explorer.research.benchmark.clock import peak_memory
+from explorer.research.benchmark.drive import Run
 from explorer.research.benchmark.plan import BatchCase, Plan, Work, fingerprint
 from explorer.research.benchmark.procedures import PROCEDURES, Procedure
 from explorer.research.benchmark.references import Task
 from explorer.research.benchmark.scaling import batch_costs
-from explorer.synthesis.optimisers import automatic
+from explorer.research.resumable import Parts
+from explorer.synthesis.optimizers.automatic import automatic
 
 Report = Callable[[str], None]
 WARM_UP_PASSES = 3
 
 
 def run(plan: Plan, out: Path, device: str, report: Report = print) -> list[dict[str, Any]]:
-    """The parts that are there after at most `plan.limit_seconds`, plain JSON values.
+    """The parts that are finished after at most `plan.limit_seconds`, plain JSON values.
 
-    Every part is kept in `out/parts` under a name that changes with the code it rests on, the
-    plan, torch and the device; parts that are there are not measured again.
+    Every part is stored in `out/parts` under a name that changes with the code it depends on, the
+    plan, torch and the device; finished parts are not measured again.
     """
-    begun = time.monotonic()
-    folder = out / "parts"
-    folder.mkdir(parents=True, exist_ok=True)
+    started_at = time.monotonic()
+    finished = Parts(out / "parts")
     facts = (machine.describe(device), plan.batch_rounds, plan.batch_passes)
     parts = []
     for number, piece in enumerate(plan.pieces, start=1):
-        path = folder / f"{_file_name(piece)}+{fingerprint(facts, piece)}.json"
-        if path.is_file():
-            parts.append(json.loads(path.read_text(encoding="utf-8")))
-            continue
-        if time.monotonic() > begun + plan.limit_seconds:
-            continue
-        part = _measure(plan, piece, device)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(part), encoding="utf-8")
-        partial.replace(path)
+        name = f"{_file_name(piece)}+{fingerprint(facts, piece)}.json"
+        part = finished.load(name)
+        if part is None:
+            if time.monotonic() > started_at + plan.limit_seconds:
+                continue
+            part = _measure(plan, piece, device)
+            finished.save(name, part)
+            report(f"[{number}/{len(plan.pieces)}] {_title(piece)}: {part['seconds']:.0f} s")
         parts.append(part)
-        report(f"[{number}/{len(plan.pieces)}] {_said(piece)}: {part['seconds']:.0f} s")
     missing = plan.missing(parts)
     if missing:
-        said = f"{missing} of {len(plan.pieces)} parts are missing"
-        report(f"out of time: {said}; the same command goes on")
+        report(
+            f"the time limit was reached: {missing} of {len(plan.pieces)} parts are missing; "
+            "the same command continues"
+        )
     return parts
 
 
 def _measure(plan: Plan, piece: Work | BatchCase, device: str) -> dict[str, Any]:
-    begun, used = time.perf_counter(), time.process_time()
+    started_at, cpu_started_at = time.perf_counter(), time.process_time()
     network = network_of(piece.case.network, piece.case.size, device)
     with fitting_threads(network):
         if isinstance(piece, BatchCase):
-            found = _batches(plan, piece, network)
+            measured = _batches(plan, piece, network)
         else:
-            found = _work(piece, network)
+            measured = _work(piece, network)
         threads = torch.get_num_threads()
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started_at
     return {
         "case": asdict(piece.case),
         "threads": threads,
         "seconds": round(seconds, 2),
-        "cpu_share": round((time.process_time() - used) / seconds, 3),
-        **found,
+        "cpu_share": round((time.process_time() - cpu_started_at) / seconds, 3),
+        **measured,
     }
 
 
@@ -86,7 +85,7 @@ def _batches(plan: Plan, piece: BatchCase, network: Network) -> dict[str, Any]:
 
 
 def _work(work: Work, network: Network) -> dict[str, Any]:
-    """The procedure, warmed up, once per budget that it hangs on."""
+    """The procedure, warmed up, once per budget where its step size depends on the budget."""
     targets, seeds = images_of(network, (work.target,))
     kind, procedure = network.device.type, PROCEDURES[work.procedure]
     task = Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES)
@@ -94,7 +93,7 @@ def _work(work: Work, network: Network) -> dict[str, Any]:
     probes, runs = [], {}
     for passes in work.budgets if procedure.scheduled(task) else (work.passes,):
         probes.append(machine.probe(kind))
-        runs[str(passes)] = _one(procedure, replace(task, passes=passes))
+        runs[str(passes)] = _run_once(procedure, replace(task, passes=passes))
     return {
         "kind": "work",
         "target": work.target,
@@ -108,10 +107,10 @@ def _work(work: Work, network: Network) -> dict[str, Any]:
     }
 
 
-def _one(procedure: Procedure, task: Task) -> dict[str, Any]:
-    made = []
-    memory = peak_memory(lambda: made.append(procedure.run(task)), task.seeds.device)
-    run = made[0]
+def _run_once(procedure: Procedure, task: Task) -> dict[str, Any]:
+    runs: list[Run] = []
+    memory = peak_memory(lambda: runs.append(procedure.run(task)), task.seeds.device)
+    run = runs[0]
     unclamped = None if run.unclamped is None else _short(run.unclamped[0])
     return {
         "relative_l2": _short(run.relative_l2[0]),
@@ -133,6 +132,6 @@ def _file_name(piece: Work | BatchCase) -> str:
     return re.sub(r"[^\w.+-]", "-", "+".join(words))
 
 
-def _said(piece: Work | BatchCase) -> str:
+def _title(piece: Work | BatchCase) -> str:
     what = "batches" if isinstance(piece, BatchCase) else f"{piece.target}, {piece.procedure}"
     return f"{piece.case.title}, {what}"

@@ -1,4 +1,4 @@
-"""What a batch is worth: time per image and pass of our engine at several batch sizes."""
+"""Batch scaling: time per image and pass of our engine at several batch sizes."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class BatchCost:
 def batch_costs(
     network: Network, layer: str, batches: tuple[int, ...], rounds: int, passes: int
 ) -> dict[int, BatchCost]:
-    """What an image costs by batch size, the sizes taken in turns.
+    """Cost per image by batch size, the sizes taken in turns.
 
-    The same few targets are repeated as often as the batch is wide; one round before the first
-    warms up and is not counted.
+    The same few targets are repeated to fill the batch; one round before the first warms up and is
+    not counted.
     """
     targets, seeds = images_of(network, TARGETS)
-    found: dict[int, list[Run]] = {batch: [] for batch in batches}
+    timed: dict[int, list[Run]] = {batch: [] for batch in batches}
     for number in range(rounds + 1):
         for batch in batches:
             which = torch.arange(batch, device=targets.device) % len(targets)
             run = run_engine(Task(network, layer, targets[which], seeds[which], passes))
             if number:
-                found[batch].append(run)
-    return {batch: _cost(batch, runs) for batch, runs in found.items()}
+                timed[batch].append(run)
+    return {batch: _cost(batch, runs) for batch, runs in timed.items()}
 
 
 def _cost(batch: int, runs: list[Run]) -> BatchCost:

@@ -1,4 +1,4 @@
-"""Medians over targets, and who is ahead: from the parts of a run to plain rows."""
+"""Medians over targets and the comparison of procedures: from a run's parts to plain rows."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Row:
     """One procedure in one case, medians over targets; infinite where a distance is not reached.
 
     passes, seconds: by relative distance; of the budget that gets there first, the same for all
-        targets, where the procedure's steps hang on the budget. budgets: which one that was.
-    after: distance by number of passes, best so far; of that very budget if it was run.
-    unclamped: least distance of the unclamped image, where that is another one.
+        targets, where the procedure's step size depends on the budget. budgets: which one that was.
+    after: distance by number of passes, best so far; of that same budget if it was run.
+    unclamped: least distance of the unclamped image, where that is a different one.
     """
 
     procedure: str
@@ -65,18 +65,18 @@ class CaseTable:
 
     @property
     def share_of_floor(self) -> float:
-        """How much of our engine's time per pass the machine could not have saved."""
+        """The least possible time of a pass as a fraction of our engine's."""
         return max(self.floor_ms) / self.rows[ENGINE].ms_per_pass
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Our engine against the references and the paper's procedure, at one distance.
+    """Our engine compared with the references and the paper's procedure, at one distance.
 
-    best: the reference that needs the fewest passes, None if none arrives. Verdicts are None
+    best: the reference that needs the fewest passes, None if none gets there. Verdicts are None
     where the passes that were made do not decide them.
-    fewest: our engine needs no more. fewest_alike: nor from the same seed, where the best starts
-    from one of its own.
+    fewest: our engine needs no more. fewest_alike: nor from the same seed, where the best reference
+    starts from its own seed.
     seconds_ratio: ours over the quickest reference's.
     """
 
@@ -155,25 +155,25 @@ def _row(name: str, targets: list[Mapping[str, Part]]) -> Row:
 
 def _first(runs: Mapping[int, list[Part]], goal: float) -> tuple[float, float, int]:
     """(passes, seconds, budget) of the budget that reaches the goal in the fewest passes."""
-    found = []
+    candidates = []
     for budget, these in runs.items():
         passes = [arrival(run["relative_l2"], goal) for run in these]
         seconds = [
-            run["seconds"][int(one)] if math.isfinite(one) else math.inf
-            for run, one in zip(these, passes, strict=True)
+            run["seconds"][int(count)] if math.isfinite(count) else math.inf
+            for run, count in zip(these, passes, strict=True)
         ]
-        found.append((statistics.median(passes), statistics.median(seconds), budget))
-    return min(found)
+        candidates.append((statistics.median(passes), statistics.median(seconds), budget))
+    return min(candidates)
 
 
 def _median(values: Iterable[float]) -> float | None:
-    there = list(values)
-    return statistics.median(there) if there else None
+    values = list(values)
+    return statistics.median(values) if values else None
 
 
 def arrival(distances: Sequence[float], goal: float) -> float:
     """After how many passes the distance first is at most the goal; infinite if never."""
-    return next((float(k) for k, one in enumerate(distances) if one <= goal), math.inf)
+    return next((float(k) for k, each in enumerate(distances) if each <= goal), math.inf)
 
 
 def standings(table: CaseTable) -> list[Standing]:
@@ -236,11 +236,11 @@ def batch_rows(parts: Sequence[Part]) -> list[BatchRow]:
     return [
         BatchRow(
             Case(**part["case"]),
-            {int(batch): 1000 * one["seconds"] for batch, one in part["costs"].items()},
+            {int(batch): 1000 * cost["seconds"] for batch, cost in part["costs"].items()},
             {
-                int(batch): 1000 * one["cpu_seconds"]
-                for batch, one in part["costs"].items()
-                if one["cpu_seconds"] is not None
+                int(batch): 1000 * cost["cpu_seconds"]
+                for batch, cost in part["costs"].items()
+                if cost["cpu_seconds"] is not None
             },
         )
         for part in parts
@@ -250,7 +250,7 @@ def batch_rows(parts: Sequence[Part]) -> list[BatchRow]:
 
 @dataclass(frozen=True)
 class Noise:
-    """How much others disturbed: spread of one fixed small work, and the share of a CPU we had.
+    """How much other processes interfered: the spread of a fixed small task, and our CPU share.
 
     low, high: 10 % and 90 % quantiles of its time, as multiples of the median.
     """
@@ -261,7 +261,7 @@ class Noise:
 
 
 def noise(parts: Sequence[Part]) -> Noise | None:
-    """Over everything that was measured side by side; None if nothing was."""
+    """Over all measurements of procedures; None if there are none."""
     works = [part for part in parts if part["kind"] == "work"]
     probes = sorted(value for part in works for value in part["probes"])
     if not probes:

@@ -1,4 +1,4 @@
-"""`python -m explorer bench`: our engine and reference procedures on the same work."""
+"""`python -m explorer bench`: benchmark against published procedures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         default=Path("benchmark"),
-        help="folder of bench.md, bench.json and the parts to go on from (default: %(default)s)",
+        help="folder of bench.md, bench.json and the parts to continue from (default: %(default)s)",
     )
     parser.add_argument(
         "--into", type=Path, metavar="FILE", help="Markdown file whose section is to be replaced"
@@ -32,14 +32,14 @@ def _run(options: argparse.Namespace) -> None:
     chosen = plan.plan_called("quick" if options.quick else "full", kind)
     parts = run.run(chosen, options.out, kind, lambda line: print(line, file=sys.stderr))
     facts = machine.describe(kind)
-    found = report.to_json(chosen, parts, facts)
+    content = report.to_json(chosen, parts, facts)
     text = markdown(chosen, parts, facts, kind)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.md").write_text(text, encoding="utf-8")
-    (options.out / "bench.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    (options.out / "bench.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     if options.into is not None:
         report.put_into(options.into, text, kind)
-    print(json.dumps(found, indent=1) if options.json else text)
+    print(json.dumps(content, indent=1) if options.json else text)
 
 
 COMMAND = Command(

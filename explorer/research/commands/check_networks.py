@@ -1,12 +1,17 @@
-"""`python -m explorer check-networks`: does every network of the shelf work, and 60 more?"""
+"""`python -m explorer check-networks`: the curated architectures, and 60 drawn from timm."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from explorer.cli.command import Command
+from explorer.research.markdown import table
+
+if TYPE_CHECKING:
+    from explorer.research.network_check import Checked
 
 RANDOM = 60
 SHELF, DRAWN, NAMED = "shelf", "random timm", "named"
@@ -18,14 +23,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--random",
         type=int,
         default=RANDOM,
-        help="how many of timm's architectures to draw beside the shelf (default: %(default)s)",
+        help="how many of timm's architectures to draw in addition to the curated list "
+        "(default: %(default)s)",
     )
     parser.add_argument("--rng", type=int, default=0, help="random seed of the draw")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("docs/networks.jsonl"),
-        help="what was found; a later run goes on from there (default: %(default)s)",
+        help="file of the outcomes, from which a later run continues (default: %(default)s)",
     )
     parser.add_argument("--memory", type=float, default=8.0, help="GB a network may use")
     parser.add_argument(
@@ -42,24 +48,26 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     from explorer.research import network_check
 
-    there = network_check.read(options.out)
+    done = network_check.read(options.out)
     if options.markdown:
-        print(markdown(list(there.values())), end="")
+        print(markdown(list(done.values())), end="")
         return
-    for group, reference in _wanted(options, there):
-        if (group, reference) not in there:
+    for group, reference in _wanted(options, done):
+        if (group, reference) not in done:
             most = options.most * 1e6 if group == DRAWN else float("inf")
-            found = network_check.check_apart(reference, most, int(options.memory * 1e9))
-            there[group, reference] = found = network_check.grouped(found, group)
-            network_check.append(options.out, found)
-            print(f"{found.state:8} {reference:44} {found.seconds:6.1f} s  {found.reason}")
-    states = [one.state for one in there.values()]
+            checked = network_check.check_apart(reference, most, int(options.memory * 1e9))
+            done[group, reference] = checked = network_check.grouped(checked, group)
+            network_check.append(options.out, checked)
+            print(f"{checked.state:8} {reference:44} {checked.seconds:6.1f} s  {checked.reason}")
+    states = [checked.state for checked in done.values()]
     print(", ".join(f"{states.count(state)} {state}" for state in network_check.STATES))
 
 
-def _wanted(options: argparse.Namespace, there: dict) -> Iterator[tuple[str, str]]:
-    """The networks to look at: of those that differ in their weights only the first, and of those
-    drawn at random as many as it takes until enough were not skipped.
+def _wanted(
+    options: argparse.Namespace, done: Mapping[tuple[str, str], Checked]
+) -> Iterator[tuple[str, str]]:
+    """(group, reference) to check: the first of those that differ only in their weights, and drawn
+    ones until enough were not skipped.
     """
     from explorer.models import catalogue
     from explorer.research import network_check
@@ -67,38 +75,41 @@ def _wanted(options: argparse.Namespace, there: dict) -> Iterator[tuple[str, str
     if options.references:
         yield from ((NAMED, reference) for reference in options.references)
         return
-    apart = {
+    by_architecture = {
         catalogue.architecture_of(entry.reference): entry.reference
         for entry in reversed(catalogue.curated())
     }
-    yield from ((SHELF, reference) for reference in reversed(apart.values()))
+    yield from ((SHELF, reference) for reference in reversed(by_architecture.values()))
     left = options.random
     for reference in network_check.random_architectures(options.rng):
         if not left:
             return
         yield DRAWN, reference
-        left -= there[DRAWN, reference].state != network_check.SKIPPED
+        left -= done[DRAWN, reference].state != network_check.SKIPPED
 
 
-def markdown(found: list) -> str:
-    """The table that docs/networks.md holds: what failed, what works, what was too large."""
-    found = sorted(found, key=lambda one: ("failed", "ok", "skipped").index(one.state))
-    lines = [
-        "| network | parameters | input | layers | early | middle | penultimate | cut − whole |",
-        "|---|---|---|---|---|---|---|---|",
+def markdown(outcomes: Iterable[Checked]) -> str:
+    """The table of docs/networks.md: what failed, what works, what was too large."""
+    header = (
+        *("network", "parameters", "input", "layers"),
+        *("early", "middle", "penultimate", "cut − whole"),
+    )
+    rows = [
+        (
+            checked.reference,
+            f"{checked.parameters / 1e6:.1f} M",
+            "×".join(map(str, checked.input_size)) if checked.layers else "",
+            checked.layers or "",
+            *([f"{a:.2f} → {b:.3f}" for _, a, b in checked.descents] or ["", "", ""]),
+            f"**{checked.reason}**"
+            if checked.state == "failed"
+            else checked.reason or f"{checked.difference:.0e}",
+        )
+        for checked in sorted(
+            outcomes, key=lambda each: ("failed", "ok", "skipped").index(each.state)
+        )
     ]
-    for one in found:
-        falls = [f"{before:.2f} → {after:.3f}" for _, before, after in one.descents]
-        cells = [
-            one.reference,
-            f"{one.parameters / 1e6:.1f} M",
-            "×".join(map(str, one.input_size)) if one.layers else "",
-            str(one.layers or ""),
-            *(falls or ["", "", ""]),
-            f"**{one.reason}**" if one.state == "failed" else one.reason or f"{one.difference:.0e}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    return table(header, rows) + "\n"
 
 
 COMMAND = Command(

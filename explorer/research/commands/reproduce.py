@@ -8,15 +8,15 @@ from pathlib import Path
 from explorer.cli.command import Command
 from explorer.errors import RequestError
 
-SHELVES = ("embedded", "imagenet")
-
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="fewer networks, targets and steps")
     parser.add_argument(
         "--out", type=Path, default=Path("reproduction"), help="folder (default: %(default)s)"
     )
-    parser.add_argument("--shelf", default="embedded", help=", ".join(SHELVES))
+    parser.add_argument(
+        "--shelf", choices=("embedded",), default="embedded", help=argparse.SUPPRESS
+    )
     parser.add_argument("--processes", type=int, help="how many at once (default: one per CPU)")
 
 
@@ -25,12 +25,8 @@ def _run(options: argparse.Namespace) -> None:
     from explorer.research.reproduction.report import write
     from explorer.research.reproduction.run import run
 
-    if options.shelf not in SHELVES:
-        raise RequestError("shelf", f"{options.shelf!r} is none; there are {', '.join(SHELVES)}")
-    if options.shelf != "embedded":
-        raise RequestError("shelf", "the networks of this shelf cannot be had yet; use 'embedded'")
     if options.processes is not None and options.processes < 1:
-        raise RequestError("processes", "at least 1 is needed")
+        raise RequestError("processes", f"must be at least 1, not {options.processes}")
     plan = QUICK if options.quick else FULL
     parts = run(plan, options.out, processes=options.processes)
     for claim in write(plan, parts, options.out):
@@ -39,5 +35,5 @@ def _run(options: argparse.Namespace) -> None:
 
 
 COMMAND = Command(
-    "reproduce", "ask the paper's questions of the embedded networks", _run, _add_options
+    "reproduce", "test the paper's claims on the embedded networks", _run, _add_options
 )

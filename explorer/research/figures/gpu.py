@@ -78,7 +78,7 @@ def reach() -> None:
     """How near `auto` comes in so many seconds, and how near the paper's procedure comes."""
     from explorer.research.benchmark.cases import DEEP_DEFAULT, DEEP_LIVE
     from explorer.research.benchmark.drive import run_reference
-    from explorer.research.benchmark.references import Task, paper_mended
+    from explorer.research.benchmark.references import Task, paper_fixed
     from explorer.synthesis.optimizers.registry import OPTIMISERS
 
     rows = []
@@ -94,8 +94,8 @@ def reach() -> None:
             if target == TARGETS[0]:
                 theirs, _ = work.made(PAPER_PASSES, 0.0, OPTIMISERS["paper"])
                 task = Task(work.network, layer, work.targets, work.seeds, 20)
-                run_reference(paper_mended, task)
-                lap = statistics.median(run_reference(paper_mended, task).laps)
+                run_reference(paper_fixed, task)
+                lap = statistics.median(run_reference(paper_fixed, task).laps)
                 paper, took = f"{min(theirs):.3f}", f"{lap * PAPER_PASSES:.0f} s"
             rows.append(
                 (

@@ -1,1 +1,1 @@
-"""The paper's questions, asked of the embedded zoo: `python -m explorer reproduce`."""
+"""Reproduction of the paper's claims on the embedded networks: `python -m explorer reproduce`."""

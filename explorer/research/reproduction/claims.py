@@ -1,4 +1,4 @@
-"""The paper's claims, and the rules by which they are judged. Written before the numbers were seen.
+"""The paper's claims and the rules that decide them, fixed before the numbers were seen.
 
 Shares are alignment by `plan.JUDGE` over targets whose match succeeded; a difference is in percent
 points with its 95 % bootstrap interval over targets, the same targets on both sides.
@@ -7,7 +7,7 @@ points with its 95 % bootstrap interval over targets, the same targets on both s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -16,14 +16,14 @@ from explorer.research.reproduction.plan import FAMILIES, JUDGE
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "can't tell"
 MARGIN = 5.0  # percent points that an effect must exceed to count as one
-LEAST_MATCHED = 0.5  # share of IRIs that must match for a loss to say anything
+MIN_MATCHED = 0.5  # share of IRIs that must match for a loss to count
 
 FREE = FAMILIES["regularizer-free"]
 
 RULES = f"""\
-An effect of A over B *holds* if the whole 95 % interval of A − B lies above +{MARGIN:g} points,
-*does not hold* if the whole interval lies below +{MARGIN:g} points, else one *can't tell*. A side
-counts only if at least {LEAST_MATCHED:.0%} of its IRIs match. A claim of several effects holds if
+An effect of A over B *holds* if the whole 95 % interval of A − B is above +{MARGIN:g} points,
+*does not hold* if the whole interval is below +{MARGIN:g} points, else one *can't tell*. A side
+counts only if at least {MIN_MATCHED:.0%} of its IRIs match. A claim of several effects holds if
 all hold, does not hold if any does not, else one can't tell."""
 
 
@@ -31,12 +31,12 @@ all hold, does not hold if any does not, else one can't tell."""
 class Facts:
     """What the rules need to know of a network, from its card.
 
-    teaching: "untrained", "names", "all factors", "pairs", "TRADES" or "MART".
+    objective: "untrained", "object labels", "all labels", "SimCLR", "TRADES" or "MART".
     """
 
     name: str
-    design: str
-    teaching: str
+    architecture: str
+    objective: str
     epsilon: float
     augmentation: str
     steps: int
@@ -45,9 +45,9 @@ class Facts:
     def factors(self) -> dict[str, object]:
         """The paper's factors, by name."""
         return {
-            "design": self.design,
-            "teaching": self.teaching,
-            "attack": self.epsilon,
+            "architecture": self.architecture,
+            "objective": self.objective,
+            "adversarial ε": self.epsilon,
             "augmentation": self.augmentation,
         }
 
@@ -77,7 +77,7 @@ class Answers:
     @property
     def counts(self) -> bool:
         """Whether enough IRIs match to conclude anything."""
-        return bool(self.matched.mean() >= LEAST_MATCHED)
+        return bool(self.matched.mean() >= MIN_MATCHED)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim, what speaks for and against it, and the verdict."""
+    """One claim, the effects that decide it, and the verdict."""
 
     title: str
     statement: str
@@ -119,10 +119,14 @@ class Claim:
 
 
 Table = Mapping[tuple[str, str], Answers]
-"""(network, loss) → its answers, from the seed kind that the claims rest on."""
+"""(network, loss) → its answers, for the seed kind of the claims."""
 
 
-def difference(text: str, pairs: list[tuple[Answers | None, Answers | None]]) -> Effect:
+Pairs = list[tuple[Answers | None, Answers | None]]
+"""Two sides to compare; None where a side was not made."""
+
+
+def difference(text: str, pairs: Pairs) -> Effect:
     """Mean over pairs of alignment of the first minus alignment of the second."""
     usable = [
         (first.nearer[JUDGE], second.nearer[JUDGE])
@@ -138,15 +142,15 @@ def difference(text: str, pairs: list[tuple[Answers | None, Answers | None]]) ->
 
 def judge(table: Table, facts: Mapping[str, Facts]) -> list[Claim]:
     """The three claims."""
-    trained = [one for one in facts.values() if one.teaching != "untrained"]
+    trained = [each for each in facts.values() if each.objective != "untrained"]
     return [_loss_decides(table, trained), _fair_ranking(table, trained), _best(table, trained)]
 
 
 def _loss_decides(table: Table, trained: list[Facts]) -> Claim:
     leaning, adversarial = FAMILIES["human-leaning"], FAMILIES["adversarial"]
 
-    def pairs(first: str, second: str) -> list:
-        return [(table.get((one.name, first)), table.get((one.name, second))) for one in trained]
+    def pairs(first: str, second: str) -> Pairs:
+        return [(table.get((each.name, first)), table.get((each.name, second))) for each in trained]
 
     return Claim(
         "Claim 1: the loss decides what one concludes about a network",
@@ -162,14 +166,14 @@ def _loss_decides(table: Table, trained: list[Facts]) -> Claim:
 def _fair_ranking(table: Table, trained: list[Facts]) -> Claim:
     effects = [
         difference(
-            f"{attacked.name} minus {usual.name}",
-            [(table.get((attacked.name, FREE)), table.get((usual.name, FREE)))],
+            f"{robust.name} minus {standard.name}",
+            [(table.get((robust.name, FREE)), table.get((standard.name, FREE)))],
         )
-        for usual, attacked in attack_pairs(trained)
+        for standard, robust in adversarial_pairs(trained)
     ]
     return Claim(
         "Claim 2: the regularizer-free loss ranks networks as expected",
-        "Of two networks that differ only in adversarial training, it calls the attacked one more "
+        "Of two networks that differ only in adversarial training, the one with it is more "
         "aligned, for every such pair.",
         tuple(effects),
     )
@@ -177,60 +181,73 @@ def _fair_ranking(table: Table, trained: list[Facts]) -> Claim:
 
 def _best(table: Table, trained: list[Facts]) -> Claim:
     def among(**wanted: object) -> list[Facts]:
-        return [one for one in trained if wanted.items() <= one.factors.items()]
+        """The networks with these values of their facts."""
+        return [each for each in trained if wanted.items() <= asdict(each).items()]
 
     def free(these: list[Facts]) -> list[Answers | None]:
-        return [table.get((one.name, FREE)) for one in these]
+        return [table.get((each.name, FREE)) for each in these]
 
-    def crossed(first: list[Facts], second: list[Facts]) -> list:
+    def crossed(first: list[Facts], second: list[Facts]) -> Pairs:
         return [(a, b) for a in free(first) for b in free(second)]
 
-    taught: dict[str, object] = {"teaching": "all factors", "attack": 2.0, "augmentation": "none"}
-    supervised = among(design="residual CNN", **taught)
-    budget = min((one.steps for one in supervised), default=0)
-    supervised = [one for one in supervised if one.steps == budget]
-    plain = among(design="plain CNN", **taught)
-    contrastive = among(design="residual CNN", teaching="pairs", attack=2.0)
-    unattacked = among(design="residual CNN", teaching="pairs", attack=0.0, augmentation="simclr")
+    training: dict[str, object] = {
+        "objective": "all labels",
+        "epsilon": 2.0,
+        "augmentation": "none",
+    }
+    supervised = among(architecture="residual CNN", **training)
+    budget = min((each.steps for each in supervised), default=0)
+    supervised = [each for each in supervised if each.steps == budget]
+    plain = among(architecture="plain CNN", **training)
+    contrastive = among(architecture="residual CNN", objective="SimCLR", epsilon=2.0)
+    not_adversarial = among(
+        architecture="residual CNN", objective="SimCLR", epsilon=0.0, augmentation="simclr"
+    )
     return Claim(
         "Claim 3: residual connections, a contrastive loss and adversarial augmentation align best",
         "Each of the three adds to alignment where the other two allow the comparison.",
         (
-            difference("skips minus no skips, attacked", crossed(supervised, plain)),
-            difference("contrastive minus labels, attacked", crossed(contrastive, supervised)),
-            difference("contrastive, attacked minus not", crossed(contrastive, unattacked)),
+            difference("skips minus no skips, adversarially trained", crossed(supervised, plain)),
+            difference(
+                "contrastive minus labels, adversarially trained", crossed(contrastive, supervised)
+            ),
+            difference(
+                "contrastive, adversarially trained minus not",
+                crossed(contrastive, not_adversarial),
+            ),
         ),
     )
 
 
-def attack_pairs(trained: list[Facts]) -> list[tuple[Facts, Facts]]:
-    """(trained as usual, the same with adversarial training)."""
+def adversarial_pairs(trained: list[Facts]) -> list[tuple[Facts, Facts]]:
+    """(standard training, the same with adversarial training)."""
     return [
-        (usual, attacked)
-        for usual in trained
-        for attacked in trained
-        if usual.epsilon == 0
-        and attacked.epsilon == 2
-        and _differing(usual, attacked) == ["attack"]
+        (standard, robust)
+        for standard in trained
+        for robust in trained
+        if standard.epsilon == 0
+        and robust.epsilon == 2
+        and _differing(standard, robust) == ["adversarial ε"]
     ]
 
 
 def single_factor_pairs(facts: Mapping[str, Facts]) -> list[tuple[str, Facts, Facts]]:
     """(factor, first, second) for all pairs of networks that differ in one factor alone.
 
-    Two attacked networks of different budgets are no pair: training longer is a factor, too.
+    Two adversarially trained networks of different budgets are not a pair: training longer is a
+    factor, too.
     """
-    found = []
+    pairs: list[tuple[str, Facts, Facts]] = []
     names = list(facts.values())
     for index, first in enumerate(names):
         for second in names[index + 1 :]:
             differing = _differing(first, second)
-            both_attacked = first.epsilon > 0 and second.epsilon > 0
-            if len(differing) == 1 and not (both_attacked and first.steps != second.steps):
+            both_adversarial = first.epsilon > 0 and second.epsilon > 0
+            if len(differing) == 1 and not (both_adversarial and first.steps != second.steps):
                 factor = differing[0]
-                pair = sorted((first, second), key=lambda one: str(one.factors[factor]))
-                found.append((factor, *pair))
-    return found
+                low, high = sorted((first, second), key=lambda each: str(each.factors[factor]))
+                pairs.append((factor, low, high))
+    return pairs
 
 
 def _differing(first: Facts, second: Facts) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is made and measured, as data."""
+"""The plans of a reproduction, as data."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ FAMILIES = {
     "human-leaning": "freq",
     "adversarial": "adversarial",
 }
-"""Each family of losses by the variant that stands for it."""
+"""Each family of losses and the variant that represents it."""
 
 ADVERSARY = "robust-features"
-"""Of the adversarial losses; the judge must rest on nothing of it."""
+"""Perceptual distance of the adversarial losses; JUDGE must be independent of it."""
 
 JUDGE = "ssim-16px"
-"""The measure that the claims are judged by, held out of every loss here. Chosen on other targets
-(drawn pictures from 20,000 on), for keeping wrong targets apart from right ones whatever the
-seed; every other measure is in the table."""
+"""The measure by which the claims are decided, held out of every loss here. Chosen on other targets
+(drawn pictures from 20,000 on) because it distinguishes wrong targets from right ones for every
+seed; all other measures are in the table."""
 
 LAYER = "penultimate"
 VERSION = 7  # to be raised when the same plan would give other numbers
@@ -31,10 +31,12 @@ VERSION = 7  # to be raised when the same plan would give other numbers
 class Plan:
     """One reproduction.
 
-    goal: relative distance at which a regularizer-free IRI is done, so that networks are compared
-    at equal matches: a search that goes on to its end moves ever more of what the network ignores.
-    seed: the kind that the claims rest on (N(0, 1) noise, clamped, is the paper's default).
-    other_seeds: made too, regularizer-free, for `headline` networks: alignment hangs on the seed.
+    goal: relative distance at which a regularizer-free IRI is finished, so that networks are
+        compared at equal matches: a search that continues changes ever more of what the network
+        ignores.
+    seed: the kind for the claims (N(0, 1) noise, clamped, is the paper's default).
+    other_seeds: run as well, regularizer-free, for `headline` networks: alignment depends on the
+        seed.
     drawn: how many held-out drawn targets; gallery: whether the photographs are targets, too.
     networks: names of embedded networks, None for all that ship.
     """
@@ -49,17 +51,17 @@ class Plan:
     other_seeds: tuple[str, ...] = ()
     headline: tuple[str, ...] = ("residual-multi-standard", "residual-multi-adv2")
 
-    def works(self, there: tuple[str, ...]) -> list[Work]:
-        """Everything to be made, given the networks that ship."""
-        names = [name for name in there if self.networks is None or name in self.networks]
-        made = [Work(name, loss, self.seed) for loss in FAMILIES.values() for name in names]
-        made += [
+    def works(self, shipped: tuple[str, ...]) -> list[Work]:
+        """Everything to run, given the networks that ship."""
+        names = [name for name in shipped if self.networks is None or name in self.networks]
+        works = [Work(name, loss, self.seed) for loss in FAMILIES.values() for name in names]
+        works += [
             Work(name, FAMILIES["regularizer-free"], seed)
             for name in self.headline
             if name in names
             for seed in self.other_seeds
         ]
-        return made
+        return works
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Work:
     seed: str
 
     def file_name(self, plan: Plan) -> str:
-        """A name for its answer that changes with whatever decides the answer."""
+        """A name for its part that changes with everything that decides the part's content."""
         decides = {key: value for key, value in asdict(plan).items() if key in _DECIDES}
         weights = (CARDS / f"{self.network}.safetensors").read_bytes()
         facts = [VERSION, decides, asdict(self), hashlib.sha256(weights).hexdigest()]

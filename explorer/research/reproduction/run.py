@@ -1,52 +1,57 @@
-"""Running a plan on all cores, going on where an earlier run stopped."""
+"""Run a plan on all cores, continuing where an earlier run stopped."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 from explorer.models.sources import embedded
 from explorer.research.reproduction.plan import Plan, Work
+from explorer.research.resumable import Parts
 
 Report = Callable[[str], None]
 
 
-def run(plan: Plan, out: Path, report: Report = print, processes: int | None = None) -> list[dict]:
-    """Everything the plan asks for, in its order; finished parts lie in `out/parts`.
+def run(
+    plan: Plan, out: Path, report: Report = print, processes: int | None = None
+) -> list[dict[str, Any]]:
+    """All parts of the plan, in its order; finished parts are stored in `out/parts`.
 
     processes: how many at once, each with one thread; as many as there are CPUs by default.
     """
     works = plan.works(embedded.names())
-    folder = out / "parts"
-    folder.mkdir(parents=True, exist_ok=True)
-    done = {work: found for work in works if (found := _kept(folder, plan, work)) is not None}
+    parts = Parts(out / "parts")
+    stored = {work: parts.load(work.file_name(plan)) for work in works}
+    done = {work: part for work, part in stored.items() if part is not None}
     missing = [work for work in works if work not in done]
     if done:
-        report(f"{len(done)} of {len(works)} are there already")
+        report(f"{len(done)} of {len(works)} parts are finished already")
     if missing:
-        begun = time.monotonic()
-        for finished, (work, found) in enumerate(_made(plan, missing, processes), start=1):
-            _keep(folder, plan, work, found)
-            done[work] = found
-            spent = time.monotonic() - begun
+        started_at = time.monotonic()
+        for finished, (work, part) in enumerate(_trials(plan, missing, processes), start=1):
+            parts.save(work.file_name(plan), part)
+            done[work] = part
+            spent = time.monotonic() - started_at
             left = spent / finished * (len(missing) - finished)
-            matched = sum(row["matched"] for row in found["rows"])
+            matched = sum(row["matched"] for row in part["rows"])
             report(
                 f"[{len(done)}/{len(works)}] {work.network}, {work.loss}, from {work.seed}: "
-                f"{matched} of {len(found['rows'])} match; {_clock(left)} to go"
+                f"{matched} of {len(part['rows'])} match; {_clock(left)} left"
             )
     return [done[work] for work in works]
 
 
-def _made(plan: Plan, works: list[Work], processes: int | None):
+def _trials(
+    plan: Plan, works: list[Work], processes: int | None
+) -> Iterator[tuple[Work, dict[str, Any]]]:
+    """(work, its part) as each is finished."""
     count = min(processes or os.cpu_count() or 1, len(works))
-    # Started afresh, not forked: torch's threads do not survive a fork.
+    # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread)
     try:
@@ -67,20 +72,6 @@ def _trial(plan: Plan, work: Work) -> dict[str, Any]:
     from explorer.research.reproduction.trial import run
 
     return run(plan, work)
-
-
-def _kept(folder: Path, plan: Plan, work: Work) -> dict | None:
-    path = folder / work.file_name(plan)
-    if not path.is_file():
-        return None
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _keep(folder: Path, plan: Plan, work: Work, found: dict) -> None:
-    path = folder / work.file_name(plan)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(found), encoding="utf-8")
-    partial.replace(path)
 
 
 def _clock(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""From rows to answers, and from answers to the tables that are written."""
+"""From a run's rows to answers, and from answers to the tables of the report."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from explorer.research.reproduction.claims import (
 )
 from explorer.research.reproduction.plan import FAMILIES, Plan
 
-_TEACHING = {
+Key = tuple[str, str, str]
+"""(network, loss, seed kind)."""
+
+_OBJECTIVES = {
     "untrained": "untrained",
-    "contrastive": "pairs",
+    "contrastive": "SimCLR",
     "TRADES": "TRADES",
     "MART": "MART",
 }
 
 
 def facts_of(name: str) -> Facts:
-    """What the rules need of an embedded network's card."""
+    """The facts of an embedded network's card that the rules need."""
     card = embedded.card(name)
     kind = card["objective"].split(",")[0].split(" ")[0]
-    taught = {"multi": "all factors", "object": "names"}.get(card["labels"], card["labels"])
+    labels = {"multi": "all labels", "object": "object labels"}.get(card["labels"], card["labels"])
     return Facts(
         name=name,
-        design=card["family"],
-        teaching=_TEACHING.get(kind, taught),
+        architecture=card["family"],
+        objective=_OBJECTIVES.get(kind, labels),
         epsilon=float(card["epsilon"]),
         augmentation=card["recipe"]["augmentation"],
         steps=card["steps"],
@@ -41,7 +44,7 @@ def facts_of(name: str) -> Facts:
 
 
 def answers_of(rows: Iterable[Mapping[str, Any]]) -> Answers:
-    """The answers of one network, loss and seed kind; IRIs without a match answer nothing."""
+    """The answers of one network, loss and seed kind; nan for IRIs without a match."""
     rows = list(rows)
     measures = [name for name, one in rows[0]["measures"].items() if one["judges"]]
 
@@ -58,24 +61,24 @@ def answers_of(rows: Iterable[Mapping[str, Any]]) -> Answers:
     )
 
 
-def all_answers(parts: Iterable[Mapping[str, Any]], kind: str) -> dict[tuple, Answers]:
+def all_answers(parts: Iterable[Mapping[str, Any]], kind: str) -> dict[Key, Answers]:
     """(network, loss, seed) → answers, over the targets of one kind ("drawn" or "photo")."""
-    found = {}
+    answers: dict[Key, Answers] = {}
     for part in parts:
         rows = [row for row in part["rows"] if row["kind"] == kind]
         if rows:
-            found[part["network"], part["loss"], part["seed"]] = answers_of(rows)
-    return found
+            answers[part["network"], part["loss"], part["seed"]] = answers_of(rows)
+    return answers
 
 
-def table_of(answers: Mapping[tuple, Answers], plan: Plan) -> Table:
-    """The part that the claims rest on: the plan's own seed kind."""
+def table_of(answers: Mapping[Key, Answers], plan: Plan) -> Table:
+    """The answers that decide the claims: those of the plan's own seed kind."""
     return {
         (network, loss): one for (network, loss, seed), one in answers.items() if seed == plan.seed
     }
 
 
-def alignment_rows(answers: Mapping[tuple, Answers], kind: str) -> list[dict[str, Any]]:
+def alignment_rows(answers: Mapping[Key, Answers], kind: str) -> list[dict[str, Any]]:
     """One row per network, loss, seed and measure: shares in percent, intervals, controls."""
     family_of = {loss: family for family, loss in FAMILIES.items()}
     rows = []
@@ -104,7 +107,7 @@ def alignment_rows(answers: Mapping[tuple, Answers], kind: str) -> list[dict[str
 
 
 def factor_rows(table: Table, facts: Mapping[str, Facts], loss: str) -> list[dict[str, Any]]:
-    """How far each factor alone moves alignment, for every pair that differs in it alone."""
+    """The effect of each factor on alignment, for every pair that differs in it alone."""
     rows = []
     for factor, first, second in single_factor_pairs(facts):
         effect = difference("", [(table.get((second.name, loss)), table.get((first.name, loss)))])

@@ -1,4 +1,4 @@
-"""Making and measuring the IRIs of one network, loss and seed kind."""
+"""Generate and measure the IRIs of one network, loss and seed kind."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ from explorer.synthesis.optimizers.automatic import automatic
 from explorer.zoo.pictures import picture
 
 BATCH = {"cpu": 38, "cuda": 256}
-SHOWN = 8  # IRIs kept as pictures, for the contact sheet
+SHOWN = 8  # IRIs stored as images, for the contact sheet
 
 
 def run(plan: Plan, work: Work) -> dict[str, Any]:
     """One row per target, plain JSON values, and the first few IRIs as PNG.
 
-    The k-th target starts from the seed drawn with random number k. Its control, the wrong target,
-    is the next one of the same kind.
+    The k-th target starts from the seed image drawn with random seed k. Its control, the wrong
+    target, is the next one of the same kind.
     """
-    begun = time.monotonic()
+    started_at = time.monotonic()
     network = load(f"embedded:{work.network}", device())
     with fitting_threads(network):
-        rows: list[dict] = []
+        rows: list[dict[str, Any]] = []
         pictures: list[str] = []
         for kind, names, images in targets(plan, network):
             width = BATCH[network.device.type]
             for start in range(0, len(names), width):
                 part = slice(start, start + width)
                 wrong = images.roll(-1, 0)[part]
-                iris, found = _batch(plan, work, network, images[part], wrong, len(rows))
+                iris, batch_rows = _batch(plan, work, network, images[part], wrong, len(rows))
                 rows += [
                     {"target": name, "kind": kind, **row}
-                    for name, row in zip(names[part], found, strict=True)
+                    for name, row in zip(names[part], batch_rows, strict=True)
                 ]
                 room = SHOWN - len(pictures)
                 pictures += [_png(iri) for iri in iris[: max(0, room)]]
@@ -63,7 +63,7 @@ def run(plan: Plan, work: Work) -> dict[str, Any]:
         "loss": work.loss,
         "seed": work.seed,
         "steps": plan.steps,
-        "seconds": round(time.monotonic() - begun, 1),
+        "seconds": round(time.monotonic() - started_at, 1),
         "rows": rows,
         "pictures": pictures,
     }
@@ -80,11 +80,11 @@ def targets(plan: Plan, network: Network) -> list[tuple[str, list[str], Tensor]]
     size = max(network.input.size)
     numbers = range(FIRST_DRAWN, FIRST_DRAWN + plan.drawn)
     drawn = [fit_to(picture(number, "test", size)[0], network) for number in numbers]
-    found = [("drawn", [f"drawn {number}" for number in numbers], _stack(drawn, network))]
+    groups = [("drawn", [f"drawn {number}" for number in numbers], _stack(drawn, network))]
     if plan.gallery:
         photos = [fit_to(gallery.load(name), network) for name in gallery.names()]
-        found.append(("photo", list(gallery.names()), _stack(photos, network)))
-    return found
+        groups.append(("photo", list(gallery.names()), _stack(photos, network)))
+    return groups
 
 
 def _batch(
@@ -94,7 +94,7 @@ def _batch(
     images: Tensor,
     wrong: Tensor,
     first_number: int,
-) -> tuple[Tensor, list[dict]]:
+) -> tuple[Tensor, list[dict[str, Any]]]:
     count = len(images)
     loss = loss_named(work.loss)
     adversary = ADVERSARY if loss.uses_distance else None
@@ -113,7 +113,7 @@ def _batch(
     )
     traces = synthesise(problem, automatic(network, LAYER, [loss]), plan.steps)
     exact = torch.stack([trace.iri for trace in traces]).to(network.device)
-    rounded = (exact * 255).round() / 255  # what is judged is what could be shown
+    rounded = (exact * 255).round() / 255  # as it would be shown: in 8 bits
     null = null_of(network, LAYER)
     used = frozenset([adversary] if adversary else [])
     compared = perceptual.compare_batch(
