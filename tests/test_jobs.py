@@ -140,7 +140,7 @@ def test_a_damaged_result_is_made_again(engine, runs):
 
 
 def test_the_same_request_of_many_subscribers_is_computed_once(engine, runs):
-    request = replace(QUICK, steps=100)
+    request = replace(QUICK, steps=40)
     for subscriber in ("a", "b", "a", "c"):
         engine.submit(request, subscriber=subscriber)
     assert engine.job(request.key).subscribers == {"a", "b", "c"}
@@ -181,7 +181,7 @@ def test_progress_shows_a_falling_curve_and_the_picture_so_far(engine):
     assert list(steps) == sorted(set(steps))
     assert distances[-1] < 0.5 * distances[0]
     assert (job.step, job.steps) == (steps[-1], 50_000)
-    assert job.stage == "making the image"
+    assert job.stage == "generating the image"
     assert job.seconds > 0
     assert 0 < job.eta_seconds < 50_000
     with Image.open(io.BytesIO(job.preview)) as image:
@@ -232,7 +232,7 @@ def test_cancelling_a_queued_job_leaves_the_running_one_alone(engine, runs):
 
 
 def test_a_subscriber_who_leaves_does_not_stop_what_another_still_wants(engine):
-    request = replace(LONG, steps=150, rng_seed=3)
+    request = replace(LONG, steps=50, rng_seed=3)
     engine.submit(request, subscriber="a")
     engine.submit(request, subscriber="b")
     running(engine, request)
@@ -243,7 +243,7 @@ def test_a_subscriber_who_leaves_does_not_stop_what_another_still_wants(engine):
 
 
 def test_cancelling_one_of_a_batch_leaves_the_others(engine):
-    batch = [replace(LONG, steps=150, target=name) for name in ("cat", "coffee", "rocket")]
+    batch = [replace(LONG, steps=60, target=name) for name in ("cat", "coffee", "rocket")]
     engine.submit(batch, subscriber="a")
     running(engine, batch[0])
     engine.cancel(batch[1].key, "a")
@@ -254,9 +254,9 @@ def test_cancelling_one_of_a_batch_leaves_the_others(engine):
 
 @pytest.mark.parametrize("rng_seed", [10, 11])
 def test_a_request_that_is_cancelled_and_asked_for_again_at_once_is_made(engine, runs, rng_seed):
-    request = replace(LONG, steps=200, rng_seed=rng_seed)
+    request = replace(LONG, steps=60, rng_seed=rng_seed)
     engine.submit(request, subscriber="a")
-    reached = running(engine, request, step=20).step
+    reached = running(engine, request, step=10).step
     engine.cancel(request.key, "a")
     (again,) = engine.submit(request, subscriber="a")
     assert (again.state, again.step, again.curve) == (states.WAITING, 0, ())
@@ -265,7 +265,7 @@ def test_a_request_that_is_cancelled_and_asked_for_again_at_once_is_made(engine,
         assert first < reached, "reports of the run that was given up are not mixed in"
         time.sleep(0.01)
     assert job.state == states.DONE
-    assert engine.result(request.key).provenance.steps == 200
+    assert engine.result(request.key).provenance.steps == 60
     assert len(runs) == 2
 
 
@@ -410,9 +410,9 @@ def test_a_worker_that_does_not_give_a_job_up_is_replaced(engine, caplog):
     assert engine.job(stuck.key).state == states.CANCELLED
 
 
-@pytest.mark.slow
 def test_a_worker_that_cannot_start_fails_the_jobs_in_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(worker_processes.sys, "executable", "/bin/false")
+    monkeypatch.setattr(worker_processes, "MAX_PAUSE_SECONDS", 0.3)
     engine = Engine(Store(tmp_path))
     try:
         engine.submit(QUICK, subscriber="a")
@@ -437,6 +437,7 @@ def test_a_worker_that_the_system_does_not_start_fails_the_jobs_in_a_sentence(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(encryption.RunCertificate, "worker_environment", full)
+    monkeypatch.setattr(worker_processes, "MAX_PAUSE_SECONDS", 0.3)
     engine = Engine(Store(tmp_path))
     engine.submit(QUICK, subscriber="a")
     until(lambda: engine.job(QUICK.key).finished, 30)

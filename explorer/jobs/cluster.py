@@ -152,13 +152,13 @@ class Cluster:
         name = f"call-{uuid.uuid4().hex}"
         return self.client.submit(function, *args, key=name, priority=10, **kwargs).result()
 
-    def give_up(self, run: str, key: str, future: MakeFuture, last: bool, begun: bool) -> None:
+    def give_up(self, run: str, key: str, future: MakeFuture, last: bool, running: bool) -> None:
         """Tell the workers, in the background, to stop making one request of a run.
 
         last: whether nobody wants any other request of the run, so that an embedded worker that
-        does not stop within STUCK_SECONDS is replaced. begun: whether a worker has begun it.
+        does not stop within STUCK_SECONDS is replaced. running: whether a worker has started it.
         """
-        if last and not begun:
+        if last and not running:
             future.cancel(force=True)
         in_background(self._cancel, run, key)
         if last and self._workers is not None:

@@ -42,12 +42,11 @@ _T = TypeVar("_T")
 class Engine:
     """Jobs by key. Every method is quick and safe to call from any thread.
 
-    Dask's answers arrive on a thread of its own that takes `_lock`, so nothing that waits for Dask
-    may be called while holding it.
-
     `start` returns at once; jobs submitted before the worker is ready wait for it. With
     `scheduler_address`, or DASK_SCHEDULER_ADDRESS, it attaches to a running cluster.
     """
+
+    # Nothing that waits for Dask may hold `_lock`: its answers arrive on a thread that takes it.
 
     def __init__(self, store: Store, scheduler_address: str | None = None) -> None:
         self.store = store
@@ -80,8 +79,8 @@ class Engine:
             self._failure = f"the job engine did not start: DASK_SCHEDULER_ADDRESS: {error.message}"
             log.error(self._failure)
         except Exception as error:
-            log.exception("the job engine did not start")
             self._failure = f"the job engine did not start: {error}"
+            log.exception(self._failure)
         with self._lock:
             self._ready.set()
             if self._failure is None:
@@ -169,10 +168,10 @@ class Engine:
                 sent = {name: data for name, data in (pictures or {}).items() if name in names}
                 task = Task(batch, sent)
                 self._jobs.assign(task)
-                if self._failure is not None:
-                    self._fail_all(self._failure)
-                elif self._ready.is_set():
+                if self._failure is None and self._ready.is_set():
                     self._submit_to_cluster(task)
+            if self._failure is not None:
+                self._fail_all(self._failure)
             return [self._jobs[request.key] for request in wanted]
 
     def cancel(self, key: str, subscriber: str = "") -> None:
@@ -183,23 +182,20 @@ class Engine:
         """
         with self._lock:
             job, task = self._jobs.get(key), self._jobs.task(key)
-            if job is None or job.finished or task is None:
-                return
-            if self._jobs.unsubscribe(key, subscriber):
+            if job is None or task is None or self._jobs.unsubscribe(key, subscriber):
                 return
             self._jobs.finish(key, states.CANCELLED)
             future = self._futures.get(task.run)
             last = not self._jobs.wanted(task)
         if future is not None:
-            begun = job.state != states.WAITING
-            self._cluster.give_up(task.run, key, future, last, begun)
+            self._cluster.give_up(task.run, key, future, last, job.state == states.RUNNING)
 
     def call(
         self, function: Callable[_P, _T | Failure], *args: _P.args, **kwargs: _P.kwargs
     ) -> Future[_T]:
-        """Run a small function of `explorer.jobs.work` in the worker; a future of what it returns.
+        """A future of what a small function of `explorer.jobs.work` returns in the worker.
 
-        The future fails with RequestError where the request is at fault, else RuntimeError.
+        It fails with RequestError where the request is at fault, else RuntimeError.
         """
         self.start()
         future = self._calls.new()
@@ -266,7 +262,7 @@ class Engine:
             self._on_failure(task, outcome)
 
     def _on_failure(self, task: Task, failure: Failure | None) -> None:
-        """After a failure, or (None) after the worker died: then jobs not begun are retried."""
+        """Fail a task's jobs, or (None: the worker died) retry them if none had started."""
         with self._lock:
             wanted = self._jobs.wanted(task)
             if failure is None and self._jobs.may_retry(wanted, MAX_RETRIES):

@@ -74,7 +74,7 @@ class JobTable:
         return [request.key for request in task.requests if self._tasks.get(request.key) is task]
 
     def may_retry(self, keys: Sequence[str], max_retries: int) -> bool:
-        """Whether no worker has begun these jobs and they may be submitted once more.
+        """Whether no worker has started these jobs and they may be submitted once more.
 
         Counts that as a retry of each where so.
         """

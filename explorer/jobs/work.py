@@ -53,7 +53,7 @@ def _failures_returned(function: Callable[_P, _T]) -> Callable[_P, _T | Failure]
 def cancel(run: str, keys: Iterable[str]) -> None:
     """Have a run give these requests up; its loop checks before every step.
 
-    The run may not have begun yet. Other runs of the same request go on.
+    The run may not have started yet. Other runs of the same request go on.
     """
     with _cancelled_lock:
         _cancelled.update((run, key) for key in keys)
