@@ -175,8 +175,8 @@ def fingerprint(*facts: object) -> str:
 @cache
 def _code() -> str:
     digest = hashlib.sha256()
-    for room in _DECIDE:
-        for path in sorted((_ROOT / room).rglob("*")):
+    for package in _DECIDE:
+        for path in sorted((_ROOT / package).rglob("*")):
             if path.suffix in (".py", ".safetensors") and path.name not in _DO_NOT:
                 digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -17,11 +17,11 @@ OWN_SEED = "fourier-adam"  # the reference that starts from a seed of its own
 
 @dataclass(frozen=True)
 class Procedure:
-    """One way of making IRIs.
+    """One procedure that generates IRIs.
 
-    help: what it does, in a sentence or two, with where it differs from the published code.
-    scheduled: whether, on a task, its steps hang on the budget of passes; then every budget makes
-        another way, and each has to be run.
+    help: a description in a sentence or two, with the differences from the published code.
+    scheduled: whether, on a task, its step size depends on the budget of passes; then each budget
+        gives a different trajectory and has to be run.
     """
 
     name: str
