@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.plots.alignment import alignment
+from explorer.research.reproduction.tables import alignment_points
 
 TABLE, PICTURE = "reproduction/alignment.csv", "reproduction/figure.png"
 MEASURE, SEED, FREE = "ssim-16px", "noise", "regularizer-free"
@@ -23,7 +24,7 @@ def write(documents: Path) -> None:
     """Draw alignment per network and loss family and save it."""
     rows = read(documents / TABLE)
     share = {row["network"]: row["aligned %"] or 0.0 for row in rows if row["loss family"] == FREE}
-    chart = alignment(rows, sorted(share, key=lambda name: -share[name]))
+    chart = alignment(alignment_points(rows), sorted(share, key=lambda name: -share[name]))
     chart.update_layout(width=WIDTH)
     photograph(chart.to_html(include_plotlyjs=True), documents / PICTURE)
 

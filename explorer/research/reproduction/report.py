@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from explorer.metrics.alignment import over_measures
-from explorer.plots.alignment import AlignmentPoint, alignment
+from explorer.plots.alignment import alignment
 from explorer.research.markdown import table as markdown_table
 from explorer.research.reproduction import tables
 from explorer.research.reproduction.claims import FREE, RULES, UNCLEAR, Answers, Claim, Facts, judge
@@ -38,21 +38,11 @@ def write(plan: Plan, parts: Sequence[Mapping[str, Any]], out: Path) -> list[Cla
     _write_csv(out / "factors.csv", factors)
     text = _markdown(plan, answers, photos, facts, claims, factors, parts)
     (out / "report.md").write_text(text, encoding="utf-8")
-    points = [
-        AlignmentPoint(
-            network=row["network"],
-            family=row["loss family"],
-            aligned=row["aligned %"],
-            low=row["low"],
-            high=row["high"],
-            control=row["wrong target %"],
-            matched=row["matched"],
-            of=row["of"],
-        )
+    points = tables.alignment_points(
+        row
         for row in rows
         if row["measure"] == JUDGE and row["seed"] == plan.seed and row["targets"] == "drawn"
-        if row["aligned %"] is not None  # too few match
-    ]
+    )
     chart = alignment(points, by_alignment(table, facts))
     chart.write_html(out / "figure.html", include_plotlyjs=True, config={"displayModeBar": False})
     contact_sheet(plan, parts).save(out / "contact-sheet.png")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from explorer.models.sources import embedded
+from explorer.plots.alignment import AlignmentPoint
 from explorer.research.reproduction.claims import (
     Answers,
     Facts,
@@ -104,6 +105,24 @@ def alignment_rows(answers: Mapping[Key, Answers], kind: str) -> list[dict[str, 
                 }
             )
     return rows
+
+
+def alignment_points(rows: Iterable[Mapping[str, Any]]) -> list[AlignmentPoint]:
+    """What the figure shows of `alignment_rows`; rows without a match are left out."""
+    return [
+        AlignmentPoint(
+            network=row["network"],
+            family=row["loss family"],
+            aligned=row["aligned %"],
+            low=row["low"],
+            high=row["high"],
+            control=row["wrong target %"],
+            matched=int(row["matched"]),
+            of=int(row["of"]),
+        )
+        for row in rows
+        if row["aligned %"] is not None
+    ]
 
 
 def factor_rows(table: Table, facts: Mapping[str, Facts], loss: str) -> list[dict[str, Any]]:

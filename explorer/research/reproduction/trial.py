@@ -6,11 +6,10 @@ import base64
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.analysis.fitting import fit_to
+from explorer.analysis.fitting import as_batch, fit_to
 from explorer.analysis.generation import device
 from explorer.analysis.nulls import null_of
 from explorer.analysis.targets import FIRST_DRAWN
@@ -80,10 +79,10 @@ def targets(plan: Plan, network: Network) -> list[tuple[str, list[str], Tensor]]
     size = max(network.input.size)
     numbers = range(FIRST_DRAWN, FIRST_DRAWN + plan.drawn)
     drawn = [fit_to(picture(number, "test", size)[0], network) for number in numbers]
-    groups = [("drawn", [f"drawn {number}" for number in numbers], _stack(drawn, network))]
+    groups = [("drawn", [f"drawn {number}" for number in numbers], as_batch(drawn, network))]
     if plan.gallery:
         photos = [fit_to(gallery.load(name), network) for name in gallery.names()]
-        groups.append(("photo", list(gallery.names()), _stack(photos, network)))
+        groups.append(("photo", list(gallery.names()), as_batch(photos, network)))
     return groups
 
 
@@ -98,7 +97,7 @@ def _batch(
     count = len(images)
     loss = loss_named(work.loss)
     adversary = ADVERSARY if loss.uses_distance else None
-    starts = _stack(
+    starts = as_batch(
         [seeds.make_seed(work.seed, network.input.size, first_number + k) for k in range(count)],
         network,
     )
@@ -155,10 +154,6 @@ def _answers(comparison: Comparison) -> dict[str, Any]:
         "wrong_nearer_than_seed": bool(wrong) if wrong == wrong else None,
         "judges": comparison.counts_in_verdict,
     }
-
-
-def _stack(images: list[np.ndarray], network: Network) -> Tensor:
-    return torch.from_numpy(np.stack(images)).to(network.device)
 
 
 def _png(image: Tensor) -> str:
