@@ -12,20 +12,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from explorer.analysis.align import align
+    from explorer.analysis.comparison import compare
     from explorer.analysis.generation import generate, generate_batch
+    from explorer.analysis.profile import layer_profile, null
+    from explorer.analysis.stir import stir
     from explorer.errors import RequestError
-    from explorer.request import Request
+    from explorer.request import NetworkReference, Request
     from explorer.result import Result
 
 _HOMES = {
+    "NetworkReference": "explorer.request",
     "Request": "explorer.request",
     "RequestError": "explorer.errors",
     "Result": "explorer.result",
+    "align": "explorer.analysis.align",
+    "compare": "explorer.analysis.comparison",
     "generate": "explorer.analysis.generation",
     "generate_batch": "explorer.analysis.generation",
+    "layer_profile": "explorer.analysis.profile",
+    "null": "explorer.analysis.profile",
+    "stir": "explorer.analysis.stir",
 }
 
-__all__ = ["Request", "RequestError", "Result", "generate", "generate_batch"]
+__all__ = [
+    "NetworkReference",
+    "Request",
+    "RequestError",
+    "Result",
+    "align",
+    "compare",
+    "generate",
+    "generate_batch",
+    "layer_profile",
+    "null",
+    "stir",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,79 @@
+"""What ships as finished is what this program makes, and what others stored goes on opening."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explorer import generate
+from explorer.analysis.examples import EXAMPLES
+from explorer.request import Request
+from explorer.result import Result
+
+STARTER = Path(__file__).parents[1] / "cache" / "starter"
+FIRST = 8
+"""Passes in which the rounding of another processor, or of another order of sums, is still small;
+after that it grows from pass to pass."""
+
+
+def shipped(request: Request) -> Result:
+    return Result.from_bytes((STARTER / f"{request.key}.zip").read_bytes())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(len(EXAMPLES)))
+def test_a_starter_result_generated_again_is_the_shipped_one(place):
+    _, request = EXAMPLES[place]
+    before, after = shipped(request), generate(request)
+    for name in ("loss", "relative_l2"):
+        old, new = (getattr(each.curves, name)[:FIRST] for each in (before, after))
+        np.testing.assert_allclose(new, old, rtol=2e-3)
+    assert after.matched == before.matched
+    assert after.provenance.optimiser.name == before.provenance.optimiser.name
+    assert after.match.relative_l2 == pytest.approx(before.match.relative_l2, abs=0.01)
+    assert float(np.sqrt(np.square(after.iri - before.iri).mean())) < 0.15
+
+
+def test_the_keys_of_shipped_results_are_those_of_their_requests():
+    listed = json.loads((STARTER / "manifest.json").read_text(encoding="utf-8"))["entries"]
+    assert [entry["key"] for entry in listed] == [request.key for _, request in EXAMPLES]
+    assert [entry["title"] for entry in listed] == [title for title, _ in EXAMPLES]
+
+
+def test_a_key_never_changes():
+    """Cached results are found by it: a changed key would lose them all."""
+    for values, key in (
+        (
+            {"model": "embedded:residual-multi-adv2"},
+            "d3c59a9b4b5b31b10c4a4f0d54303aadd68b4a37ca67be5d928545bd364b0d74",
+        ),
+        (
+            {
+                "model": "timm:resnet18.a1_in1k",
+                "layer": "layer3.1",
+                "target": "cat",
+                "seed": "noise",
+                "loss": "freq+transforms+fourier",
+                "term_weights": {"tv": 1e-3},
+                "optimiser": "soft-momentum",
+                "steps": 100,
+                "size": 96,
+            },
+            "d28b19edaa5c32a71b9879e3f7f1728fd77d3061b1f038b5eea100237757b7b0",
+        ),
+        (
+            {
+                "model": "file:/somewhere/net.pt",
+                "architecture": "timm:resnet18",
+                "weights": "0" * 64,
+                "loss": "adversarial",
+                "adversary": "structure",
+                "relu_gradient": "identity",
+                "null": "folder:" + "1" * 64,
+                "null_folder": "/somewhere",
+            },
+            "f4e3c6bb98f71c71d4f01a3ab939fc65ae306f14559f927db08bcf7440b5f208",
+        ),
+    ):
+        assert Request.from_dict(values).key == key
