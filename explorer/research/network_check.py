@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from explorer.analysis.fitting import fit_to
 from explorer.images import gallery, seeds
-from explorer.images.fitting import fit
 from explorer.losses.variants import loss_named
 from explorer.models.layers import Layer, list_layers, representation, visit_layers
 from explorer.models.loading import untrained
@@ -132,16 +132,7 @@ def truncation_difference(network: Network, listed: Sequence[Layer], images: Ten
 
 
 def _picture(network: Network, name: str) -> Tensor:
-    spec = network.input
-    picture = fit(
-        gallery.load(name),
-        spec.size,
-        spec.crop_pct,
-        spec.interpolation,
-        spec.crop_mode,
-        spec.mean,
-    )
-    return torch.from_numpy(picture)[None]
+    return torch.from_numpy(fit_to(gallery.load(name), network))[None]
 
 
 def _seed(network: Network) -> Tensor:

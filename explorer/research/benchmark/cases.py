@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.analysis.fitting import as_batch, fit_to
 from explorer.images import gallery, seeds
-from explorer.images.fitting import fit
 from explorer.models.loading import load
 from explorer.models.names import PENULTIMATE
 from explorer.models.network import InputSpec, Network
@@ -95,16 +94,12 @@ def images_of(network: Network, targets: tuple[str, ...]) -> tuple[Tensor, Tenso
     """
     numbers = [TARGETS.index(name) for name in targets]
     starts = [seeds.make_seed(SEED, network.input.size, number) for number in numbers]
-    return photographs(network, targets), _stack(starts, network)
+    return photographs(network, targets), as_batch(starts, network)
 
 
 def photographs(network: Network, names: tuple[str, ...]) -> Tensor:
     """Pictures of the gallery as the network sees them, N×3×H×W in [0, 1]."""
-    spec = network.input
-    pictures = [gallery.load(name) for name in names]
-    return _stack(
-        [fit(one, spec.size, spec.crop_pct, spec.interpolation) for one in pictures], network
-    )
+    return as_batch((fit_to(gallery.load(name), network) for name in names), network)
 
 
 def _resnet(architecture: str, live: bool) -> nn.Module:
@@ -125,7 +120,3 @@ def _take_statistics(network: Network) -> None:
     with torch.no_grad():
         network.module(network.normalise(photographs(network, gallery.names())))
     network.module.eval()
-
-
-def _stack(images: list[np.ndarray], network: Network) -> Tensor:
-    return torch.from_numpy(np.stack(images)).to(network.device)
