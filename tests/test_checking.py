@@ -84,7 +84,7 @@ def crash(pipe, *arguments):
 
 
 def test_a_network_that_takes_its_process_with_it_is_a_failure_and_no_more(monkeypatch):
-    monkeypatch.setattr(network_check, "_answer", crash)
+    monkeypatch.setattr(network_check, "_check_and_send", crash)
     found = network_check.check_apart("timm:any")
     assert (found.state, found.reason) == (FAILED, "its process ended with code 7")
 
