@@ -1,4 +1,4 @@
-"""Layers in plain words, for the ways in which the libraries name their parts."""
+"""Layer titles, for the ways in which the libraries name their parts."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from explorer.models.layer_titles import is_main, layer_title, section_of, secti
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "said"),
+    ("name", "kind", "title"),
     [
         ("layer3.1", "BasicBlock", "stage 3, block 2, after addition"),
         ("layer3.1.conv2", "Conv2d", "stage 3, block 2, convolution 2"),
@@ -33,8 +33,8 @@ from explorer.models.layer_titles import is_main, layer_title, section_of, secti
         ("pair[1][half]", "Pair", "pair, part 1, half"),
     ],
 )
-def test_a_layer_has_a_plain_name(name, kind, said):
-    assert layer_title(name, kind) == said
+def test_a_layer_has_a_plain_name(name, kind, title):
+    assert layer_title(name, kind) == title
 
 
 def test_people_name_blocks_and_stages_not_the_steps_within():

@@ -151,25 +151,25 @@ def test_an_embedded_network_lists_its_layers_in_order_of_execution(name):
 
 
 def _residual_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
-    found = {"stem": m.stem(x)}
-    found["stage1.0"] = m.stage1[0](found["stem"])
-    found["stage2"] = m.stage2(m.stage1[1](found["stage1.0"]))
-    return {**found, "penultimate": m.grid(found["stage2"]).flatten(1)}
+    outputs = {"stem": m.stem(x)}
+    outputs["stage1.0"] = m.stage1[0](outputs["stem"])
+    outputs["stage2"] = m.stage2(m.stage1[1](outputs["stage1.0"]))
+    return {**outputs, "penultimate": m.grid(outputs["stage2"]).flatten(1)}
 
 
 def _stacked_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
-    found = {"stack1": m.stack1(m.stem(x))}
-    found["stack3"] = m.stack3(m.stack2(found["stack1"]))
-    return {**found, "penultimate": m.grid(found["stack3"]).flatten(1)}
+    outputs = {"stack1": m.stack1(m.stem(x))}
+    outputs["stack3"] = m.stack3(m.stack2(outputs["stack1"]))
+    return {**outputs, "penultimate": m.grid(outputs["stack3"]).flatten(1)}
 
 
 def _transformer_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
-    found = {"tokens": m.tokens(x)}
+    outputs = {"tokens": m.tokens(x)}
     first, *others = m.blocks
-    attended = found["tokens"] + first.attention(first.norm1(found["tokens"]))
-    found["blocks.0"] = attended + first.mlp(first.norm2(attended))
-    found["blocks"] = nn.Sequential(*others)(found["blocks.0"])
-    return {**found, "penultimate": m.grid(found["blocks"]).flatten(1)}
+    attended = outputs["tokens"] + first.attention(first.norm1(outputs["tokens"]))
+    outputs["blocks.0"] = attended + first.mlp(first.norm2(attended))
+    outputs["blocks"] = nn.Sequential(*others)(outputs["blocks.0"])
+    return {**outputs, "penultimate": m.grid(outputs["blocks"]).flatten(1)}
 
 
 LAYERS_BY_HAND = {
@@ -220,8 +220,8 @@ def test_resnet18_at_five_layers_is_what_slicing_the_network_gives(resnet18):
         expected["penultimate"] = m.layer4(expected["layer3"]).mean((2, 3))
         expected["logits"] = expected["penultimate"] @ m.fc.weight.T + m.fc.bias
         for layer, value in expected.items():
-            found = representation(network, layer, images)
-            torch.testing.assert_close(found, value, **ROUNDING)
+            output = representation(network, layer, images)
+            torch.testing.assert_close(output, value, **ROUNDING)
         together = representations(network, expected, images)
     assert list(together) == list(expected)
     for layer, value in expected.items():
@@ -261,8 +261,8 @@ def test_a_vision_transformer_at_five_layers_is_what_running_it_by_hand_gives(vi
         expected["penultimate"] = m.norm(tokens)[:, 0]
         expected["logits"] = expected["penultimate"] @ m.head.weight.T + m.head.bias
         for layer, value in expected.items():
-            found = representation(network, layer, images)
-            torch.testing.assert_close(found, value, **ROUNDING)
+            output = representation(network, layer, images)
+            torch.testing.assert_close(output, value, **ROUNDING)
     shapes = {layer.name: layer.shape for layer in list_layers(network)}
     assert shapes["blocks.5"] == (197, 192)
     assert shapes["penultimate"] == (192,)
@@ -440,8 +440,8 @@ def test_threads_that_ask_one_network_at_once_get_their_own_answers(resnet18):
     with ThreadPoolExecutor(len(wanted)) as threads:
         answers = {name: threads.submit(ask, name, rng_seed) for name, rng_seed in wanted.items()}
     for name, answer in answers.items():
-        for found in answer.result():
-            torch.testing.assert_close(found, expected[name], **ROUNDING)
+        for output in answer.result():
+            torch.testing.assert_close(output, expected[name], **ROUNDING)
     assert hooks_left(network) == 0
 
 
@@ -523,13 +523,13 @@ def test_missing_unexpected_and_misshapen_names_are_listed(tmp_path):
     with pytest.raises(RequestError) as caught:
         load_own(path)
     assert caught.value.field == "architecture"
-    for said in (
+    for expected in (
         "net.pt does not fit timm:resnet10t",
         "1 missing (layer1.0.conv1.weight)",
         "1 unexpected (layer9.weight)",
         "1 of another shape (bn1.bias)",
     ):
-        assert said in caught.value.message
+        assert expected in caught.value.message
 
 
 def test_a_checkpoint_of_another_architecture_is_refused_in_a_short_sentence(tmp_path):

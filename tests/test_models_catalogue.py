@@ -25,13 +25,13 @@ CURATED = catalogue.curated()
 def test_the_curated_list_spans_the_papers_factors():
     def having(**facts) -> set[str]:
         return {
-            one.reference
-            for one in CURATED
-            if all(getattr(one, name) == value for name, value in facts.items())
+            entry.reference
+            for entry in CURATED
+            if all(getattr(entry, name) == value for name, value in facts.items())
         }
 
     assert 40 <= len(CURATED) <= 50
-    assert len({one.reference for one in CURATED}) == len(CURATED)
+    assert len({entry.reference for entry in CURATED}) == len(CURATED)
     for objective in (
         "supervised",
         "adversarial",
@@ -47,45 +47,47 @@ def test_the_curated_list_spans_the_papers_factors():
     assert having(norm="l2", residual=False)
     assert having(norm="linf", residual=True)
     assert having(objective="contrastive", residual=True)
-    assert {one.epsilon for one in CURATED if one.norm == "l2"} == {1.0, 3.0, 5.0}
-    assert {round(one.epsilon * 255) for one in CURATED if one.norm == "linf"} == {4, 8}
+    assert {entry.epsilon for entry in CURATED if entry.norm == "l2"} == {1.0, 3.0, 5.0}
+    assert {round(entry.epsilon * 255) for entry in CURATED if entry.norm == "linf"} == {4, 8}
 
 
-@pytest.mark.parametrize("one", CURATED, ids=lambda one: one.reference)
-def test_an_entry_of_the_curated_list_is_complete(one):
+@pytest.mark.parametrize("entry", CURATED, ids=lambda entry: entry.reference)
+def test_an_entry_of_the_curated_list_is_complete(entry):
     for name in ("title", "summary", "family", "augmentation", "data", "licence", "paper"):
-        assert getattr(one, name), name
-    assert one.paper.startswith("https://")
-    assert one.group in catalogue.GROUPS
-    assert one.parameters > 1e6
-    assert one.megabytes > 10
-    assert len(one.mean) == len(one.std) == 3
-    assert json.loads(json.dumps(one.to_dict()))["reference"] == one.reference
-    assert len(one.title) <= 40
+        assert getattr(entry, name), name
+    assert entry.paper.startswith("https://")
+    assert entry.group in catalogue.GROUPS
+    assert entry.parameters > 1e6
+    assert entry.megabytes > 10
+    assert len(entry.mean) == len(entry.std) == 3
+    assert json.loads(json.dumps(entry.to_dict()))["reference"] == entry.reference
+    assert len(entry.title) <= 40
 
 
-@pytest.mark.parametrize("one", CURATED, ids=lambda one: one.reference)
-def test_a_name_on_the_curated_list_exists_in_its_source_and_is_described_as_there(one):
-    record, name = catalogue.split_reference(one.reference)
+@pytest.mark.parametrize("entry", CURATED, ids=lambda entry: entry.reference)
+def test_a_name_on_the_curated_list_exists_in_its_source_and_is_described_as_there(entry):
+    record, name = catalogue.split_reference(entry.reference)
     source = record.name
     if source == "timm":
         assert name in timm.list_pretrained()
         config = timm.get_pretrained_cfg(name)
         data = resolve_data_config(pretrained_cfg=config.to_dict())
-        assert one.input_size == data["input_size"][1:]
-        assert one.mean == pytest.approx(data["mean"], rel=1e-5)
-        assert one.std == pytest.approx(data["std"], rel=1e-5)
-        assert one.crop_pct == pytest.approx(data["crop_pct"], rel=1e-5)
-        assert one.interpolation == data["interpolation"]
-        assert one.licence == config.license
+        assert entry.input_size == data["input_size"][1:]
+        assert entry.mean == pytest.approx(data["mean"], rel=1e-5)
+        assert entry.std == pytest.approx(data["std"], rel=1e-5)
+        assert entry.crop_pct == pytest.approx(data["crop_pct"], rel=1e-5)
+        assert entry.interpolation == data["interpolation"]
+        assert entry.licence == config.license
     elif source == "torchvision":
         architecture, _, tag = name.partition("/")
         weights = models.get_model_weights(architecture)[tag]
         preset = weights.transforms()
-        assert one.input_size == (preset.crop_size[0],) * 2
-        assert one.mean == pytest.approx(preset.mean)
-        assert one.crop_pct == pytest.approx(preset.crop_size[0] / preset.resize_size[0], rel=1e-5)
-        assert one.parameters == weights.meta["num_params"]
+        assert entry.input_size == (preset.crop_size[0],) * 2
+        assert entry.mean == pytest.approx(preset.mean)
+        assert entry.crop_pct == pytest.approx(
+            preset.crop_size[0] / preset.resize_size[0], rel=1e-5
+        )
+        assert entry.parameters == weights.meta["num_params"]
     elif source == "robust":
         assert name in robust.names()
     else:
@@ -103,7 +105,9 @@ def test_parameters_are_counted_rightly():
     ):
         with torch.device("meta"):
             module = untrained(reference).module
-        assert catalogue.parameters(reference) == sum(one.numel() for one in module.parameters())
+        assert catalogue.parameters(reference) == sum(
+            entry.numel() for entry in module.parameters()
+        )
 
 
 # What torchvision and timm know
@@ -155,7 +159,7 @@ def test_networks_without_a_classifier_are_not_offered():
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"),
+    ("reference", "expected"),
     [
         ("robust:resnet50_l2_eps4", "'robust:resnet50_l2_eps"),
         ("robust:vgg16_bn_l2_eps1", "'robust:vgg16_bn_l2_eps"),
@@ -165,27 +169,32 @@ def test_networks_without_a_classifier_are_not_offered():
         ("robus:resnet50_l2_eps3", "did you mean 'robust:'"),
     ],
 )
-def test_a_name_that_does_not_exist_is_answered_with_the_nearest(reference, said):
+def test_a_name_that_does_not_exist_is_answered_with_the_nearest(reference, expected):
     with pytest.raises(RequestError) as caught:
         catalogue.entry(reference)
     assert caught.value.field == "model"
-    assert said in caught.value.message
+    assert expected in caught.value.message
 
 
 def test_robust_networks_off_the_curated_list_are_described_by_their_name():
-    one = catalogue.entry("robust:mobilenet_l2_eps3")
-    assert (one.objective, one.norm, one.epsilon, one.licence) == ("adversarial", "l2", 3.0, "mit")
+    entry = catalogue.entry("robust:mobilenet_l2_eps3")
+    assert (entry.objective, entry.norm, entry.epsilon, entry.licence) == (
+        "adversarial",
+        "l2",
+        3.0,
+        "mit",
+    )
     assert catalogue.entry("robust:resnet18_linf_eps0.5").epsilon == pytest.approx(0.5 / 255)
     assert catalogue.entry("robust:mobilenet_l2_eps0").objective == "supervised"
 
 
 def test_listing_a_source_and_searching_it():
-    assert {one.reference for one in catalogue.listed("robust")} == {
+    assert {entry.reference for entry in catalogue.listed("robust")} == {
         f"robust:{name}" for name in robust.names()
     }
-    found = catalogue.listed(None, "vit dino")
-    assert found
-    assert all("dino" in one.reference for one in found)
+    matches = catalogue.listed(None, "vit dino")
+    assert matches
+    assert all("dino" in entry.reference for entry in matches)
 
 
 # The operator's own networks
@@ -193,7 +202,7 @@ def test_listing_a_source_and_searching_it():
 
 @pytest.fixture
 def published(tmp_path, monkeypatch) -> Path:
-    """A models.toml with one network of three classes that looks at 64 px."""
+    """A models.toml with one network of three classes that takes 64 px."""
     torch.manual_seed(0)
     module = timm.create_model("resnet10t", pretrained=False, num_classes=3)
     torch.save({"state_dict": module.state_dict()}, tmp_path / "lab.pt")
@@ -215,10 +224,10 @@ def published(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_published_network_is_offered_and_sees_as_its_entry_says(published):
-    (one,) = catalogue.listed("own")
-    assert (one.reference, one.title, one.group) == ("own:lab-net", "Our network", "own")
-    assert (one.input_size, one.classes) == ((64, 64), ("cup", "cat", "car"))
-    assert "lab.pt" not in json.dumps(one.to_dict())
+    (entry,) = catalogue.listed("own")
+    assert (entry.reference, entry.title, entry.group) == ("own:lab-net", "Our network", "own")
+    assert (entry.input_size, entry.classes) == ((64, 64), ("cup", "cat", "car"))
+    assert "lab.pt" not in json.dumps(entry.to_dict())
     fingerprint = models_toml.fingerprint("lab-net")
     network = load(NetworkReference("own:lab-net", weights=fingerprint))
     assert (network.input.size, network.input.mean) == ((64, 64), (0.5, 0.5, 0.5))
@@ -249,7 +258,7 @@ def test_a_changed_checkpoint_or_setting_is_another_request(published):
     torch.save({}, published.parent / "lab.pt")
     content = models_toml.fingerprint("lab-net")
     assert len({before, settings, content}) == 3
-    keys = {Request("own:lab-net", weights=one).key for one in (before, settings, content)}
+    keys = {Request("own:lab-net", weights=weights).key for weights in (before, settings, content)}
     assert len(keys) == 3
     cache.clear()
     with pytest.raises(RequestError, match="has changed") as caught:
@@ -258,7 +267,7 @@ def test_a_changed_checkpoint_or_setting_is_another_request(published):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("[networks", "no TOML"),
         ("networks = 3", r"\[networks.NAME\]"),
@@ -271,11 +280,11 @@ def test_a_changed_checkpoint_or_setting_is_another_request(published):
         ("[networks.'A b']\nfile = 'x'\narchitecture = 'timm:x'", "small letters"),
     ],
 )
-def test_a_wrong_list_is_answered_in_a_sentence(tmp_path, monkeypatch, text, said):
+def test_a_wrong_list_is_answered_in_a_sentence(tmp_path, monkeypatch, text, expected):
     path = tmp_path / "models.toml"
     path.write_text(text)
     monkeypatch.setenv("IRI_MODELS_TOML", str(path))
-    with pytest.raises(RequestError, match=said) as caught:
+    with pytest.raises(RequestError, match=expected) as caught:
         catalogue.listed("own")
     assert caught.value.field == "models.toml"
 

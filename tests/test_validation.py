@@ -102,7 +102,7 @@ def test_a_checkpoint_is_named_by_its_full_path_and_content(tmp_path, monkeypatc
     assert request.weights == hashlib.sha256(b"weights").hexdigest()
 
 
-# What is turned away
+# What is refused
 
 
 def test_unknown_names_are_answered_with_the_nearest_ones():
@@ -149,13 +149,13 @@ def test_noise_can_be_the_target_of_a_seed_of_the_same_kind(target):
 
 @pytest.mark.parametrize("field", ["target", "seed"])
 @pytest.mark.parametrize("text", ["", ".", "..", "missing.png", "a\0b", "x" * 5000, "Cat"])
-def test_words_that_name_neither_a_picture_nor_a_file_are_turned_away(field, text):
+def test_words_that_name_neither_a_picture_nor_a_file_are_refused(field, text):
     assert refusal(**{field: text}).field == field
 
 
 @pytest.mark.parametrize("field", ["target", "seed"])
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"\x80\x04N."])
-def test_a_file_that_is_no_picture_is_turned_away_by_its_name(tmp_path, field, content):
+def test_a_file_that_is_no_picture_is_refused_by_its_name(tmp_path, field, content):
     path = tmp_path / "holiday.png"
     path.write_bytes(content)
     error = refusal(**{field: str(path)})
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_picture_is_turned_away_by_its_name(tmp_path, field, c
     assert error.message.startswith("holiday.png: ")
 
 
-def test_a_file_that_may_not_be_read_is_turned_away(tmp_path, monkeypatch):
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "secret.png"
     path.write_bytes(b"x")
 
@@ -224,7 +224,7 @@ def test_naming_the_usual_comparison_is_the_same_request():
     assert said.key == validation.parse_request(**WORDS)[0].key
 
 
-def test_losses_that_make_no_sense_are_turned_away():
+def test_losses_that_make_no_sense_are_refused():
     for changes, field, said in (
         ({"loss": "freq", "term_weights": {"tvv": 1.0}}, "term_weights", "'tv'"),
         ({"term_weights": {"representation": 0}}, "term_weights", "all weights are 0"),
@@ -247,8 +247,8 @@ def test_losses_that_make_no_sense_are_turned_away():
 @pytest.mark.parametrize("loss", ["adversarial", "adversarial-published", "adversarial-seed"])
 def test_an_adversarial_loss_gets_an_adversary_that_ships_unless_told(loss):
     assert validation.parse_request(**WORDS, loss=loss)[0].adversary == "structure"
-    told, _ = validation.parse_request(**WORDS, loss=loss, adversary="lpips-alex")
-    assert told.adversary == "lpips-alex"
+    named, _ = validation.parse_request(**WORDS, loss=loss, adversary="lpips-alex")
+    assert named.adversary == "lpips-alex"
 
 
 def test_a_weight_on_a_distance_brings_an_adversary_and_a_weight_of_0_takes_it_away():
@@ -274,7 +274,7 @@ def test_an_unknown_adversary_is_answered_with_those_there_are(name):
 
 
 @pytest.mark.parametrize("loss", ["adversarial", "adversarial-seed"])
-def test_an_adversary_that_cannot_see_pictures_so_small_is_turned_away(loss):
+def test_an_adversary_that_cannot_see_pictures_so_small_is_refused(loss):
     error = refusal(loss=loss, adversary="ms-ssim")
     assert error.field == "adversary"
     assert "at least 161×161 px" in error.message
@@ -287,9 +287,9 @@ def test_an_adversary_that_cannot_see_pictures_so_small_is_turned_away(loss):
 
 
 def test_naming_the_default_adversary_is_the_same_request():
-    silent, _ = validation.parse_request(**WORDS, loss="adversarial")
-    said, _ = validation.parse_request(**WORDS, loss="adversarial", adversary="structure")
-    assert silent.key == said.key
+    unnamed, _ = validation.parse_request(**WORDS, loss="adversarial")
+    named, _ = validation.parse_request(**WORDS, loss="adversarial", adversary="structure")
+    assert unnamed.key == named.key
 
 
 # A hub out of reach

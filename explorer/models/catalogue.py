@@ -17,7 +17,7 @@ from explorer.request import NetworkReference
 GROUPS = {
     "small": "Small, in the app",
     "supervised": "Supervised",
-    "adversarial": "Robust, with their standard counterparts",
+    "adversarial": "Robust and standard pairs",
     "self-supervised": "Self-supervised",
     "image-text": "Image and text",
     "semi-supervised": "Semi-supervised",

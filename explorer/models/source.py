@@ -46,7 +46,6 @@ class Source:
 
     offered_whole: the picker offers every network of it, not only those on the curated list.
     visitors_may_name: whether a visitor of the app may; the command line always may.
-    needs_architecture: a reference needs an `architecture` too.
     untrained: the architecture with random weights, for listing layers without a download; None
         where the network is loaded for that.
     architecture: of a checkpoint that a file holds, by its name and the input size in px; None
@@ -56,7 +55,8 @@ class Source:
     location: of the weights on a hub; None where they are never downloaded.
     full_name: the name with its weights spelt out where it leaves them to a default.
     pin: the reference with what stands for its checkpoint's content, which may change while its
-        name does not; None where the name says it all.
+        name does not; None where the name says it all. A source that sets `weights` so stands in
+        `explorer.request.CHECKPOINT_SOURCES`, too.
     """
 
     name: str
@@ -68,7 +68,6 @@ class Source:
     names: Callable[[], Sequence[str]] | None
     offered_whole: bool = True
     visitors_may_name: bool = True
-    needs_architecture: bool = False
     untrained: Callable[[NetworkReference], Network] | None = None
     architecture: Callable[[str, int | None], Architecture] | None = None
     architecture_of: Callable[[str], str] | None = None

@@ -91,7 +91,6 @@ SOURCE = Source(
     load=load,
     names=None,
     visitors_may_name=False,
-    needs_architecture=True,
     parameters=lambda reference: pretrained.parameters_of(reference.architecture or ""),
     pin=pin,
 )
