@@ -6,15 +6,15 @@ from torch import nn
 
 from explorer.analysis.nulls import null_of
 from explorer.losses.variants import loss_named
-from explorer.metrics.match import match_images
+from explorer.metrics.matching import match_images
 from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
 from explorer.models.threads import fitting_threads
 from explorer.research.benchmark.cases import LIVE, TARGETS, images_of, network_of
 from explorer.research.benchmark.drive import run_engine
 from explorer.research.benchmark.references import Task
-from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import OPTIMISERS
+from explorer.synthesis.loop import Problem, synthesise
+from explorer.synthesis.optimizers.registry import OPTIMISERS
 
 EMBEDDED = "embedded:residual-multi-adv2"
 PLACES = [(EMBEDDED, "penultimate"), (EMBEDDED, "stage1.0"), (LIVE, "layer2")]
@@ -125,7 +125,8 @@ def test_making_and_the_final_check_are_in_full_precision_and_leave_the_setting_
         match_images(network, "logits", images, images.flip(0), null)
         checks = len(seen)
         free, momentum = loss_named("regularizer-free"), OPTIMISERS["momentum"]
-        synthesise(network, "logits", images, images.flip(0), [free] * 2, [0.0] * 2, momentum, 2)
+        problem = Problem(network, "logits", images, images.flip(0), [free] * 2, [0.0] * 2)
+        synthesise(problem, momentum, 2)
         assert torch.backends.cudnn.allow_tf32 is True
     finally:
         torch.backends.cudnn.allow_tf32 = before

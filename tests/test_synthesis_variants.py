@@ -1,4 +1,4 @@
-"""The loop with random moves, spectra and a replaced ReLU gradient."""
+"""The loop with random transforms, Fourier parametrisation and a straight-through gradient."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,11 @@ from torch import nn
 from explorer.losses.variants import loss_named
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
-from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import OPTIMISERS, automatic
+from explorer.synthesis.loop import Problem, synthesise
+from explorer.synthesis.optimizers.automatic import automatic
+from explorer.synthesis.optimizers.registry import OPTIMISERS
 from explorer.synthesis.parametrisation import SMALLEST_CHANNEL
-from explorer.synthesis.relu import passing_every_gradient
+from explorer.synthesis.straight_through import straight_through
 
 SIDE = 12
 PLAIN = InputSpec((SIDE, SIDE), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -27,13 +28,13 @@ def curved() -> Network:
 
 
 def pictures(count: int, rng_seed: int) -> torch.Tensor:
-    """Smooth pictures, so that small moves change them little."""
+    """Smooth pictures, so that small shifts change them little."""
     rng = np.random.default_rng(rng_seed)
     coarse = torch.from_numpy(rng.random((count, 3, 4, 4))).float()
     return nn.functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear").clamp(0.05, 0.95)
 
 
-class Onlooker:
+class Recording:
     """Keeps every iterate."""
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class Onlooker:
     def cancelled(self) -> bool:
         return False
 
-    def wants(self) -> bool:
+    def due(self) -> bool:
         return True
 
     def report(self, step, relative_l2, images) -> None:
@@ -53,8 +54,9 @@ def run(network, targets, seeds, loss, steps=20, optimiser="adam", **more):
     count = len(targets)
     losses = [loss_named(loss)] * count
     layer = more.pop("layer", "logits")
-    chosen = OPTIMISERS[optimiser]
-    return synthesise(network, layer, targets, seeds, losses, [0.0] * count, chosen, steps, **more)
+    callback = more.pop("callback", None)
+    problem = Problem(network, layer, targets, seeds, losses, [0.0] * count, **more)
+    return synthesise(problem, OPTIMISERS[optimiser], steps, callback)
 
 
 def relative(network: Network, image: torch.Tensor, target: torch.Tensor) -> float:
@@ -63,15 +65,15 @@ def relative(network: Network, image: torch.Tensor, target: torch.Tensor) -> flo
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
-# Random moves
+# Random transforms
 
 
 @pytest.mark.parametrize("loss", ["regularizer-free+transforms", "freq-tv+transforms+fourier"])
-def test_a_picture_is_judged_as_it_is_not_as_it_was_moved(curved, loss):
-    targets, onlooker = pictures(2, 1), Onlooker()
-    traces = run(curved, targets, pictures(2, 2), loss, watcher=onlooker)
+def test_an_image_is_judged_as_it_is_not_as_it_was_transformed(curved, loss):
+    targets, recording = pictures(2, 1), Recording()
+    traces = run(curved, targets, pictures(2, 2), loss, callback=recording)
     for index, trace in enumerate(traces):
-        own = [each[index] for each in onlooker.images]
+        own = [each[index] for each in recording.images]
         matches = [relative(curved, image, targets[index]) for image in own]
         np.testing.assert_allclose(trace.relative_l2, matches, rtol=1e-3)
         losses = matches
@@ -86,7 +88,7 @@ def test_a_picture_is_judged_as_it_is_not_as_it_was_moved(curved, loss):
         assert torch.equal(trace.iri, own[trace.best_step])
 
 
-def test_moves_hang_on_the_samples_own_random_number_only(curved):
+def test_transforms_depend_on_the_samples_own_random_seed_only(curved):
     targets, seeds = pictures(3, 1), pictures(3, 2)
     name = "regularizer-free+transforms"
     together = run(curved, targets, seeds, name, rng_seeds=[4, 9, 4])
@@ -96,7 +98,7 @@ def test_moves_hang_on_the_samples_own_random_number_only(curved):
     assert not torch.allclose(other.iri, alone.iri, rtol=0, atol=1e-2)
 
 
-def test_what_survives_moves_is_still_near_its_target_when_shifted_by_a_pixel(curved):
+def test_what_survives_transforms_is_still_near_its_target_when_shifted_by_a_pixel(curved):
     targets = pictures(4, 1)
     seeds = torch.rand(targets.shape, generator=torch.Generator().manual_seed(0))
 
@@ -112,18 +114,20 @@ def test_what_survives_moves_is_still_near_its_target_when_shifted_by_a_pixel(cu
     assert far["regularizer-free+transforms"] < 0.8 * far["regularizer-free"]
 
 
-# Spectra
+# Fourier parametrisation
 
 
 @pytest.mark.parametrize("black_and_white", [False, True])
 def test_a_spectrum_starts_at_the_seed_and_reaches_the_match_within_the_box(
     curved, black_and_white
 ):
-    targets, seeds, onlooker = pictures(1, 1), pictures(1, 2), Onlooker()
+    targets, seeds, recording = pictures(1, 1), pictures(1, 2), Recording()
     seeds = seeds.round() if black_and_white else seeds
-    trace = run(curved, targets, seeds, "regularizer-free+fourier", steps=200, watcher=onlooker)[0]
-    assert float((onlooker.images[0] - seeds).abs().max()) < SMALLEST_CHANNEL + 1e-4
-    every = torch.stack(onlooker.images)
+    trace = run(curved, targets, seeds, "regularizer-free+fourier", steps=200, callback=recording)[
+        0
+    ]
+    assert float((recording.images[0] - seeds).abs().max()) < SMALLEST_CHANNEL + 1e-4
+    every = torch.stack(recording.images)
     assert float(every.min()) >= 0
     assert float(every.max()) <= 1
     assert relative(curved, trace.iri, targets[0]) < 0.05 < 0.2 * trace.relative_l2[0] + 0.05
@@ -149,26 +153,26 @@ def lit(rows: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(0.5 + 0.8 * rows.sum(0).reshape(1, 3, SIDE, SIDE)).float().clamp(0, 1)
 
 
-def test_units_held_at_zero_are_reached_only_by_the_replaced_gradient(held):
+def test_units_at_zero_are_reached_only_by_the_straight_through_gradient(held):
     network, rows = held
     target, seed = lit(rows), torch.full((1, 3, SIDE, SIDE), 0.5)
     options = {"optimiser": "adam", "steps": 200}
     stuck = run(network, target, seed, "regularizer-free", **options)[0]
     assert stuck.relative_l2[0] == min(stuck.relative_l2) == pytest.approx(1)
-    freed = run(network, target, seed, "regularizer-free", relu_passes=True, **options)[0]
+    freed = run(network, target, seed, "regularizer-free", straight_through=True, **options)[0]
     assert relative(network, freed.iri, target[0]) < 0.02
     assert min(freed.relative_l2) == pytest.approx(
         relative(network, freed.iri, target[0]), rel=0.01
     )
 
 
-def test_the_replaced_gradient_is_that_of_the_layer_without_its_relu(held):
+def test_the_straight_through_gradient_is_that_of_the_layer_without_its_relu(held):
     network, rows = held
     target = lit(rows)
     image = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
     image.requires_grad_()
     made = network.module(image)
-    assert passing_every_gradient(made, "3") is made
+    assert straight_through(made, "3") is made
     wanted = network.module(target).detach()
     (gradient,) = torch.autograd.grad((made - wanted).norm(), image)
     difference = (made - wanted).detach().numpy()[0]
@@ -191,7 +195,7 @@ def test_a_layer_that_does_not_end_in_a_relu_is_refused(curved, layer):
             pictures(1, 2),
             "regularizer-free",
             layer=layer,
-            relu_passes=True,
+            straight_through=True,
         )
     assert caught.value.field == "relu_gradient"
 
@@ -206,5 +210,5 @@ def test_l_bfgs_is_left_to_losses_that_stay_the_same(curved):
     assert picked("freq") == "lbfgs"
     for name in ("freq+transforms", "freq+fourier", "freq+transforms+fourier"):
         assert picked(name) == "adam"
-    assert picked("freq", relu_passes=True) == "adam"
+    assert picked("freq", straight_through=True) == "adam"
     assert picked("adversarial") == "momentum"

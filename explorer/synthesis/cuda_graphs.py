@@ -86,7 +86,7 @@ class Replay(Generic[Outputs]):
 
     def __init__(self, step: Replayable[Outputs], recorder: Recorder | None) -> None:
         self._step, self._recorder = step, recorder
-        self.failed = False
+        self.label, self.failed = step.label, False
         self.reset()
 
     def __call__(self) -> Outputs:
@@ -139,7 +139,7 @@ class Replay(Generic[Outputs]):
     def _give_up(self, reason: object) -> None:
         self.failed = True
         first_line = str(reason).partition("\n")[0]
-        log.warning("%s are not replayed: %s", self._step.label, first_line)
+        log.warning("%s are not replayed: %s", self.label, first_line)
         self.reset()
 
     def _restore(self, values: list[Tensor]) -> None:

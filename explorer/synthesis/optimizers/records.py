@@ -55,7 +55,7 @@ SURROGATE_LBFGS = Optimiser(
 def _surrogate_lbfgs_or_momentum(start: Start) -> Search:
     from explorer.synthesis.optimizers.surrogate_lbfgs import SurrogateLBFGSOrMomentum
 
-    return SurrogateLBFGSOrMomentum(start, _surrogate_momentum_rule(start.steps))
+    return SurrogateLBFGSOrMomentum(start, momentum_rule(start.steps))
 
 
 _STALL = constants.LBFGS_OR_MOMENTUM.stall
@@ -90,7 +90,8 @@ LBFGS = Optimiser(
 )
 
 
-def _surrogate_momentum_rule(steps: int) -> FirstOrderRule:
+def momentum_rule(steps: int) -> FirstOrderRule:
+    """What `surrogate-momentum` is composed of, for a budget of `steps`."""
     import torch
 
     from explorer.synthesis.optimizers.first_order import FirstOrderRule
@@ -112,7 +113,7 @@ def _surrogate_momentum_rule(steps: int) -> FirstOrderRule:
 def _surrogate_momentum(start: Start) -> Search:
     from explorer.synthesis.optimizers.first_order import FirstOrder
 
-    return FirstOrder(start, _surrogate_momentum_rule(start.steps))
+    return FirstOrder(start, momentum_rule(start.steps))
 
 
 _MOMENTUM = constants.SURROGATE_MOMENTUM

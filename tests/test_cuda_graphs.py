@@ -1,6 +1,7 @@
 """A step that is replayed comes to what it comes to when it is called."""
 
 import logging
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -11,11 +12,15 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.losses.variants import loss_named
 from explorer.research.benchmark.cases import LIVE, TARGETS, images_of, network_of
-from explorer.synthesis import paced, soft_lbfgs
-from explorer.synthesis.looking import Pass
-from explorer.synthesis.loop import synthesise
-from explorer.synthesis.optimisers import OPTIMISERS
-from explorer.synthesis.replay import WARM_UP, CudaGraphs, Replayed
+from explorer.synthesis.cuda_graphs import WARM_UP_CALLS, CudaGraphs, Replay
+from explorer.synthesis.evaluator import Evaluation
+from explorer.synthesis.loop import Problem, synthesise
+from explorer.synthesis.optimizers.constants import LBFGSOrMomentum, StallRule
+from explorer.synthesis.optimizers.momentum_anderson import MomentumThenAnderson
+from explorer.synthesis.optimizers.record import Start
+from explorer.synthesis.optimizers.records import momentum_rule
+from explorer.synthesis.optimizers.registry import OPTIMISERS
+from explorer.synthesis.optimizers.surrogate_lbfgs import SurrogateLBFGSOrMomentum
 from explorer.synthesis.samples import Samples
 from explorer.synthesis.state import State
 
@@ -58,7 +63,7 @@ class Tapes:
         self._wrong, self._refuses = wrong, refuses
 
     def record(self, function):
-        what = function.__self__.what
+        what = function.__self__.label
         if what in self._refuses:
             raise RuntimeError(f"{REFUSED}\nand more")
         with Tape() as tape:
@@ -81,7 +86,7 @@ class Found(NamedTuple):
 class Walk(State):
     """Steps that change what they remember in each way there is."""
 
-    what = "walks"
+    label = "walks"
 
     def __init__(self, start: Tensor) -> None:
         self.here, self.trail = start, torch.zeros(len(start), 40)
@@ -120,20 +125,20 @@ START = torch.tensor([3.0, -1.0])
 
 def test_replays_come_after_the_warm_up_and_come_to_the_same():
     recorder, plain, walk = Tapes(), Walk(START), Walk(START)
-    replayed = Replayed(walk, recorder)
-    for number in range(WARM_UP + 5):
+    replayed = Replay(walk, recorder)
+    for number in range(WARM_UP_CALLS + 5):
         wanted, found = plain(), replayed()
         assert all(map(torch.equal, found, wanted))
         assert_same(walk, plain)
-        assert len(recorder.recorded) == (number >= WARM_UP)
+        assert len(recorder.recorded) == (number >= WARM_UP_CALLS)
     assert recorder.replays == 5  # the first of them is the comparison with the call
     assert START.tolist() == [3.0, -1.0]
 
 
 def test_what_is_changed_between_replays_is_seen_by_the_next():
     plain, walk = Walk(START), Walk(START)
-    replayed = Replayed(walk, Tapes())
-    for number in range(WARM_UP + 5):
+    replayed = Replay(walk, Tapes())
+    for number in range(WARM_UP_CALLS + 5):
         for each in (plain, walk):
             each.here = each.here + number
         wanted, found = plain(), replayed()
@@ -141,15 +146,15 @@ def test_what_is_changed_between_replays_is_seen_by_the_next():
     assert_same(walk, plain)
 
 
-def test_after_forgetting_other_shapes_are_recorded_anew():
+def test_after_a_reset_other_shapes_are_recorded_anew():
     recorder, plain, walk = Tapes(), Walk(START), Walk(START)
-    replayed = Replayed(walk, recorder)
+    replayed = Replay(walk, recorder)
     for _ in range(3):
-        for _ in range(WARM_UP + 3):
+        for _ in range(WARM_UP_CALLS + 3):
             assert torch.equal(plain().double, replayed().double)
         for each in (plain, walk):
-            each.keep(torch.tensor([0]))
-        replayed.forget()
+            each.select(torch.tensor([0]))
+        replayed.reset()
     assert_same(walk, plain)
     assert len(recorder.recorded) == 3
 
@@ -165,14 +170,14 @@ def test_after_forgetting_other_shapes_are_recorded_anew():
 )
 def test_what_cannot_be_replayed_is_called_as_before(recorder, kind, reason, caplog):
     plain, walk = kind(START), kind(START)
-    replayed = Replayed(walk, recorder)
+    replayed = Replay(walk, recorder)
     with caplog.at_level(logging.WARNING):
-        for number in range(WARM_UP + 5):
-            if number == WARM_UP and kind is Miscounts and recorder is not None:
+        for number in range(WARM_UP_CALLS + 5):
+            if number == WARM_UP_CALLS and kind is Miscounts and recorder is not None:
                 plain.calls, walk.calls = 9, 9  # it is called twice more, to compare
             wanted, found = plain(), replayed()
             assert all(map(torch.equal, found, wanted))
-            if number == WARM_UP:
+            if number == WARM_UP_CALLS:
                 walk.calls = getattr(plain, "calls", 0)
     assert_same(walk, plain)
     assert caplog.text.count("walks are not replayed") == (recorder is not None)
@@ -182,15 +187,20 @@ def test_what_cannot_be_replayed_is_called_as_before(recorder, kind, reason, cap
 
 # The loop
 
+AS_ON_A_GPU = replace(
+    OPTIMISERS["momentum-anderson"],
+    build=lambda start: MomentumThenAnderson(start, skips_unneeded_mixes=False),
+)
+
 FREE = "regularizer-free"
 WAYS = (
-    (NETWORK, LAYER, FREE, "paced-secant"),
-    ("embedded:vit-multi-adv2", LAYER, FREE, "paced-secant"),
-    (LIVE, LAYER, FREE, "soft-lbfgs"),
-    (LIVE, "layer2", FREE, "soft-lbfgs-or-momentum"),
+    (NETWORK, LAYER, FREE, "momentum-anderson"),
+    ("embedded:vit-multi-adv2", LAYER, FREE, "momentum-anderson"),
+    (LIVE, LAYER, FREE, "surrogate-lbfgs"),
+    (LIVE, "layer2", FREE, "surrogate-lbfgs-or-momentum"),
     (NETWORK, "stage2", "freq", "lbfgs"),
     (NETWORK, LAYER, FREE, "momentum"),
-    (NETWORK, LAYER, "freq+fourier", "soft-momentum"),
+    (NETWORK, LAYER, "freq+fourier", "surrogate-momentum"),
     (NETWORK, LAYER, FREE, "feather"),
 )
 
@@ -199,18 +209,10 @@ def made(name, layer, loss, optimiser, recorder, steps=40):
     """Three targets, to a goal that is near, one that is far, and one out of reach."""
     network = network_of(name, 64, "cpu")
     targets, seeds = images_of(network, TARGETS)
-    return synthesise(
-        network,
-        layer,
-        targets,
-        seeds,
-        [loss_named(loss)] * 3,
-        [0.4, 0.1, 0.0],
-        OPTIMISERS[optimiser],
-        steps,
-        rng_seeds=[1, 2, 3],
-        recorder=recorder,
-    )
+    losses, goals = [loss_named(loss)] * 3, [0.4, 0.1, 0.0]
+    problem = Problem(network, layer, targets, seeds, losses, goals, rng_seeds=[1, 2, 3])
+    chosen = OPTIMISERS[optimiser] if isinstance(optimiser, str) else optimiser
+    return synthesise(problem, chosen, steps, recorder=recorder)
 
 
 def assert_same_traces(traces, others) -> None:
@@ -224,10 +226,12 @@ def assert_same_traces(traces, others) -> None:
 
 
 @pytest.mark.parametrize(("name", "layer", "loss", "optimiser"), WAYS)
-def test_iris_are_the_same_with_and_without_replays(name, layer, loss, optimiser, monkeypatch):
-    monkeypatch.setattr(paced, "ASKED", ())  # as on a GPU
+def test_iris_are_the_same_with_and_without_replays(name, layer, loss, optimiser):
     recorder = Tapes()
-    way = (name, layer, loss, optimiser)
+    if optimiser == "momentum-anderson":
+        way = (name, layer, loss, AS_ON_A_GPU)
+    else:
+        way = (name, layer, loss, optimiser)
     assert_same_traces(made(*way, recorder), made(*way, None))
     assert set(recorder.recorded) == {"steps"}
     leaves = loss == FREE and optimiser != "feather"
@@ -235,14 +239,18 @@ def test_iris_are_the_same_with_and_without_replays(name, layer, loss, optimiser
     assert recorder.replays > 20
 
 
-def test_steps_are_recorded_anew_when_l_bfgs_rests(monkeypatch):
-    monkeypatch.setattr(soft_lbfgs, "LEAST", 0.5)  # so that it hands over soon
-    recorder = Tapes()
+def test_steps_are_recorded_anew_when_l_bfgs_has_handed_over():
+    def build(start: Start) -> SurrogateLBFGSOrMomentum:
+        soon = LBFGSOrMomentum(stall=StallRule(stall_window=5, stall_tolerance=0.5))
+        return SurrogateLBFGSOrMomentum(start, momentum_rule(start.steps), soon)
+
+    recorder, optimiser = Tapes(), OPTIMISERS["surrogate-lbfgs-or-momentum"]
+    optimiser = replace(optimiser, build=build)
     network = network_of(LIVE, 64, "cpu")
     targets, seeds = images_of(network, TARGETS[:1])
-    rest = ([loss_named(FREE)], [0.0], OPTIMISERS["soft-lbfgs-or-momentum"], 60)
-    (trace,) = synthesise(network, "layer4", targets, seeds, *rest, recorder=recorder)
-    (plain,) = synthesise(network, "layer4", targets, seeds, *rest)
+    problem = Problem(network, "layer4", targets, seeds, [loss_named(FREE)], [0.0])
+    (trace,) = synthesise(problem, optimiser, 60, recorder=recorder)
+    (plain,) = synthesise(problem, optimiser, 60)
     assert len(recorder.recorded) == 2
     assert_same_traces([trace], [plain])
 
@@ -250,12 +258,12 @@ def test_steps_are_recorded_anew_when_l_bfgs_rests(monkeypatch):
 @pytest.mark.parametrize(
     ("refuses", "optimiser", "recorded"),
     [
-        (("steps",), "paced-secant", "passes"),
-        (("steps", "passes"), "paced-secant", None),
-        ((), "adam", "passes"),  # of torch's, and asks the host for its count unless on a GPU
+        (("steps",), "momentum-anderson", "evaluations"),
+        (("steps", "evaluations"), "momentum-anderson", None),
+        ((), "adam", "evaluations"),  # of torch's, and asks the host for its count unless on a GPU
     ],
 )
-def test_where_steps_cannot_be_replayed_their_passes_are(refuses, optimiser, recorded, caplog):
+def test_where_steps_cannot_be_replayed_their_evaluations_are(refuses, optimiser, recorded, caplog):
     recorder = Tapes(refuses=refuses)
     way = (NETWORK, LAYER, FREE, optimiser)
     assert_same_traces(made(*way, recorder), made(*way, None))
@@ -266,7 +274,7 @@ def test_where_steps_cannot_be_replayed_their_passes_are(refuses, optimiser, rec
 
 def test_random_transforms_are_never_replayed():
     recorder = Tapes()
-    made(NETWORK, LAYER, "freq+transforms", "adam", recorder, steps=WARM_UP + 2)
+    made(NETWORK, LAYER, "freq+transforms", "adam", recorder, steps=WARM_UP_CALLS + 2)
     assert recorder.recorded == []
 
 
@@ -283,13 +291,15 @@ class OnOneDevice(TorchDispatchMode):
 def test_all_that_a_search_remembers_is_on_the_device_of_its_images(name):
     images = torch.empty(2, 3, 8, 8, device="meta")
     loss, offset = images[:, 0, 0, 0], images[:, 0].flatten(1)
-    search = OPTIMISERS[name].start(images, 20, (0.0, 1.0), loss > 0)
+    start = Start(images, 20, (0.0, 1.0), loss > 0)
+    search = AS_ON_A_GPU.build(start) if name == AS_ON_A_GPU.name else OPTIMISERS[name].build(start)
     samples = Samples.at_start(images, [0.1, 0.1], [True, True], 20)
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP_CALLS):
         with OnOneDevice(), torch.no_grad():
-            samples.note(Pass(images, *[loss] * 4, images, offset), search.steady, False)
+            evaluation = Evaluation(images, *[loss] * 4, images, offset)
+            samples.record(evaluation, search.stationary, False)
             images = search.next(images, loss, images, offset)
-            assert search.corners is None or search.corners.shape == (2,)
+            assert search.relu_width is None or search.relu_width.shape == (2,)
     assert len([*search.slots()]) > 1
     for held, slot in [*search.slots(), *samples.slots()]:
         assert held[slot].device.type == "meta", slot
@@ -303,9 +313,11 @@ def test_cuda_graphs_come_to_what_their_kernels_come_to(count, name, layer, loss
     network = network_of(name, 64, "cuda")
     targets, seeds = images_of(network, TARGETS[:count])
     recorder, traces = Counted(), []
-    for one in (recorder, Tapes(refuses=("steps", "passes"))):
-        rest = ([loss_named(loss)] * count, [0.0] * count, OPTIMISERS[optimiser], WARM_UP + 8)
-        traces.append(synthesise(network, layer, targets, seeds, *rest, recorder=one))
+    for one in (recorder, Tapes(refuses=("steps", "evaluations"))):
+        losses, goals = [loss_named(loss)] * count, [0.0] * count
+        problem = Problem(network, layer, targets, seeds, losses, goals)
+        optimised = synthesise(problem, OPTIMISERS[optimiser], WARM_UP_CALLS + 8, recorder=one)
+        traces.append(optimised)
         assert recorder.recorded == ["steps"]
     for one, other in zip(*traces, strict=True):
         assert one.loss == pytest.approx(other.loss, rel=0.02)
@@ -320,5 +332,5 @@ class Counted(CudaGraphs):
 
     def record(self, function):
         found = super().record(function)
-        self.recorded.append(function.__self__.what)
+        self.recorded.append(function.__self__.label)
         return found

@@ -1,4 +1,4 @@
-"""L-BFGS through soft corners, its steps redone with NumPy, and what takes over from it."""
+"""L-BFGS with surrogate gradients, its steps recomputed with NumPy, and its handover."""
 
 from itertools import pairwise
 
@@ -6,23 +6,30 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.synthesis.lbfgs import MEMORY
-from explorer.synthesis.soft_lbfgs import (
-    CORNERS,
-    FIRST_AFTER,
-    FIRST_LONGEST,
-    LEAST,
-    LONGEST,
-    POWER,
-    SPRINT,
-    WIDE,
-    WIDER_AFTER,
-    WIDEST,
-    SoftLBFGS,
-    SoftLBFGSOrMomentum,
+from explorer.synthesis.optimizers.constants import (
+    LBFGS_MEMORY,
+    LBFGS_OR_MOMENTUM,
+    SURROGATE_LBFGS,
 )
+from explorer.synthesis.optimizers.record import Start
+from explorer.synthesis.optimizers.registry import OPTIMISERS
+from explorer.synthesis.optimizers.search import Search
+from explorer.synthesis.optimizers.surrogate_lbfgs import SurrogateLBFGS
+
+RULE, WIDTH, STALL = SURROGATE_LBFGS, SURROGATE_LBFGS.width, LBFGS_OR_MOMENTUM.stall
 
 BOX = (-100.0, 100.0)
+
+
+def begun(parameters: torch.Tensor, bounds: tuple[float, float] = BOX) -> SurrogateLBFGS:
+    """The search, begun at these parameters."""
+    return SurrogateLBFGS(Start(parameters, 1, bounds, parameters.flatten(1)[:, 0] == 0))
+
+
+def begun_or_momentum(parameters: torch.Tensor, steps: int) -> Search:
+    """The search that hands over to momentum, begun at these parameters."""
+    start = Start(parameters, steps, BOX, torch.ones(len(parameters), dtype=torch.bool))
+    return OPTIMISERS["surrogate-lbfgs-or-momentum"].build(start)
 
 
 def tensors(*values: np.ndarray | float) -> tuple[torch.Tensor, ...]:
@@ -48,31 +55,31 @@ def test_every_step_is_that_of_the_two_loops_and_longer_from_afar_the_first_one_
     rng = np.random.default_rng(3)
     matrix, start = rng.standard_normal((24, 30)) / 6, away * rng.standard_normal(30)
     wanted = 0.6 * rng.standard_normal(24)
-    search, x, nearest = SoftLBFGS(tensors(start)[0], BOX), start, np.inf
-    assert search.corners.tolist() == [WIDE]
+    search, x, nearest = begun(tensors(start)[0]), start, np.inf
+    assert search.relu_width.tolist() == [WIDTH.max_width]
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     shares, widths = set(), set()
-    for _ in range(MEMORY + 26):
+    for _ in range(LBFGS_MEMORY + 26):
         inner = matrix @ x
         offset = (inner + 0.1 * inner**3 - wanted) / np.linalg.norm(wanted)
         loss = np.linalg.norm(offset)
         slope = matrix.T @ ((1 + 0.3 * inner**2) * offset) / np.linalg.norm(wanted)
         after = search.next(*tensors(x, loss, slope / loss, offset))[0].double().numpy()
         nearer, nearest = loss < nearest, min(nearest, loss)
-        widest = np.clip(nearest / WIDER_AFTER, WIDE, WIDEST)
-        width = min(widest, CORNERS * nearest**POWER)
+        widest = np.clip(nearest / WIDTH.widening_distance, WIDTH.max_width, WIDTH.far_max_width)
+        width = min(widest, WIDTH.width_per_distance * nearest**WIDTH.power)
         widths.add(width)
-        assert float(search.corners) == pytest.approx(width, rel=1e-5)
+        assert float(search.relu_width) == pytest.approx(width, rel=1e-5)
         seen.append((x, slope))
         if len(seen) == 1:
-            share = np.clip(loss / FIRST_AFTER, 1, FIRST_LONGEST)
+            share = np.clip(loss / RULE.first_step_distance, 1, RULE.max_first_step_ratio)
             expected = -share * 0.5 * loss**2 / (slope @ slope) * slope
         else:
-            pairs = list(pairwise(seen))[-MEMORY:]
+            pairs = list(pairwise(seen))[-LBFGS_MEMORY:]
             moves = [b[0] - a[0] for a, b in pairs]
             turns = [b[1] - a[1] for a, b in pairs]
             assert all(move @ turn > 0 for move, turn in zip(moves, turns, strict=True))
-            share = np.clip(loss, 1, LONGEST) if nearer else 1.0
+            share = np.clip(loss, 1, RULE.max_step_ratio) if nearer else 1.0
             expected = -share * two_loops(slope, moves, turns)
         shares.add(float(share))
         assert np.linalg.norm(after - x - expected) < 0.02 * np.linalg.norm(expected)
@@ -80,20 +87,21 @@ def test_every_step_is_that_of_the_two_loops_and_longer_from_afar_the_first_one_
         if loss < 1e-3:
             break
     assert nearest < 0.05
-    assert len(seen) > MEMORY + 1, "a pair has to be forgotten"
+    assert len(seen) > LBFGS_MEMORY + 1, "a pair has to be forgotten"
     assert (shares == {1.0}) == (away < 1)
     if away > 1:
-        assert {FIRST_LONGEST, LONGEST} < shares
-        assert WIDEST in widths
+        assert {RULE.max_first_step_ratio, RULE.max_step_ratio} < shares
+        assert WIDTH.far_max_width in widths
 
 
 @pytest.mark.parametrize(
-    ("distance", "share"), [(9.0, LONGEST), (1.8, 1.8), (0.7, 1.0), (10.1, 1.0), (20.0, 1.0)]
+    ("distance", "share"),
+    [(9.0, RULE.max_step_ratio), (1.8, 1.8), (0.7, 1.0), (10.1, 1.0), (20.0, 1.0)],
 )
 def test_only_a_step_that_brought_it_nearer_than_ever_is_followed_by_a_longer_one(distance, share):
     """On ½·x², where the memory alone would go straight to 0; at first it is 10 away."""
     x = torch.tensor([[4.0, -4.0]])
-    search = SoftLBFGS(x, BOX)
+    search = begun(x)
     for told in (10.0, 10.2, distance):
         last, x = x, search.next(x, torch.ones(1), x, torch.tensor([[told]]))
     torch.testing.assert_close(x, (1 - share) * last)
@@ -101,7 +109,7 @@ def test_only_a_step_that_brought_it_nearer_than_ever_is_followed_by_a_longer_on
 
 def test_a_move_along_which_the_slope_does_not_turn_up_is_not_remembered():
     """A slope that stays the same says nothing of how far to go: Polyak's step again."""
-    search, x = SoftLBFGS(torch.zeros(1, 4), BOX), torch.zeros(1, 4)
+    search, x = begun(torch.zeros(1, 4)), torch.zeros(1, 4)
     for loss in (1.0, 0.9, 0.8):
         slope = torch.tensor([[0.0, 3.0, 4.0, 0.0]]) / loss
         after = search.next(x, torch.tensor([loss]), slope, torch.tensor([[loss]]))
@@ -110,9 +118,9 @@ def test_a_move_along_which_the_slope_does_not_turn_up_is_not_remembered():
         x = after
 
 
-def test_steps_stay_in_the_box_and_pressed_pixels_take_no_part_in_them():
+def test_steps_stay_in_the_box_and_pixels_at_their_bound_take_no_part_in_them():
     x = torch.tensor([[0.0, 1.0, 0.5]])
-    search = SoftLBFGS(x, (0.0, 1.0))
+    search = begun(x, (0.0, 1.0))
     for call in range(4):
         loss = torch.tensor([0.5])
         slope = torch.tensor([[1.0, -1.0, 0.8 + 0.4 * float(x[0, 2])]])
@@ -126,13 +134,13 @@ def test_steps_stay_in_the_box_and_pressed_pixels_take_no_part_in_them():
 @pytest.mark.parametrize("loss", [0.0, 1e6])
 def test_a_search_that_stands_still_stays_finite(loss):
     x = torch.full((2, 3, 1, 1), 0.5)
-    search = SoftLBFGS(x, (0.0, 1.0))
+    search = begun(x, (0.0, 1.0))
     for _ in range(4):
         x = search.next(x, torch.full((2,), loss), torch.zeros_like(x), torch.ones(2, 5))
     assert torch.equal(x, torch.full((2, 3, 1, 1), 0.5))
 
 
-# Where it is slow
+# Where it stalls
 
 AGAIN = 22
 
@@ -143,7 +151,7 @@ def passes(budget: int, stands: int, calls: int) -> list[tuple[torch.Tensor, tor
     The first sample gets on well all the time, the second not from call `stands` to AGAIN.
     """
     x = torch.full((2, 3, 2, 2), 0.5)
-    search = SoftLBFGSOrMomentum(x, budget, BOX, torch.tensor([True, True]))
+    search = begun_or_momentum(x, budget)
     drawn = torch.Generator().manual_seed(0)
     found = []
     for call in range(1, calls + 1):
@@ -151,22 +159,26 @@ def passes(budget: int, stands: int, calls: int) -> list[tuple[torch.Tensor, tor
         loss = torch.tensor([0.9**call, 0.9**further])
         gradient = torch.randn(x.shape, generator=drawn)
         x = search.next(x, loss, gradient, loss[:, None])
-        found.append((search.corners, x))
+        found.append((search.relu_width, x))
     return found
 
 
-def test_what_crawls_is_handed_over_from_where_it_is_and_for_good():
-    assert 0.9**SPRINT < 1 - LEAST
+def test_a_stalled_sample_is_handed_over_from_where_it_is_and_for_good():
+    assert 0.9**STALL.stall_window < 1 - STALL.stall_tolerance
     stands, budget = 13, 60
-    # After so many passes that bring nothing, the last SPRINT of them bring less than LEAST.
-    over = stands + next(n for n in range(9) if 0.9 ** (SPRINT - n) > 1 - LEAST)
+    # The step after which the last `stall_window` of them have brought less than the tolerance.
+    over = stands + next(
+        n for n in range(9) if 0.9 ** (STALL.stall_window - n) > 1 - STALL.stall_tolerance
+    )
     last = None
-    for call, (corners, images) in enumerate(passes(budget, stands, 29), start=1):
-        alone = min(WIDE, CORNERS * (0.9**call) ** POWER)
-        stood = min(WIDE, CORNERS * (0.9 ** min(call, stands)) ** POWER)
+    for call, (width, images) in enumerate(passes(budget, stands, 29), start=1):
+        alone = min(WIDTH.max_width, WIDTH.width_per_distance * (0.9**call) ** WIDTH.power)
+        stood = min(
+            WIDTH.max_width, WIDTH.width_per_distance * (0.9 ** min(call, stands)) ** WIDTH.power
+        )
         momentum = 1.5 * (1 - call / budget) ** 2.5
         wanted = torch.tensor([alone, stood if call < over else momentum])
-        torch.testing.assert_close(corners, wanted, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(width, wanted, rtol=1e-4, atol=1e-6)
         if call == over:
             moved = torch.linalg.vector_norm((images - last)[1])
             assert 0 < float(moved) < 1
@@ -174,15 +186,15 @@ def test_what_crawls_is_handed_over_from_where_it_is_and_for_good():
 
 
 @pytest.mark.parametrize(("budget", "hands_over"), [(60, True), (30, False)])
-def test_what_begins_to_crawl_in_the_second_half_of_the_budget_is_left_alone(budget, hands_over):
-    (corners, _) = passes(budget, 13, AGAIN)[-1]
-    softness = min(WIDE, CORNERS * (0.9**13) ** POWER)
-    assert (float(corners[1]) == pytest.approx(softness, rel=1e-4)) == (not hands_over)
+def test_a_sample_that_stalls_in_the_second_half_of_the_budget_is_left_alone(budget, hands_over):
+    (width, _) = passes(budget, 13, AGAIN)[-1]
+    softness = min(WIDTH.max_width, WIDTH.width_per_distance * (0.9**13) ** WIDTH.power)
+    assert (float(width[1]) == pytest.approx(softness, rel=1e-4)) == (not hands_over)
 
 
-def test_a_search_that_is_not_slow_makes_the_same_way_as_without_momentum():
+def test_a_search_that_does_not_stall_takes_the_same_path_as_without_momentum():
     x = torch.full((2, 3, 2, 2), 0.5)
-    alone, both = SoftLBFGS(x, BOX), SoftLBFGSOrMomentum(x, 40, BOX, torch.tensor([True, True]))
+    alone, both = begun(x), begun_or_momentum(x, 40)
     drawn, one, other = torch.Generator().manual_seed(1), x, x
     for call in range(1, 40):
         loss = torch.full((2,), 0.9**call)
@@ -190,4 +202,4 @@ def test_a_search_that_is_not_slow_makes_the_same_way_as_without_momentum():
         one = alone.next(one, loss, gradient, loss[:, None])
         other = both.next(other, loss, gradient, loss[:, None])
         assert torch.equal(one, other)
-    assert bool(both.steady.all())
+    assert bool(both.stationary.all())
