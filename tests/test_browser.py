@@ -215,7 +215,7 @@ def test_no_picture_moves_when_the_image_is_there(page, app):
 def test_cancel_is_answered_and_frees_the_worker(page, app):
     visit(page, app, "?target=rocket&effort=long&goal=0&optimiser=adam")
     press(page, "Generate")
-    page.get_by_text("Making the image: step").first.wait_for()
+    page.get_by_text("Generating the image: step").first.wait_for()
     press(page, "Cancel")
     page.get_by_text("Cancelled.").wait_for()  # how soon is test_jobs' business
     visit(page, app, "?target=rocket&effort=quick")
@@ -226,7 +226,7 @@ def test_cancel_is_answered_and_frees_the_worker(page, app):
 def test_a_killed_worker_is_said_and_replaced(page, app):
     visit(page, app, "?target=raccoon&effort=long&goal=0&optimiser=adam")
     press(page, "Generate")
-    page.get_by_text("Making the image: step").first.wait_for()
+    page.get_by_text("Generating the image: step").first.wait_for()
     os.kill(until(app.workers)[0].pid, signal.SIGKILL)
     page.get_by_text("The worker stopped while it made this").wait_for()
     visit(page, app, "?target=raccoon&effort=quick")

@@ -17,7 +17,7 @@ LONG = "?target=cat&seed=uniform&effort=long&goal=0&optimiser=adam"
 def app(tmp_path_factory):
     with running_app(tmp_path_factory.mktemp("security") / "cache") as app:
         with visitor(app) as first:
-            assert "Not made yet" in first.visit(LONG)
+            assert "Not generated yet" in first.visit(LONG)
             until(lambda: len(app.workers()) == 1 and len(ports(app.workers()[0])) >= 2)
         yield app
 
@@ -46,14 +46,14 @@ def test_who_lacks_the_certificate_of_this_run_has_nothing_run(app: App, tmp_pat
 
 def step(page: str) -> int:
     """How far the job is that the page shows, 0 before its first step."""
-    found = re.search(r"Making the image: step ([\d,]+) of", page)
+    found = re.search(r"Generating the image: step ([\d,]+) of", page)
     return int(found[1].replace(",", "")) if found else 0
 
 
 def test_a_visitor_who_clears_the_caches_takes_nobodys_job_away(app: App):
     (worker,) = app.workers()
     with visitor(app) as patient, visitor(app) as stranger:
-        assert "Not made yet" in patient.visit(LONG)
+        assert "Not generated yet" in patient.visit(LONG)
         patient.visit(LONG, press="Generate")
         until(lambda: step(patient.visit(LONG)))
         for _ in range(3):
