@@ -85,7 +85,7 @@ def make(
 
 @_failures_returned
 def layers(reference: NetworkReference) -> list[tuple[str, str, tuple[int, ...]]]:
-    """(name, kind, shape) of every layer of a network, in order of execution; kept in the store.
+    """(name, kind, shape) of every layer of a network, in order of execution; cached.
 
     Of networks that would be downloaded only the architecture is built, without weights.
     """
@@ -101,7 +101,7 @@ def layers(reference: NetworkReference) -> list[tuple[str, str, tuple[int, ...]]
 
 
 def layers_key(reference: NetworkReference) -> str:
-    """Where the store keeps a network's layers, which depend on the libraries' versions, too."""
+    """The key of a network's layers in the store; it includes the versions of their libraries."""
     versions = [version("timm"), version("torchvision")]
     facts = json.dumps(
         [reference.architecture or reference.model, reference.weights, reference.size, versions]
