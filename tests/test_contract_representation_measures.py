@@ -15,7 +15,9 @@ from explorer.analysis.nulls import null_of
 from explorer.app import session
 from explorer.metrics.match import beyond_null
 from explorer.metrics.null_distribution import null_distribution
-from explorer.metrics.representation_measures import REPRESENTATION_MEASURES, PairMeasure
+from explorer.metrics.representation import all_measures
+from explorer.metrics.representation_measure import PairMeasure
+from explorer.metrics.representation_measures import REPRESENTATION_MEASURES
 from explorer.models.loading import load
 from explorer.request import NetworkReference
 from explorer.research.documents import reference
@@ -156,3 +158,21 @@ def test_a_name_is_registered_once(toy):
     with pytest.raises(ValueError, match="already"), REPRESENTATION_MEASURES.holding(toy):
         pass
     assert REPRESENTATION_MEASURES["relative_linf"] is toy
+
+
+def test_one_file_and_one_line_add_a_measure(tmp_path, monkeypatch, toy):
+    (tmp_path / "new_measure.py").write_text(
+        "from explorer.metrics.representation_measure import PairMeasure\n"
+        "def difference(a, b):\n"
+        "    return (a - b).abs().mean(1)\n"
+        "MEASURE = PairMeasure(name='mad', title='mean difference', formula='mean |a − b|',\n"
+        "    nearer='lower', range=(0.0, None), source='a test', function=difference)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    measure = REPRESENTATION_MEASURES.register_from("new_measure:MEASURE")
+    try:
+        a, b = torch.ones(2, 3), torch.zeros(2, 3)
+        assert all_measures(a, b)["mad"].tolist() == [1.0, 1.0]
+        assert null_distribution(torch.rand(3, 4)).distributions.keys().isdisjoint({"mad", ""})
+    finally:
+        REPRESENTATION_MEASURES._records.pop(measure.name)

@@ -22,6 +22,7 @@ LIGHT = (
     "explorer.losses.variants",
     "explorer.metrics.perceptual",
     "explorer.metrics.perceptual_verdict",
+    "explorer.metrics.representation_measure",
     "explorer.metrics.representation_measures",
     "explorer.metrics.match",
     "explorer.metrics.null",

@@ -10,10 +10,11 @@ from explorer.cli.command import Command, print_rows
 
 
 def _run(options: argparse.Namespace) -> None:
-    from explorer.metrics.layer_measures import LAYER_MEASURES
-    from explorer.metrics.registry import MEASURES
+    from explorer.metrics.registry import PERCEPTUAL_MEASURES
+    from explorer.metrics.representation_measures import REPRESENTATION_MEASURES
 
-    rows = [measure.to_dict() for measure in (*MEASURES.values(), *LAYER_MEASURES.values())]
+    rows = [measure.to_dict() for measure in PERCEPTUAL_MEASURES.values()]
+    rows += [measure.to_dict() for measure in REPRESENTATION_MEASURES.values()]
     print_rows(options, rows, _line)
 
 

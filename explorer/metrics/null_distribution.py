@@ -14,7 +14,8 @@ from torch import Tensor
 
 from explorer.metrics.null import BINS, Distribution, Null
 from explorer.metrics.representation import SNR_CAP_DB, average_ranks, in_double
-from explorer.metrics.representation_measures import PairMeasure, pair_measures
+from explorer.metrics.representation_measure import PairMeasure
+from explorer.metrics.representation_measures import pair_measures
 
 _CHUNK_NUMBERS = 2**21
 

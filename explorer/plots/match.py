@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from explorer.metrics.match import LayerComparison
 from explorer.metrics.null import Distribution
-from explorer.metrics.representation_measures import RepresentationMeasure
+from explorer.metrics.representation_measure import RepresentationMeasure
 from explorer.plots.style import IRI, QUIET, SEED, figure, log_range
 
 TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]

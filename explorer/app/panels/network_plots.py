@@ -14,7 +14,8 @@ from explorer.errors import RequestError
 from explorer.jobs import work
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Distribution
-from explorer.metrics.representation_measures import PairMeasure, pair_measures
+from explorer.metrics.representation_measure import PairMeasure
+from explorer.metrics.representation_measures import pair_measures
 from explorer.models import catalogue
 from explorer.plots.match import layer_profile, null_histogram
 from explorer.result import Result
