@@ -402,7 +402,9 @@ def test_what_several_random_numbers_gave_is_counted_until_another_thing_is_aske
 
 def test_a_running_job_shows_how_far_it_is_and_can_be_cancelled(engine):
     key = submitted_key(engine)
-    engine.jobs[key] = Job(key, RUNNING, "making the image", 40, 500, ((40, 0.25),), eta_seconds=9)
+    engine.jobs[key] = Job(
+        key, RUNNING, "generating the image", 40, 500, ((40, 0.25),), eta_seconds=9
+    )
     app = opened(target="coffee", seed="white")
     assert not app.exception
     assert app.button(key="cancel")

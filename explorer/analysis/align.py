@@ -14,7 +14,7 @@ from explorer.analysis.runner import InProcess, Runner
 from explorer.analysis.targets import TargetSet, target_set
 from explorer.errors import RequestError
 from explorer.metrics.alignment import Alignment, alignment, over_measures
-from explorer.metrics.registry import PAPER
+from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
 from explorer.request import Request
 from explorer.validation import validate
@@ -49,7 +49,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class PaperAlignment:
-    """Mean and standard deviation of the share over the paper's four measures (`PAPER`).
+    """Mean and standard deviation of the share over the paper's four measures.
 
     Both None where it was not computed; `reason` then says why.
     """
@@ -173,11 +173,12 @@ def _row(result: Result, targets: TargetSet) -> dict[str, object]:
 
 
 def _paper(found: Alignment, matched: Sequence[Result]) -> PaperAlignment:
-    rows = [row for result in matched[:1] for row in result.perceptual if row.measure in PAPER]
+    paper = paper_measures()
+    rows = [row for result in matched[:1] for row in result.perceptual if row.measure in paper]
     missing = next((row.reason for row in rows if row.to_target is None), None)
     if missing is None and not all(row.held_out for row in rows):
         missing = "one of them was part of the loss, or rests on the loss's or a related network"
-    if missing is not None or len(rows) < len(PAPER):
+    if missing is not None or len(rows) < len(paper):
         return PaperAlignment(None, None, missing or "no IRI matches")
-    mean, deviation = over_measures(found.shares[name] for name in PAPER)
+    mean, deviation = over_measures(found.shares[name] for name in paper)
     return PaperAlignment(mean, deviation, None)

@@ -15,7 +15,7 @@ from explorer.analysis.targets import TargetSet
 from explorer.request import Request
 
 if TYPE_CHECKING:
-    from explorer.metrics.stir import SharedInvariance
+    from explorer.metrics.invariance import SharedInvariance
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from explorer.errors import RequestError
 from explorer.images import gallery
 from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
 from explorer.images.folder import picture_files
-from explorer.request import RequestError
 from explorer.validation import read_upload
 from explorer.zoo.pictures import picture
 

@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _print_shares(report: AlignmentReport) -> None:
-    from explorer.metrics.perceptual import why_counted
+    from explorer.metrics.perceptual_verdict import why_counted
 
     first = next(result for result in report.results if result.matched)
     counted = {row.measure: why_counted(row) for row in first.perceptual}
@@ -76,7 +76,7 @@ def _print_shares(report: AlignmentReport) -> None:
     ):
         if each.mean is not None:
             print(
-                f"Mean over {len(each.judging)} counted measures, {title} ({each.count}): "
+                f"Mean over {len(each.counted)} counted measures, {title} ({each.count}): "
                 f"{_percent(each.mean)} ± {_percent(each.deviation)} % "
                 f"({_percent(each.low)}–{_percent(each.high)} over targets)"
             )

@@ -13,7 +13,7 @@ from explorer.cli.running import EngineRunner
 from explorer.errors import RequestError
 
 if TYPE_CHECKING:
-    from explorer.analysis.comparison import NetworkComparison
+    from explorer.analysis.network_comparison import NetworkComparison
     from explorer.result import Result
 
 

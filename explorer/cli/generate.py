@@ -65,7 +65,7 @@ def _to_json(results: Sequence[Result]) -> dict[str, object]:
     return {
         "results": contents,
         "matched": sum(result.matched for result in results),
-        "nearer_target": [f"{person.nearer_target} of {person.judges}" for person in persons],
+        "nearer_target": [f"{person.nearer_target} of {person.counted}" for person in persons],
     }
 
 
@@ -80,7 +80,7 @@ def _print_result(result: Result) -> None:
         f"{number(null.max, 2)}"
     )
     print(
-        f"To a person the same? {person.nearer_target} of {person.judges} held-out measures "
+        f"To a person the same? {person.nearer_target} of {person.counted} held-out measures "
         "say it is nearer the target than the seed"
     )
     if not result.matched:

@@ -14,15 +14,15 @@ from explorer.errors import RequestError
 from explorer.request import Request
 
 if TYPE_CHECKING:
-    from explorer.analysis.comparison import NetworkComparison
+    from explorer.analysis.network_comparison import NetworkComparison
     from explorer.analysis.runner import IriSet
     from explorer.jobs.engine import Engine
     from explorer.jobs.tasks import Failure
-    from explorer.metrics.stir import SharedInvariance
+    from explorer.metrics.invariance import SharedInvariance
     from explorer.result import Result
 
 POLL_SECONDS = 0.05
-WATCHER = "command line"
+SUBSCRIBER = "command line"
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -72,11 +72,11 @@ class EngineRunner:
         try:
             for start in range(0, len(missing), width):
                 batch = missing[start : start + width]
-                self._engine.submit(batch, pictures, watcher=WATCHER)
+                self._engine.submit(batch, pictures, subscriber=SUBSCRIBER)
             self._wait(missing)
         except KeyboardInterrupt:
             for request in missing:
-                self._engine.cancel(request.key, watcher=WATCHER)
+                self._engine.cancel(request.key, subscriber=SUBSCRIBER)
             raise
         fresh = {request.key: self._generated(request) for request in missing}
         return [results[request.key] or fresh[request.key] for request in requests]
@@ -98,7 +98,7 @@ class EngineRunner:
     ) -> _T:
         """The answer of a function of `explorer.jobs.work`; CommandFailed where there is none."""
         try:
-            return self._engine.ask(function, *arguments, **named).result()
+            return self._engine.call(function, *arguments, **named).result()
         except (RuntimeError, MemoryError) as error:
             raise CommandFailed(str(error)) from error
 
