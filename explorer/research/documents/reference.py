@@ -173,7 +173,8 @@ def commands() -> str:
             parser.add_argument("--json", action="store_true", help="print JSON for scripts")
         command.add_options(parser)
         sections += [f"## iri {command.name}", f"{command.help[0].upper()}{command.help[1:]}."]
-        rows = [_option(action) for action in parser._actions if action.dest != "help"]
+        shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+        rows = [_option(action) for action in shown if action.dest != "help"]
         sections += [table(("option", "meaning"), rows)] if rows else []
     return _document(sections)
 
