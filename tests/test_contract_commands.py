@@ -59,8 +59,9 @@ def test_afterwards_it_is_gone(capsys):
 
 def test_every_command_of_the_house_is_registered_once_with_a_sentence_of_help():
     assert set(cli.COMMANDS) >= {
-        *("generate", "compare", "align", "stir", "models", "layers", "losses", "measures"),
-        *("gallery", "cache", "worker", "app", "zoo", "reproduce", "bench", "check-networks"),
+        *("generate", "compare", "align", "stir", "models", "layers", "losses"),
+        *("optimisers", "measures", "gallery", "cache", "worker", "app", "zoo", "reproduce"),
+        *("bench", "check-networks"),
     }
     for command in cli.COMMANDS.values():
         assert command.help, command.name

@@ -24,6 +24,7 @@ _MODULES = (
     "explorer.cli.models",
     "explorer.cli.layers",
     "explorer.cli.losses",
+    "explorer.cli.optimisers",
     "explorer.cli.measures",
     "explorer.cli.gallery",
     "explorer.cli.cache",

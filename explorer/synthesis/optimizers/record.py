@@ -59,3 +59,17 @@ class Optimiser:
     scheduled: bool = False
     surrogate_gradient: bool = False
     keeps_last: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON values, for `python -m explorer optimisers --json`."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "help": self.help,
+            "aliases": list(self.aliases),
+            "needs_stationary_loss": self.needs_stationary_loss,
+            "only_match": self.only_match,
+            "scheduled": self.scheduled,
+            "surrogate_gradient": self.surrogate_gradient,
+            "keeps_last": self.keeps_last,
+        }
