@@ -97,6 +97,20 @@ def test_links_between_documents_lead_somewhere(document):
     assert not missing
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_documents_name_are_there(document):
+    text = re.sub(r"```python.*?```", "", document.read_text(encoding="utf-8"), flags=re.S)
+    named = set(re.findall(r"(?<!New file )`((?:explorer|docs|tests)/[\w./-]+\.\w+)`", text))
+    assert not {path for path in named if "NAME" not in path and not (ROOT / path).exists()}
+
+
+def test_the_generated_documents_are_up_to_date():
+    """If not: python -m explorer.research.documents --quick"""
+    command = [sys.executable, "-m", "explorer.research.documents", "--quick", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_readmes_two_commands_are_kept():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     make = "python3 -m venv .venv && .venv/bin/pip install -r"

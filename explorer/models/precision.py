@@ -14,7 +14,7 @@ def full_precision() -> Iterator[None]:
     """While this lasts, a GPU computes products in float32 and not in TF32's ten bits.
 
     A deep network magnifies what they round off: a search for a match stops where the rounding is
-    as large as the distance left (docs/benchmarks.md).
+    as large as the distance left (docs/notes.md).
     """
     backends: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
     before = [backend.allow_tf32 for backend in backends]

@@ -17,7 +17,7 @@ def fitting_threads(network: Network) -> Iterator[None]:
     """While this lasts, torch uses one thread on the CPU if the network takes small images.
 
     Threads that divide so little work wait for each other longer than they work: 64×64 images take
-    two to three times longer with two threads than with one (docs/benchmarks.md).
+    two to three times longer with two threads than with one (docs/notes.md).
     """
     before = torch.get_num_threads()
     height, width = network.input.size

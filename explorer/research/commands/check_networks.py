@@ -41,7 +41,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="million parameters that one drawn may have (default: %(default)s)",
     )
     parser.add_argument(
-        "--markdown", action="store_true", help="print the table of docs/networks.md"
+        "--markdown", action="store_true", help="print docs/reference/checked-networks.md"
     )
 
 
@@ -89,7 +89,7 @@ def _wanted(
 
 
 def markdown(outcomes: Iterable[Checked]) -> str:
-    """The table of docs/networks.md: what failed, what works, what was too large."""
+    """The table of docs/reference/checked-networks.md: what failed, what works, what was too large."""
     header = (
         *("network", "parameters", "input", "layers"),
         *("early", "middle", "penultimate", "cut − whole"),

@@ -55,7 +55,9 @@ def optimisers() -> str:
     from explorer.synthesis.optimizers.registry import OPTIMISERS
 
     rows = [(_code(record.name), record.help) for record in OPTIMISERS.values()]
-    return _document([_head("Optimisers"), table(("optimiser", "what it does"), rows)])
+    return _document(
+        [_head("Optimisers", "iri optimisers"), table(("optimiser", "what it does"), rows)]
+    )
 
 
 def measures() -> str:
