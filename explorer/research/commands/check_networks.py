@@ -89,7 +89,7 @@ def _wanted(
 
 
 def markdown(outcomes: Iterable[Checked]) -> str:
-    """The table of docs/reference/checked-networks.md: what failed, what works, what was too large."""
+    """The table of the checked networks: what failed, what works, what was too large."""
     header = (
         *("network", "parameters", "input", "layers"),
         *("early", "middle", "penultimate", "cut − whole"),
