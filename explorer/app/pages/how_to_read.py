@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.images import gallery
-from explorer.losses.variants import FAMILIES, LOSSES
+from explorer.losses.variants import FAMILIES, HUMAN, LOSSES
 from explorer.models import catalogue
 from explorer.models.entry import Entry
+from explorer.request import FOURIER_SUFFIX, TRANSFORMS_SUFFIX
 
 QUESTIONS = """
 A network turns a picture into numbers, layer by layer. At a chosen **layer**, the numbers of a
@@ -34,6 +35,15 @@ got no nearer; one whose budget of steps ran out before might look different wit
 #### The loss decides what you conclude
 Nanda et al. (AAAI 2023) found that the loss used to generate IRIs decides what one concludes.
 """
+SUFFIXES = f"""
+Each of these, and the regularizer-free loss, is also there with random transforms of the picture
+(`{TRANSFORMS_SUFFIX}`: T in the formula), with its Fourier spectrum z optimised instead of its
+pixels (`{FOURIER_SUFFIX}`), or with both.
+"""
+ACCURACY = """
+Accuracy is that of naming the object on unseen pictures; under attack, on the same pictures after
+projected gradient descent (PGD) within an ℓ₂ distance of 1.
+"""
 CAUTIONS = """
 #### Read with care
 - A small distance says nothing about the quality of a network: an untrained one matches superbly.
@@ -43,27 +53,27 @@ CAUTIONS = """
 
 
 def _network(entry: Entry) -> str:
-    """One network as a line of Markdown, with its accuracies where they were measured."""
-    line = f"- **{entry.title}** (`{entry.reference}`, {entry.parameters:,} parameters). "
-    line += entry.summary
+    """One network as an item of a Markdown list, with its accuracies where they were measured."""
+    item = f"- **{entry.title}** (`{entry.reference}`, {entry.parameters:,} parameters). "
+    item += entry.summary
     clean, attacked = entry.accuracy.get("clean"), entry.accuracy.get("pgd")
-    if isinstance(clean, float):
-        line += f" Accuracy on unseen pictures: {clean:.1f} %"
-        if isinstance(attacked, dict):
-            line += f", against attacks of ℓ₂ length 1: {attacked['1']:.1f} %"
-        line += "."
-    return line
+    if isinstance(clean, float) and isinstance(attacked, dict):
+        item += f" Accuracy {clean:.1f} %, under attack {attacked['1']:.1f} %."
+    return item
 
 
 def _loss_families() -> str:
+    """The families with their losses; the suffixes are explained once instead of listed."""
     lines = []
     for family, text in FAMILIES.items():
         lines += ["", f"**{family.capitalize()}.** {text}", ""]
         lines += [
             f"- *{loss.title}* (`{loss.name}`): `{loss.formula}`"
             for loss in LOSSES.values()
-            if loss.family == family
+            if loss.family == family and loss.name == loss.base
         ]
+        if family == HUMAN:
+            lines.append(SUFFIXES)
     return "\n".join(lines)
 
 
@@ -80,6 +90,7 @@ st.title("How to read it")
 st.markdown(QUESTIONS)
 st.markdown(_loss_families())
 st.markdown("#### The networks that ship with the app")
+st.markdown(ACCURACY)
 st.markdown("\n".join(map(_network, catalogue.listed("embedded"))))
 st.markdown(CAUTIONS)
 st.markdown("#### The pictures")
