@@ -45,8 +45,8 @@ def null(
     `layer_profile`, and RequestError for an unknown layer or a folder that cannot be used.
     """
     reference = _reference(network)
-    fields = reference.to_dict()
-    request = with_null(validate(Request(**fields, layer=layer)), folder)
+    request = validate(Request.from_dict({**reference.to_dict(), "layer": layer}))
+    request = with_null(request, folder)
     loaded = load(request.network, device())
     with fitting_threads(loaded):
         source = null_source(request.null, request.null_folder)

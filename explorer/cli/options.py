@@ -10,6 +10,7 @@ import argparse
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from explorer.errors import RequestError
 from explorer.request import Request
@@ -127,7 +128,9 @@ def request_from(
 
     if len(options.rng) > 1:
         raise RequestError("rng_seed", "only generate takes several random seeds; give one")
-    fields = dict(network) if network is not None else _values(options, NETWORK_OPTIONS)
+    fields: dict[str, Any] = (
+        dict(network) if network is not None else _values(options, NETWORK_OPTIONS)
+    )
     fields |= _values(options, SEARCH_OPTIONS)
     fields["rng_seed"] = options.rng[0]
     fields["term_weights"] = _term_weights(options.weight)

@@ -10,6 +10,7 @@ from explorer.cli.align import ANY_TARGET, add_targets_option, print_counts
 from explorer.cli.command import Command, number
 from explorer.cli.options import add_search_options, request_from
 from explorer.cli.running import EngineRunner
+from explorer.request import Request
 
 if TYPE_CHECKING:
     from explorer.analysis.stir import StirReport
@@ -28,7 +29,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     from explorer.analysis.stir import stir
 
-    requests, pictures = [], {}
+    requests: list[Request] = []
+    pictures: dict[str, bytes] = {}
     for which in ("1", "2"):
         network = {
             "model": getattr(options, f"model{which}"),
