@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.errors import RequestError
+from explorer.losses.terms.representation import COMPARISONS
 from explorer.request import Request
 from explorer.synthesis.optimizers.registry import choices as optimiser_choices
 
@@ -61,7 +62,7 @@ SEARCH_OPTIONS = (
     Option(
         "--representation",
         "representation",
-        "how the loss compares representations: relative-l2 (default), cosine or gram",
+        f"how the loss compares representations: {', '.join(COMPARISONS)}; the first by default",
     ),
     Option("--adversary", "adversary", "for losses with d(x, …), the perceptual measure d"),
     Option(
