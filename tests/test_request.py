@@ -265,7 +265,9 @@ def test_a_checkpoint_needs_its_architecture_and_its_sha256(changes, field):
 
 
 def test_unknown_and_missing_fields_are_named():
-    with pytest.raises(RequestError, match=r"unknown field 'seeed'; did you mean 'seed'.*rng_seed") as caught:
+    with pytest.raises(
+        RequestError, match=r"unknown field 'seeed'; did you mean 'seed'.*rng_seed"
+    ) as caught:
         Request.from_dict({"model": "timm:resnet18", "seeed": "noise"})
     assert caught.value.field == "seeed"
     with pytest.raises(RequestError, match="missing") as caught:
