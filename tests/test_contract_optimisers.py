@@ -8,7 +8,7 @@ import pytest
 import torch
 from contract import QUICK, explore, generated, printed, refused
 
-from explorer import generate, validation
+from explorer import Request, generate, validation
 from explorer.errors import RequestError
 from explorer.research.documents import reference
 from explorer.synthesis.optimizers.record import Optimiser, Start
@@ -122,3 +122,10 @@ def test_former_names_give_the_same_image_and_keep_their_keys(former, name):
     assert old.request.key == request.key != new.request.key
     assert old.provenance.optimiser.name == name
     assert (old.iri == new.iri).all()
+
+
+def test_a_result_of_a_retired_optimiser_still_opens_but_is_not_generated_again():
+    kept = Request.from_dict({"model": QUICK.model, "optimiser": "lbfgs-or-momentum"})
+    assert kept.optimiser == "lbfgs-or-momentum"
+    with pytest.raises(RequestError, match="did you mean 'surrogate-lbfgs-or-momentum'"):
+        validation.validate(kept)

@@ -49,15 +49,15 @@ def two_loops(slope: np.ndarray, moves: list[np.ndarray], turns: list[np.ndarray
     return rest
 
 
-@pytest.mark.parametrize("away", [0.9, 6], ids=["near", "far"])
-def test_every_step_is_that_of_the_two_loops_and_longer_from_afar_the_first_one_polyak_s(away):
+@pytest.mark.parametrize("far", [0.9, 6], ids=["near", "far"])
+def test_every_step_is_that_of_the_two_loops_and_longer_from_afar_the_first_one_polyak_s(far):
     """On g(x) = W x + (W x)³/10, for longer than the memory."""
     rng = np.random.default_rng(3)
-    matrix, start = rng.standard_normal((24, 30)) / 6, away * rng.standard_normal(30)
+    matrix, start = rng.standard_normal((24, 30)) / 6, far * rng.standard_normal(30)
     wanted = 0.6 * rng.standard_normal(24)
     search, x, nearest = begun(tensors(start)[0]), start, np.inf
     assert search.relu_width.tolist() == [WIDTH.max_width]
-    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    points: list[tuple[np.ndarray, np.ndarray]] = []
     shares, widths = set(), set()
     for _ in range(LBFGS_MEMORY + 26):
         inner = matrix @ x
@@ -70,12 +70,12 @@ def test_every_step_is_that_of_the_two_loops_and_longer_from_afar_the_first_one_
         width = min(widest, WIDTH.width_per_distance * nearest**WIDTH.power)
         widths.add(width)
         assert float(search.relu_width) == pytest.approx(width, rel=1e-5)
-        seen.append((x, slope))
-        if len(seen) == 1:
+        points.append((x, slope))
+        if len(points) == 1:
             share = np.clip(loss / RULE.first_step_distance, 1, RULE.max_first_step_ratio)
             expected = -share * 0.5 * loss**2 / (slope @ slope) * slope
         else:
-            pairs = list(pairwise(seen))[-LBFGS_MEMORY:]
+            pairs = list(pairwise(points))[-LBFGS_MEMORY:]
             moves = [b[0] - a[0] for a, b in pairs]
             turns = [b[1] - a[1] for a, b in pairs]
             assert all(move @ turn > 0 for move, turn in zip(moves, turns, strict=True))
@@ -87,9 +87,9 @@ def test_every_step_is_that_of_the_two_loops_and_longer_from_afar_the_first_one_
         if loss < 1e-3:
             break
     assert nearest < 0.05
-    assert len(seen) > LBFGS_MEMORY + 1, "a pair has to be forgotten"
-    assert (shares == {1.0}) == (away < 1)
-    if away > 1:
+    assert len(points) > LBFGS_MEMORY + 1, "a pair has to be forgotten"
+    assert (shares == {1.0}) == (far < 1)
+    if far > 1:
         assert {RULE.max_first_step_ratio, RULE.max_step_ratio} < shares
         assert WIDTH.far_max_width in widths
 
@@ -102,8 +102,8 @@ def test_only_a_step_that_brought_it_nearer_than_ever_is_followed_by_a_longer_on
     """On ½·x², where the memory alone would go straight to 0; at first it is 10 away."""
     x = torch.tensor([[4.0, -4.0]])
     search = begun(x)
-    for told in (10.0, 10.2, distance):
-        last, x = x, search.next(x, torch.ones(1), x, torch.tensor([[told]]))
+    for given in (10.0, 10.2, distance):
+        last, x = x, search.next(x, torch.ones(1), x, torch.tensor([[given]]))
     torch.testing.assert_close(x, (1 - share) * last)
 
 
@@ -142,44 +142,44 @@ def test_a_search_that_stands_still_stays_finite(loss):
 
 # Where it stalls
 
-AGAIN = 22
+RECOVERS = 22
 
 
-def passes(budget: int, stands: int, calls: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """The softness (2,) wanted after each call, and the images.
+def run(budget: int, stalls: int, calls: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The ReLU widths (2,) and the images after each call.
 
-    The first sample gets on well all the time, the second not from call `stands` to AGAIN.
+    The first sample makes progress all the time, the second none from call `stalls` to RECOVERS.
     """
     x = torch.full((2, 3, 2, 2), 0.5)
     search = begun_or_momentum(x, budget)
     drawn = torch.Generator().manual_seed(0)
-    found = []
+    outcomes = []
     for call in range(1, calls + 1):
-        further = min(call, stands) + max(0, call - AGAIN)
-        loss = torch.tensor([0.9**call, 0.9**further])
+        progress = min(call, stalls) + max(0, call - RECOVERS)
+        loss = torch.tensor([0.9**call, 0.9**progress])
         gradient = torch.randn(x.shape, generator=drawn)
         x = search.next(x, loss, gradient, loss[:, None])
-        found.append((search.relu_width, x))
-    return found
+        outcomes.append((search.relu_width, x))
+    return outcomes
 
 
 def test_a_stalled_sample_is_handed_over_from_where_it_is_and_for_good():
     assert 0.9**STALL.stall_window < 1 - STALL.stall_tolerance
-    stands, budget = 13, 60
+    stalls, budget = 13, 60
     # The step after which the last `stall_window` of them have brought less than the tolerance.
-    over = stands + next(
+    handover = stalls + next(
         n for n in range(9) if 0.9 ** (STALL.stall_window - n) > 1 - STALL.stall_tolerance
     )
     last = None
-    for call, (width, images) in enumerate(passes(budget, stands, 29), start=1):
+    for call, (width, images) in enumerate(run(budget, stalls, 29), start=1):
         alone = min(WIDTH.max_width, WIDTH.width_per_distance * (0.9**call) ** WIDTH.power)
-        stood = min(
-            WIDTH.max_width, WIDTH.width_per_distance * (0.9 ** min(call, stands)) ** WIDTH.power
+        stalled = min(
+            WIDTH.max_width, WIDTH.width_per_distance * (0.9 ** min(call, stalls)) ** WIDTH.power
         )
         momentum = 1.5 * (1 - call / budget) ** 2.5
-        wanted = torch.tensor([alone, stood if call < over else momentum])
+        wanted = torch.tensor([alone, stalled if call < handover else momentum])
         torch.testing.assert_close(width, wanted, rtol=1e-4, atol=1e-6)
-        if call == over:
+        if call == handover:
             moved = torch.linalg.vector_norm((images - last)[1])
             assert 0 < float(moved) < 1
         last = images
@@ -187,9 +187,9 @@ def test_a_stalled_sample_is_handed_over_from_where_it_is_and_for_good():
 
 @pytest.mark.parametrize(("budget", "hands_over"), [(60, True), (30, False)])
 def test_a_sample_that_stalls_in_the_second_half_of_the_budget_is_left_alone(budget, hands_over):
-    (width, _) = passes(budget, 13, AGAIN)[-1]
-    softness = min(WIDTH.max_width, WIDTH.width_per_distance * (0.9**13) ** WIDTH.power)
-    assert (float(width[1]) == pytest.approx(softness, rel=1e-4)) == (not hands_over)
+    (width, _) = run(budget, 13, RECOVERS)[-1]
+    width_of_lbfgs = min(WIDTH.max_width, WIDTH.width_per_distance * (0.9**13) ** WIDTH.power)
+    assert (float(width[1]) == pytest.approx(width_of_lbfgs, rel=1e-4)) == (not hands_over)
 
 
 def test_a_search_that_does_not_stall_takes_the_same_path_as_without_momentum():

@@ -18,7 +18,6 @@ from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
 from explorer.synthesis.loop import Cancelled, NotFinite, Problem, synthesise
-from explorer.synthesis.optimizers.record import Start
 from explorer.synthesis.optimizers.registry import OPTIMISERS
 from explorer.synthesis.samples import PLATEAU_TOLERANCE, PLATEAU_WINDOW
 
@@ -300,42 +299,6 @@ def test_a_plateau_ends_the_run_of_a_stationary_optimiser(linear, optimiser):
     before = min(trace.relative_l2[: trace.steps - PLATEAU_WINDOW + 1])
     assert before - min(trace.relative_l2) < PLATEAU_TOLERANCE * before
     assert run(network, targets, seeds, optimiser="momentum", steps=80)[0].stopped == "budget"
-
-
-@pytest.mark.parametrize(
-    ("steps", "fall", "left", "stride"),
-    [(20, 0.1, 5.0, 2.0), (100, 0.1, 0.0, 2.0), (200, 0.05, 20.0, 0.5), (900, 0.03, 5.0, 2.0)],
-)
-def test_surrogate_momentum_takes_normalised_steps_that_shrink_the_sooner_the_larger_the_budget(
-    steps, fall, left, stride
-):
-    shape, seed_left = (1, 3, 64, 64), left
-    start = Start(torch.zeros(shape), steps, (-1e3, 1e3), torch.tensor([True]))
-    search = OPTIMISERS["surrogate-momentum"].build(start)
-    gradient = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    unit = (gradient / gradient.norm()).double().numpy()
-    x, expected, speed = torch.zeros(shape), np.zeros(shape), np.zeros(shape)
-    for taken in range(steps):
-        spent = taken / steps
-        assert float(search.relu_width) == pytest.approx(1.5 * (1 - spent) ** 2.5, rel=1e-4)
-        offset = torch.tensor([[seed_left if not taken else 1.0, 0.0]])
-        x = search.next(x, torch.tensor([1e6]), 7 * gradient, offset)
-        speed = 0.85 * speed + stride * unit
-        expected = expected - fall**spent * (1 - spent) ** 0.5 * speed
-        np.testing.assert_allclose(x.numpy(), expected, rtol=1e-3, atol=1e-4)
-
-
-def test_a_step_of_surrogate_momentum_is_at_most_four_tenths_of_polyak_s():
-    """What is left is 0.6 at a slope of 3: 0.2 away if the way were straight."""
-    start = torch.full((2, 3, 64, 64), 0.5)
-    problem = Start(start, 100, (-9, 9), torch.tensor([True, True]))
-    search = OPTIMISERS["surrogate-momentum"].build(problem)
-    gradient = torch.zeros_like(start)
-    gradient[:, 1, 20, 30] = 3.0
-    left = torch.tensor([0.6, 60.0])
-    moved = start - search.next(start, left, gradient, torch.tensor([[0.6], [0.6]]))
-    lengths = torch.linalg.vector_norm(moved.flatten(1), dim=1)
-    torch.testing.assert_close(lengths, torch.tensor([0.4 * 0.2, 2.0]), rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("optimiser", ["momentum-anderson", "surrogate-lbfgs"])
