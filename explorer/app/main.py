@@ -13,20 +13,25 @@ ICON = Path(__file__).resolve().parent / "components/front/icon.png"
 
 def run() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(
-        page_title="IRI Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=380
-    )
-    pages = [
-        st.Page(
-            page.script,
-            title=page.title,
-            icon=f":material/{page.icon}:",
-            url_path=page.name,
-            default=page.default,
+    pages = {
+        record.name: st.Page(
+            record.script,
+            title=record.title,
+            icon=f":material/{record.icon}:",
+            url_path=record.name,
+            default=record.default,
         )
-        for page in PAGES.values()
-    ]
-    st.navigation(pages, position="top").run()
+        for record in PAGES.values()
+    }
+    current = st.navigation(list(pages.values()), position="top")
+    name = next(name for name, page in pages.items() if page is current)
+    st.set_page_config(
+        page_title="IRI Explorer",
+        page_icon=ICON,
+        layout=PAGES[name].layout,
+        initial_sidebar_state=380,
+    )
+    current.run()
 
 
 if __name__ == "__main__":  # as `streamlit run explorer/app/main.py`

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from explorer.registry import Registry
 
@@ -19,13 +20,14 @@ class Page:
 
     name: its path in the address (`examples` answers at `/examples`; the default page at `/`).
     title: in the navigation. icon: a name of Material Symbols. script: run for every visit.
-    default: the page that opens first.
+    layout: `centered` for lines short enough to read. default: the page that opens first.
     """
 
     name: str
     title: str
     icon: str
     script: Path
+    layout: Literal["wide", "centered"] = "wide"
     default: bool = False
 
 
@@ -35,6 +37,6 @@ PAGES: Registry[Page] = Registry(
     [
         Page("explore", "Explore", "visibility", HERE / "explore.py", default=True),
         Page("examples", "Examples", "photo_library", HERE / "examples.py"),
-        Page("reading", "How to read it", "menu_book", HERE / "how_to_read.py"),
+        Page("reading", "How to read it", "menu_book", HERE / "how_to_read.py", "centered"),
     ],
 )

@@ -85,7 +85,6 @@ def _credits() -> str:
     )
 
 
-st.set_page_config(layout="centered")  # lines short enough to read
 st.title("How to read it")
 st.markdown(QUESTIONS)
 st.markdown(_loss_families())
