@@ -9,7 +9,8 @@ class Dataset:
 
     stored: photographs are scaled and cropped to stored×stored pixels. side: networks take windows
     of side×side pixels of these. classes: their names, in the order of the labels. torchvision: the
-    class of `torchvision.datasets` that downloads it. folder: what that class leaves on disk.
+    class of `torchvision.datasets` that downloads it. splits: its arguments for the training and
+    the test split. folder: what it leaves on disk. download: how much it fetches.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Dataset:
     side: int
     classes: tuple[str, ...]
     torchvision: str
+    splits: tuple[dict[str, object], dict[str, object]]
     folder: str
     download: str
     source: str
@@ -37,6 +39,7 @@ DATASETS = {
                 *("French horn", "garbage truck", "gas pump", "golf ball", "parachute"),
             ),
             torchvision="Imagenette",
+            splits=({"split": "train", "size": "160px"}, {"split": "val", "size": "160px"}),
             folder="imagenette2-160",
             download="about 100 MB",
             source="fastai's Imagenette, ten classes of ImageNet (Russakovsky et al. 2015)",
@@ -54,6 +57,7 @@ DATASETS = {
                 *("dog", "frog", "horse", "ship", "truck"),
             ),
             torchvision="CIFAR10",
+            splits=({"train": True}, {"train": False}),
             folder="cifar-10-batches-py",
             download="about 170 MB",
             source="CIFAR-10 (Krizhevsky 2009)",

@@ -152,14 +152,9 @@ def _torchvision(path: Path, dataset: Dataset, download: bool) -> Source:
     from torchvision import datasets
 
     kind = getattr(datasets, dataset.torchvision)
-    variants = (
-        ({"train": True}, {"train": False})
-        if dataset.torchvision == "CIFAR10"
-        else ({"split": "train", "size": "160px"}, {"split": "val", "size": "160px"})
-    )
     try:
         path.mkdir(parents=True, exist_ok=True)
-        splits = [kind(path, download=download, **variant) for variant in variants]
+        splits = [kind(path, download=download, **split) for split in dataset.splits]
     except (OSError, RuntimeError) as error:
         raise _error(
             f"torchvision cannot {'download' if download else 'read'} {dataset.title} in "
