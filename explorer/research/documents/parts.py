@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from explorer.research.documents import reference
+from explorer.research.documents.library import library
 
 NETWORK_CHECK = "networks.jsonl"
 
@@ -47,6 +48,7 @@ TEXTS: Mapping[str, Text] = {
     "reference/networks.md": lambda documents: reference.networks(),
     "reference/images.md": lambda documents: reference.images(),
     "reference/commands.md": lambda documents: reference.commands(),
+    "reference/library.md": lambda documents: library(),
     "reference/checked-networks.md": _checked_networks,
     "zoo/networks.md": _embedded_networks,
     "architecture.svg": _packages,
