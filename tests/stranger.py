@@ -151,16 +151,19 @@ def ports(process: psutil.Process) -> set[int]:
     return {port for _, port in listening(process)}
 
 
-def strike(addresses: Iterable[str], mark: Path, **security: Any) -> None:
+def strike(
+    addresses: Iterable[str], mark: Path, connection_args: Mapping[str, Any] | None = None
+) -> None:
     """Have whoever serves these Dask addresses touch a file of ours, by every way that Dask has.
 
-    security: what `distributed.rpc` is to show; nothing by default.
+    All at once, since each refusal takes its time. connection_args: the certificates presented to
+    tls:// addresses; none by default.
     """
 
     async def all_at_once() -> None:
         await asyncio.gather(
             *(
-                _strike(address, handler, mark, security)
+                _strike(address, handler, mark, connection_args)
                 for address in addresses
                 for handler in ("run", "run_function")  # a worker's and a scheduler's
             )
@@ -169,11 +172,14 @@ def strike(addresses: Iterable[str], mark: Path, **security: Any) -> None:
     asyncio.run(all_at_once())
 
 
-async def _strike(address: str, handler: str, mark: Path, security: dict[str, Any]) -> None:
+async def _strike(
+    address: str, handler: str, mark: Path, connection_args: Mapping[str, Any] | None
+) -> None:
     from distributed import rpc
     from distributed.protocol.pickle import dumps
 
-    stranger = rpc(address, timeout=CONNECT_SECONDS, **security)
+    shown = dict(connection_args or {}) if address.startswith("tls") else {}
+    stranger = rpc(address, timeout=CONNECT_SECONDS, connection_args=shown or None)
     # However it is refused: what counts is whether the file is there.
     with suppress(Exception):
         call = getattr(stranger, handler)(function=dumps(mark.touch), wait=True)

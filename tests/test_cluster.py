@@ -90,20 +90,23 @@ def process(*words: str, cwd: Path, environment: dict[str, str]) -> Iterator[psu
         started.wait(timeout=20)
 
 
-@pytest.fixture(params=["tcp", "tls"])
+@pytest.fixture(params=[("tcp", 1), ("tls", 2)], ids=["tcp, 1 worker", "tls, 2 workers"])
 def cluster(request, tmp_path, files):
-    """A scheduler's address and its two worker processes."""
-    environment = as_environment(files) if request.param == "tls" else {}
+    """A scheduler's address and its worker processes."""
+    protocol, count = request.param
+    environment = as_environment(files) if protocol == "tls" else {}
     with ExitStack() as stack:
         known = environment | {"PYTHONPATH": str(ROOT)}
-        address = stack.enter_context(scheduler(request.param, tmp_path, known))
-        one = process("explorer", "worker", address, cwd=ROOT, environment=environment)
-        other = process("explorer", "worker", address, cwd=ROOT, environment=environment)
-        yield address, [stack.enter_context(one), stack.enter_context(other)]
+        address = stack.enter_context(scheduler(protocol, tmp_path, known))
+        workers = [
+            process("explorer", "worker", address, cwd=ROOT, environment=environment)
+            for _ in range(count)
+        ]
+        yield address, [stack.enter_context(worker) for worker in workers]
 
 
 @pytest.mark.slow
-def test_two_workers_of_a_cluster_make_the_jobs_and_only_tls_keeps_strangers_out(
+def test_workers_of_a_cluster_make_the_jobs_and_only_tls_keeps_strangers_out(
     cluster, files, tmp_path
 ):
     address, workers = cluster
@@ -117,7 +120,7 @@ def test_two_workers_of_a_cluster_make_the_jobs_and_only_tls_keeps_strangers_out
             for request in requests:
                 assert engine.job(request.key).state == states.DONE, engine.job(request.key)
                 assert engine.result(request.key).request == request
-            until(lambda: len(engine._cluster.client.scheduler_info()["workers"]) == 2)
+            until(lambda: len(engine._cluster.client.scheduler_info()["workers"]) == len(workers))
         finally:
             engine.close()
     assert {host for one in workers for host, _ in listening(one)} == {"127.0.0.1"}

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.jobs import encryption, work, worker_processes
+from explorer.jobs import cluster, encryption, work, worker_processes
 from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import Job
@@ -394,7 +394,8 @@ def test_a_killed_worker_fails_its_job_and_the_queue_goes_on_with_the_next_one(e
 
 
 @pytest.mark.slow
-def test_a_worker_that_does_not_give_a_job_up_is_replaced(engine, caplog):
+def test_a_worker_that_does_not_give_a_job_up_is_replaced(engine, caplog, monkeypatch):
+    monkeypatch.setattr(cluster, "STUCK_SECONDS", 1.0)
     stuck, following = replace(LONG, rng_seed=6), replace(QUICK, steps=16)
     engine.submit(stuck, subscriber="a")
     running(engine, stuck)

@@ -38,9 +38,9 @@ def test_who_lacks_the_certificate_of_this_run_has_nothing_run(app: App, tmp_pat
     doors = {port for one in app.processes() for port in ports(one)} - {app.port}
     assert len(doors) >= 2
     mark = tmp_path / "mark"
-    strike([f"tcp://127.0.0.1:{port}" for port in doors], mark)
     forged = Security.temporary().get_connection_args("client")
-    strike([f"tls://127.0.0.1:{port}" for port in doors], mark, connection_args=forged)
+    addresses = [f"{scheme}://127.0.0.1:{port}" for scheme in ("tcp", "tls") for port in doors]
+    strike(addresses, mark, forged)
     assert not mark.exists()
 
 
