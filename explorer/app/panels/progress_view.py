@@ -22,15 +22,34 @@ SECONDS_PER_JOB = 0.05
 """Every watching page costs the server a run per look; with many jobs each looks less often."""
 
 WAIT_SECONDS, CHECK_SECONDS = 0.35, 0.03
+CURVE_SECONDS = 2.0
+"""A slow browser needs longer than one look to draw the curve; one drawn too often never shows."""
+
+Curve = tuple[tuple[int, float], ...]
+
+
+class _ThrottledCurve:
+    """The curve as the browser has it: replaced by a longer one every CURVE_SECONDS."""
+
+    def __init__(self) -> None:
+        self._points: Curve = ()
+        self._updated_at = 0.0
+
+    def points(self, latest: Curve) -> Curve:
+        """The curve to draw, given the job's."""
+        now = time.monotonic()
+        if not self._points or now - self._updated_at > CURVE_SECONDS:
+            self._points, self._updated_at = latest, now
+        return self._points
 
 
 def show(request: Request) -> None:
     """Watch the job; the page runs again, as a whole, once it has ended."""
     every = max(FASTEST_SECONDS, SECONDS_PER_JOB * session.engine().under_way)
-    st.fragment(_watch, run_every=every)(request, itertools.count())
+    st.fragment(_watch, run_every=every)(request, itertools.count(), _ThrottledCurve())
 
 
-def _watch(request: Request, run: Iterator[int]) -> None:
+def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve) -> None:
     job = _running_job(request)
     show_pictures(pending_pictures(request, job.preview), reserve=True, key="pictures")
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
@@ -46,8 +65,9 @@ def _watch(request: Request, run: Iterator[int]) -> None:
             args=(request.key, session.visitor()),
         )
     st.markdown(describe(request))
-    if job.curve:
-        steps, distances = zip(*job.curve, strict=True)
+    points = curve.points(job.curve)
+    if points:
+        steps, distances = zip(*points, strict=True)
         st.plotly_chart(
             falling_curve(steps, distances, request.goal, budget=request.steps, height=240),
             key="live_curve",
