@@ -4,6 +4,7 @@ import pytest
 
 from explorer import cli
 from explorer.cli.command import Command, CommandFailed
+from explorer.cli.program import COMMANDS
 from explorer.errors import RequestError
 
 
@@ -19,7 +20,7 @@ def toy():
         print(f"Hello, {options.name}!")
 
     command = Command("greet", "say hello", run, lambda parser: parser.add_argument("name"))
-    with cli.COMMANDS.holding(command):
+    with COMMANDS.holding(command):
         yield command
 
 
@@ -58,10 +59,10 @@ def test_afterwards_it_is_gone(capsys):
 
 
 def test_every_command_of_the_house_is_registered_once_with_a_sentence_of_help():
-    assert set(cli.COMMANDS) >= {
+    assert set(COMMANDS) >= {
         *("generate", "compare", "align", "stir", "models", "layers", "losses"),
         *("optimisers", "measures", "gallery", "cache", "worker", "app", "zoo", "reproduce"),
         *("bench", "check-networks"),
     }
-    for command in cli.COMMANDS.values():
+    for command in COMMANDS.values():
         assert command.help, command.name

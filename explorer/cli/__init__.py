@@ -6,71 +6,12 @@ allowed values), 1 a failure while running, 130 interrupted.
 
 from __future__ import annotations
 
-import argparse
-import sys
-from importlib import import_module
-from pathlib import Path
-
-from explorer.cli.command import Command, CommandFailed
-from explorer.errors import RequestError
-from explorer.models.hubs import HubUnreachable
-from explorer.registry import Registry
-
-_MODULES = (
-    "explorer.cli.generate",
-    "explorer.cli.compare",
-    "explorer.cli.align",
-    "explorer.cli.stir",
-    "explorer.cli.models",
-    "explorer.cli.layers",
-    "explorer.cli.losses",
-    "explorer.cli.optimisers",
-    "explorer.cli.measures",
-    "explorer.cli.gallery",
-    "explorer.cli.cache",
-    "explorer.cli.worker",
-    "explorer.app.command",
-    "explorer.research.commands.zoo",
-    "explorer.research.commands.reproduce",
-    "explorer.research.commands.bench",
-    "explorer.research.commands.check_networks",
-)
-"""One module per command, each with a `COMMAND`, in the order of `--help`."""
-
-COMMANDS: Registry[Command] = Registry(
-    "command", "command", (import_module(module).COMMAND for module in _MODULES)
-)
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code.
 
     arguments: the words after the program's name; those of the process where nothing is given.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except RequestError as error:
-        print(f"{options.program}: {error}", file=sys.stderr)
-        return 2
-    except (CommandFailed, HubUnreachable, OSError) as error:
-        print(f"{options.program}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{options.program}: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    from explorer.cli.program import run
 
-
-def _parser() -> argparse.ArgumentParser:
-    program = "iri" if Path(sys.argv[0]).stem == "iri" else "python -m explorer"
-    summary = (__doc__ or "").partition("\n")[0]
-    parser = argparse.ArgumentParser(prog=program, description=summary)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS.values():
-        own = commands.add_parser(command.name, help=command.help, description=command.help)
-        own.set_defaults(run=command.run, program=f"{program} {command.name}")
-        if command.prints_json:
-            own.add_argument("--json", action="store_true", help="print JSON for scripts")
-        command.add_options(own)
-    return parser
+    return run(arguments)

@@ -161,7 +161,7 @@ def images() -> str:
 
 def commands() -> str:
     """Every command with its options."""
-    from explorer.cli import COMMANDS
+    from explorer.cli.program import COMMANDS
 
     sections = [
         _head("Commands", "iri COMMAND --help"),
