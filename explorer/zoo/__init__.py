@@ -1,1 +1,1 @@
-"""Our own small networks: their picture set, architectures, training and shipped weights."""
+"""The embedded networks: architectures, cards and weights, and the drawn pictures."""

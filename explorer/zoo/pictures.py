@@ -1,4 +1,4 @@
-"""A procedural picture set: everyday things on coloured grounds, every factor labelled.
+"""A procedural picture set: everyday objects on coloured backgrounds, every factor labelled.
 
 Picture number `index` of a split is the same on every machine and needs no file. Needs NumPy and
 Pillow only.
@@ -104,8 +104,8 @@ def picture(index: int, split: str = "train", size: int = 64) -> tuple[np.ndarra
         raise ValueError(f"a picture must be at least 16 pixels wide, not {size}")
     rng = np.random.default_rng((_SPLITS[split], index))
     labels = _sample_labels(index % len(OBJECTS), rng)
-    ground = _draw_ground(labels, size, rng)
-    return _put_object(labels, ground, rng), labels
+    background = _draw_background(labels, size, rng)
+    return _put_object(labels, background, rng), labels
 
 
 def batch(
@@ -122,7 +122,7 @@ def _third(value: float, limits: tuple[float, float]) -> int:
     return min(2, max(0, int(3 * (value - low) / (high - low))))
 
 
-def _sample_labels(thing: int, rng: np.random.Generator) -> Labels:
+def _sample_labels(object_index: int, rng: np.random.Generator) -> Labels:
     colours = len(COLOURS)
     object_colour = int(rng.integers(colours))
     background_colour = int(object_colour + rng.integers(2, colours - 1)) % colours
@@ -131,7 +131,7 @@ def _sample_labels(thing: int, rng: np.random.Generator) -> Labels:
     radius = rng.uniform(*RADII)
     margin = max(CENTRES[0], radius)  # the object stays inside the picture
     return Labels(
-        object=thing,
+        object=object_index,
         object_colour=object_colour,
         object_hue=float(hues[0]),
         background_colour=background_colour,
@@ -158,7 +158,7 @@ def _edge(distance: np.ndarray, size: int) -> np.ndarray:
     return np.clip(0.5 - distance * size, 0.0, 1.0)
 
 
-def _draw_ground(labels: Labels, size: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_background(labels: Labels, size: int, rng: np.random.Generator) -> np.ndarray:
     """The background as float32 size×size×3 in [0, 255]: two tones of one hue in a pattern."""
     if labels.lightness:
         first = (rng.uniform(0.3, 0.42), rng.uniform(0.92, 1.0))
@@ -220,13 +220,13 @@ def _tones(labels: Labels, rng: np.random.Generator) -> dict[str, tuple[int, int
 
 
 @cache
-def _parts(thing: int) -> list[tuple[np.ndarray, str, float]]:
-    return [(np.array(p.points).T, p.tone, p.width) for p in SHAPES[OBJECTS[thing]]]
+def _parts(object_index: int) -> list[tuple[np.ndarray, str, float]]:
+    return [(np.array(p.points).T, p.tone, p.width) for p in SHAPES[OBJECTS[object_index]]]
 
 
-def _put_object(labels: Labels, ground: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the object with a soft shadow and side light on its ground; uint8 H×W×3."""
-    size = len(ground)
+def _put_object(labels: Labels, background: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw the object with a soft shadow and side light on its background; uint8 H×W×3."""
+    size = len(background)
     scale = 3 if size <= 96 else 2
     stretch = rng.uniform(0.9, 1.1)
     light = rng.uniform(-pi, 0)  # light comes from above
@@ -261,6 +261,8 @@ def _put_object(labels: Labels, ground: np.ndarray, rng: np.random.Generator) ->
     colour = colour * (1.0 + 0.14 * np.clip(ramp, -1, 1))[..., None]
     shadow = sheet.getchannel("a").filter(ImageFilter.GaussianBlur(size / 40))
     drop = round(size / 26)
-    ground[drop:, drop:] *= 1.0 - np.asarray(shadow, dtype=np.float32)[:-drop, :-drop, None] / 640
-    blended = ground * (1.0 - coverage) + np.minimum(colour, 255 * coverage)
+    background[drop:, drop:] *= (
+        1.0 - np.asarray(shadow, dtype=np.float32)[:-drop, :-drop, None] / 640
+    )
+    blended = background * (1.0 - coverage) + np.minimum(colour, 255 * coverage)
     return (blended + 0.5).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""The sixteen things of the picture set, each a list of filled outlines and strokes.
+"""The sixteen objects of the drawn pictures, each a list of filled outlines and strokes.
 
-Coordinates: x to the right, y down, the thing within [-1, 1] on both axes. A part is filled with
-a tone of the thing's colour ("main", "dark", "light") or with neutral "ink" or "paper".
+Coordinates: x to the right, y down, the object within [-1, 1] on both axes. A part is filled with
+a tone of the object's colour ("main", "dark", "light") or with neutral "ink" or "paper".
 """
 
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ class Attack:
 
 
 def norms(images: Tensor) -> Tensor:
-    """ℓ₂ norm of each image, shaped N×1×1×1; never 0, so that one can divide by it."""
+    """ℓ₂ norm of each image, shaped N×1×1×1; never 0, so that it can be divided by."""
     return images.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
 
 

@@ -50,7 +50,7 @@ class Window:
 
 
 # SimCLR's as its authors use it for small pictures (Chen et al. 2020, appendix B.9: no blur), with
-# crops of a quarter of the area and more, because the things fill only a part of the picture.
+# crops of a quarter of the area and more, because the objects fill only a part of the picture.
 AUGMENTATIONS: dict[str, Augmentation | Window | None] = {
     "none": None,
     "crop": Window(),
@@ -155,8 +155,8 @@ def _place(
     across = (1 - width + 2 * how.shift) * uniform(-1, 1)
     down = (1 - height + 2 * how.shift) * uniform(-1, 1)
     mirrored = 1 - 2 * (uniform(0, 1) < 0.5 * how.flip).to(images)
-    nothing = torch.zeros_like(width)
-    matrix = torch.stack([mirrored * width, nothing, across, nothing, height, down], dim=1)
+    zero = torch.zeros_like(width)
+    matrix = torch.stack([mirrored * width, zero, across, zero, height, down], dim=1)
     grid = functional.affine_grid(matrix.view(-1, 2, 3), list(images.shape), align_corners=False)
     images = functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False

@@ -1,4 +1,4 @@
-"""The state of a training, saved at intervals so that a killed one goes on where it was."""
+"""The state of a training, saved at intervals, so that an interrupted one resumes."""
 
 import copy
 import io

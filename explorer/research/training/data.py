@@ -82,7 +82,7 @@ class DrawnPictures:
     def facts(self) -> Mapping[str, Any]:
         return {
             "data": (
-                "Drawn by our own program: one of 16 everyday things, 64×64 pixels, with the "
+                "Drawn by a program: one of 16 everyday objects, 64×64 pixels, with the "
                 "colour, place, size, tilt and background varied."
             ),
             "training_pictures": self.training_count,

@@ -109,7 +109,7 @@ def fit(
     device: str,
     scratch: Path,
     report: Report = print,
-    checkpoint_every: int = 400,
+    checkpoint_every: int = 200,
 ) -> tuple[GridNetwork, float]:
     """Train to the recipe's end: (the network with averaged weights, in eval mode; seconds).
 
