@@ -19,14 +19,18 @@ def _momentum_then_anderson(start: Start) -> Search:
     return MomentumThenAnderson(start)
 
 
+_HANDOVER = constants.MOMENTUM_THEN_ANDERSON
+
 MOMENTUM_ANDERSON = Optimiser(
-    "momentum-anderson",
-    "Adaptive momentum, then Anderson mixing",
-    "momentum with surrogate ReLU gradients, step and ReLU width in proportion to the distance; "
-    f"below a distance of {constants.MOMENTUM_THEN_ANDERSON.max_mix_distance:g} Anderson mixing of "
-    "the last images",
-    "momentum with adaptive step, then Anderson mixing of the last images",
-    _momentum_then_anderson,
+    name="momentum-anderson",
+    title="Adaptive momentum, then Anderson mixing",
+    help=(
+        "momentum with surrogate ReLU gradients, step and ReLU width in proportion to the "
+        f"distance; below a distance of {_HANDOVER.max_mix_distance:g} Anderson mixing of the last "
+        "images"
+    ),
+    short_help="momentum with adaptive step, then Anderson mixing of the last images",
+    build=_momentum_then_anderson,
     aliases=("paced-secant",),
     only_match=True,
     surrogate_gradient=True,
@@ -40,12 +44,14 @@ def _surrogate_lbfgs(start: Start) -> Search:
 
 
 SURROGATE_LBFGS = Optimiser(
-    "surrogate-lbfgs",
-    "L-BFGS, surrogate ReLU gradients",
-    "L-BFGS with surrogate ReLU gradients, wider the further away, and longer steps from afar; "
-    "no line search",
-    "L-BFGS with surrogate ReLU gradients",
-    _surrogate_lbfgs,
+    name="surrogate-lbfgs",
+    title="L-BFGS, surrogate ReLU gradients",
+    help=(
+        "L-BFGS with surrogate ReLU gradients, wider the further away, and longer steps from afar; "
+        "no line search"
+    ),
+    short_help="L-BFGS with surrogate ReLU gradients",
+    build=_surrogate_lbfgs,
     aliases=("soft-lbfgs",),
     only_match=True,
     surrogate_gradient=True,
@@ -61,12 +67,15 @@ def _surrogate_lbfgs_or_momentum(start: Start) -> Search:
 _STALL = constants.LBFGS_OR_MOMENTUM.stall
 
 SURROGATE_LBFGS_OR_MOMENTUM = Optimiser(
-    "surrogate-lbfgs-or-momentum",
-    "L-BFGS or momentum, surrogate ReLU gradients",
-    f"the same; surrogate-momentum, from where it is, once {_STALL.stall_window} steps in the "
-    f"first half of the budget bring less than {_STALL.stall_tolerance:.0%}",
-    "the same, or momentum where it stalls",
-    _surrogate_lbfgs_or_momentum,
+    name="surrogate-lbfgs-or-momentum",
+    title="L-BFGS or momentum, surrogate ReLU gradients",
+    help=(
+        "L-BFGS with surrogate ReLU gradients; surrogate-momentum, from where it is, once "
+        f"{_STALL.stall_window} steps in the first half of the budget bring less than "
+        f"{_STALL.stall_tolerance:.0%}"
+    ),
+    short_help="L-BFGS with surrogate ReLU gradients, or momentum where it stalls",
+    build=_surrogate_lbfgs_or_momentum,
     aliases=("soft-lbfgs-or-momentum",),
     only_match=True,
     scheduled=True,
@@ -81,11 +90,11 @@ def _lbfgs(start: Start) -> Search:
 
 
 LBFGS = Optimiser(
-    "lbfgs",
-    "L-BFGS",
-    "L-BFGS in the box [0, 1] with a backtracking line search",
-    "L-BFGS with a line search",
-    _lbfgs,
+    name="lbfgs",
+    title="L-BFGS",
+    help="L-BFGS in the box [0, 1] with a backtracking line search",
+    short_help="L-BFGS with a line search",
+    build=_lbfgs,
     needs_stationary_loss=True,
 )
 
@@ -119,13 +128,15 @@ def _surrogate_momentum(start: Start) -> Search:
 _MOMENTUM = constants.SURROGATE_MOMENTUM
 
 SURROGATE_MOMENTUM = Optimiser(
-    "surrogate-momentum",
-    "Momentum, surrogate ReLU gradients",
-    f"normalised surrogate gradients, momentum {_MOMENTUM.momentum}, step "
-    f"{_MOMENTUM.step_length:g}, shorter from seeds more than {_MOMENTUM.max_init_distance:g} "
-    "away, shrinking the sooner, the larger the budget",
-    "normalised gradient with momentum, surrogate ReLU gradients",
-    _surrogate_momentum,
+    name="surrogate-momentum",
+    title="Momentum, surrogate ReLU gradients",
+    help=(
+        f"normalised surrogate gradients, momentum {_MOMENTUM.momentum}, step "
+        f"{_MOMENTUM.step_length:g}, shorter from seeds more than {_MOMENTUM.max_init_distance:g} "
+        "away, shrinking the sooner, the larger the budget"
+    ),
+    short_help="normalised gradient with momentum, surrogate ReLU gradients",
+    build=_surrogate_momentum,
     aliases=("soft-momentum",),
     scheduled=True,
     surrogate_gradient=True,
@@ -149,12 +160,14 @@ def _momentum(start: Start) -> Search:
 
 
 MOMENTUM = Optimiser(
-    "momentum",
-    "Momentum",
-    f"normalised gradient, momentum {constants.MOMENTUM}, step {constants.MOMENTUM_STEP:g}, "
-    "cosine decay",
-    "normalised gradient with momentum",
-    _momentum,
+    name="momentum",
+    title="Momentum",
+    help=(
+        f"normalised gradient, momentum {constants.MOMENTUM}, step {constants.MOMENTUM_STEP:g}, "
+        "cosine decay"
+    ),
+    short_help="normalised gradient with momentum",
+    build=_momentum,
     scheduled=True,
 )
 
@@ -170,11 +183,11 @@ def _adam(start: Start) -> Search:
 
 
 ADAM = Optimiser(
-    "adam",
-    "Adam",
-    f"Adam, step {constants.ADAM_STEP}, cosine decay",
-    "Adam",
-    _adam,
+    name="adam",
+    title="Adam",
+    help=f"Adam, step {constants.ADAM_STEP}, cosine decay",
+    short_help="Adam",
+    build=_adam,
     scheduled=True,
 )
 
@@ -191,11 +204,11 @@ def _paper(start: Start) -> Search:
 
 
 PAPER = Optimiser(
-    "paper",
-    "As published (Nanda et al. 2023)",
-    "normalised gradient, step 1, no decay, as published (Nanda et al. 2023)",
-    "as published (Nanda et al. 2023)",
-    _paper,
+    name="paper",
+    title="As published (Nanda et al. 2023)",
+    help="normalised gradient, step 1, no decay, as published (Nanda et al. 2023)",
+    short_help="as published (Nanda et al. 2023)",
+    build=_paper,
 )
 
 
@@ -210,12 +223,14 @@ def _feather(start: Start) -> Search:
 
 
 FEATHER = Optimiser(
-    "feather",
-    "As published (Feather et al. 2023)",
-    "normalised gradient, step 1 halved seven times, the last image kept, as published "
-    "(Feather et al. 2023: 24,000 steps)",
-    "as published (Feather et al. 2023)",
-    _feather,
+    name="feather",
+    title="As published (Feather et al. 2023)",
+    help=(
+        "normalised gradient, step 1 halved seven times, the last image kept, as published "
+        "(Feather et al. 2023: 24,000 steps)"
+    ),
+    short_help="as published (Feather et al. 2023)",
+    build=_feather,
     scheduled=True,
     keeps_last=True,
 )
