@@ -44,6 +44,8 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _print(comparison: NetworkComparison) -> None:
+    from explorer.metrics.representation_measures import pair_measures
+
     match, null = comparison.match, comparison.null.relative_l2
     print(f"To {comparison.model} at {comparison.layer} the same? {'yes' if match.same else 'no'}")
     print(
@@ -53,11 +55,11 @@ def _print(comparison: NetworkComparison) -> None:
     for title, top in (("target", match.target_top), ("iri", match.iri_top)):
         names = ", ".join(f"{each.name} {each.probability:.0%}" for each in top)
         print(f"  it calls the {title} {names}" if names else f"  it names no classes ({title})")
-    print(f"{'layer':36} relative  cosine  pearson  spearman  SNR dB")
+    measures = pair_measures()
+    print(f"{'layer':36}{''.join(f'{name:>13}' for name in measures)}")
     for row in comparison.layers:
-        shown = [row.values.get(name) for name in ("relative_l2", "cosine", "pearson", "spearman")]
-        columns = "".join(f"{number(value):>9}" for value in shown)
-        print(f"{row.name:36}{columns}{number(row.values.get('snr_db'), 1):>8}")
+        columns = "".join(f"{number(row.values.get(name)):>13}" for name in measures)
+        print(f"{row.name:36}{columns}")
 
 
 def _read(path: Path) -> Result:
