@@ -122,7 +122,7 @@ def _title(reference: str, entries: dict[str, Entry]) -> str:
 
 def _search(entries: dict[str, Entry]) -> None:
     count = len(pretrained.references())
-    with st.expander(f"Any of {count:,} more", icon=":material/search:"):
+    with st.expander(f"Search {count:,} more networks", icon=":material/search:"):
         words = st.text_input(
             "Search timm and torchvision",
             key="_search",
