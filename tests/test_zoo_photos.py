@@ -317,14 +317,25 @@ def test_batches_of_photographs_are_the_same_from_wherever_one_starts(folder, tm
     assert 0 <= float(again.images.min()) <= float(again.images.max()) <= 1
 
 
-@pytest.mark.parametrize("name", ["imagenette-residual-adv1", "imagenette-residual-standard"])
+SIMCLR = {"objective": "simclr", "augmentation": "simclr", "temperature": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("imagenette-residual-adv1", {}),
+        ("imagenette-residual-standard", {}),
+        ("imagenette-residual-adv1", SIMCLR),
+        ("imagenette-residual-standard", {"augmentation": "usual"}),
+    ],
+)
 def test_killed_training_on_photographs_ends_with_the_weights_of_uninterrupted_training(
-    name, folder, tmp_path
+    name, changes, folder, tmp_path
 ):
     def kill(_):
         raise KeyboardInterrupt
 
-    data, recipe = _load(folder, tmp_path / "cache"), _recipe(name)
+    data, recipe = _load(folder, tmp_path / "cache"), _recipe(name, **changes)
     common = {"device": "cpu", "checkpoint_every": 4}
     whole, _ = training.fit(recipe, data, scratch=tmp_path / "a", report=str, **common)
     with pytest.raises(KeyboardInterrupt):

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("train", "list", "evaluate", "table"))
-    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument(
+        "action",
+        choices=("train", "list", "evaluate", "table"),
+        help="train networks, list the recipes, measure accuracy again, or print a table of cards",
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="networks to train or evaluate (see list)"
+    )
     parser.add_argument(
         "--all", action="store_true", help="every network; train skips those that are up to date"
     )
