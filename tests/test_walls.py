@@ -250,11 +250,12 @@ def test_the_import_contracts_of_pyproject_hold():
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def test_the_benchmarks_references_are_no_second_way_of_making_iris():
-    strangers = {
-        name for name in importers("explorer.research.benchmark") if "benchmark" not in name
+def test_only_maintainers_tools_use_maintainers_tools():
+    """So the benchmark's reference procedures are no second way of making IRIs."""
+    others = {
+        name for name in importers("explorer.research") if not within(name, "explorer.research")
     }
-    assert strangers == {"explorer.research.commands.bench"}
+    assert others == set()
 
 
 def test_no_page_keeps_anything_where_a_visitors_message_can_clear_it():
