@@ -13,6 +13,8 @@ ICON = Path(__file__).resolve().parent / "components/front/icon.png"
 
 def run() -> None:
     """Draw the page that the address names."""
+    # The icon before the navigation, which would have browsers load the page's icon from a CDN.
+    st.set_page_config(page_title="IRI Explorer", page_icon=ICON, initial_sidebar_state=380)
     pages = {
         record.name: st.Page(
             record.script,
@@ -25,12 +27,7 @@ def run() -> None:
     }
     current = st.navigation(list(pages.values()), position="top")
     name = next(name for name, page in pages.items() if page is current)
-    st.set_page_config(
-        page_title="IRI Explorer",
-        page_icon=ICON,
-        layout=PAGES[name].layout,
-        initial_sidebar_state=380,
-    )
+    st.set_page_config(layout=PAGES[name].layout)
     current.run()
 
 
