@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Where the project is stored, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+CHECKOUT = _ROOT if (_ROOT / "app.py").is_file() and (_ROOT / "cache").is_dir() else None
+"""The project's folder where the package runs from a checkout; None where pip installed it."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:

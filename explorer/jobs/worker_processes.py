@@ -9,11 +9,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
+
+from explorer.files import CHECKOUT
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 MAX_FAILED_STARTS = 3
 MAX_PAUSE_SECONDS = 30.0
 POLL_SECONDS = 0.25
@@ -99,7 +99,7 @@ class WorkerProcesses:
                 return None
             process = subprocess.Popen(
                 [sys.executable, "-m", "explorer", "worker", self._address],
-                cwd=ROOT,
+                cwd=CHECKOUT,
                 env={**os.environ, **self._environment(), **device},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal is for this process alone

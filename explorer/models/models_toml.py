@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from explorer.errors import RequestError, did_you_mean
+from explorer.files import CHECKOUT
 from explorer.models.files import sha256_of
 from explorer.request import SIZE_RANGE
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 FILE = "models.toml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -68,8 +68,8 @@ class PublishedNetwork:
 
 
 def toml_path() -> Path:
-    """Where models.toml is stored: IRI_MODELS_TOML, or next to app.py."""
-    return Path(os.environ.get("IRI_MODELS_TOML", ROOT / FILE))
+    """Where models.toml is stored: IRI_MODELS_TOML, or next to app.py, or in the current folder."""
+    return Path(os.environ.get("IRI_MODELS_TOML", (CHECKOUT or Path.cwd()) / FILE))
 
 
 def networks() -> dict[str, PublishedNetwork]:

@@ -9,13 +9,11 @@ import os
 import re
 from pathlib import Path
 
+from explorer.files import CHECKOUT
+
 from .errors import CacheError
 
 DEFAULT_LIMIT = 2 * 10**9  # bytes
-
-PROJECT = Path(__file__).resolve().parents[2]
-IS_CHECKOUT = (PROJECT / "app.py").is_file() and (PROJECT / "cache").is_dir()
-"""Whether the package runs from a checkout of the project, and not as installed by pip."""
 
 _KEY = re.compile(r"[a-z0-9:_-]+(/[a-z0-9:_-]+)*")
 _LONGEST_KEY = 200
@@ -27,16 +25,16 @@ def data_directory() -> Path:
     chosen = os.environ.get("IRI_CACHE_DIR", "").strip()
     if chosen:
         return Path(chosen).expanduser()
-    if IS_CHECKOUT:
-        return PROJECT / "cache" / "data"
+    if CHECKOUT:
+        return CHECKOUT / "cache" / "data"
     caches = os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache"
     return Path(caches).expanduser() / "iri-explorer"
 
 
 def starter_directory() -> Path:
     """Where the starter results are: `cache/starter/` of a checkout, else in the package."""
-    if IS_CHECKOUT:
-        return PROJECT / "cache" / "starter"
+    if CHECKOUT:
+        return CHECKOUT / "cache" / "starter"
     return Path(__file__).parent / "starter_results"
 
 

@@ -87,8 +87,13 @@ def load(
     if not folder.is_dir():
         _decode_into(folder, source, dataset.stored, report)
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-    labels = {split: np.load(folder / f"{split}-labels.npy", allow_pickle=False) for split in _SPLITS}
-    images = {split: np.load(folder / f"{split}-images.npy", mmap_mode="r", allow_pickle=False) for split in _SPLITS}
+    labels = {
+        split: np.load(folder / f"{split}-labels.npy", allow_pickle=False) for split in _SPLITS
+    }
+    images = {
+        split: np.load(folder / f"{split}-images.npy", mmap_mode="r", allow_pickle=False)
+        for split in _SPLITS
+    }
     return Photos(dataset, tuple(facts["classes"]), images, labels, facts["digest"])
 
 
