@@ -16,6 +16,7 @@ from explorer.app import links, session
 from explorer.app.links import DEFAULTS, link
 from explorer.cli.command import CommandFailed
 from explorer.cli.options import command_line, requests_from
+from explorer.cli.program import _parser
 from explorer.cli.running import EngineRunner
 from explorer.jobs import work
 from explorer.jobs.engine import Engine
@@ -131,7 +132,7 @@ def test_the_command_of_a_result_asks_for_the_same_again(kind, choices):
     request = asked(kind, **choices)
     words = shlex.split(command_line(request))
     assert words[:3] == ["python", "-m", "explorer"]
-    options = cli._parser().parse_args(words[3:])
+    options = _parser().parse_args(words[3:])
     (again,), _ = requests_from(options, target=options.target)
     assert again == request
 
