@@ -1,6 +1,6 @@
 """The pictures of the app in README.md, of results that ship with it; needs Chromium.
 
-    python -m explorer.research.figures.screenshots
+python -m explorer.research.figures.screenshots
 """
 
 from __future__ import annotations
