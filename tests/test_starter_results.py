@@ -40,6 +40,9 @@ def test_a_starter_result_generated_again_is_the_shipped_one(place):
 def test_the_keys_of_shipped_results_are_those_of_their_requests():
     listed = json.loads((STARTER / "manifest.json").read_text(encoding="utf-8"))["entries"]
     assert [entry["key"] for entry in listed] == [request.key for _, request in EXAMPLES]
+    assert [shipped(request).request.key for _, request in EXAMPLES] == [
+        request.key for _, request in EXAMPLES
+    ]
     assert [entry["title"] for entry in listed] == [title for title, _ in EXAMPLES]
 
 

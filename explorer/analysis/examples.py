@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from explorer.request import Request
+from explorer.validation import validate
 
 _ROBUST = "embedded:residual-multi-adv2"
 _STANDARD = "embedded:residual-multi-standard"
 
-EXAMPLES: tuple[tuple[str, Request], ...] = (
+_REQUESTS = (
     ("Adversarially trained: outlines and colours come through", Request(model=_ROBUST)),
     ("Standard training: noise stays noise", Request(model=_STANDARD)),
     ("Adversarially trained, from strong noise", Request(model=_ROBUST, seed="noise")),
@@ -24,3 +25,8 @@ EXAMPLES: tuple[tuple[str, Request], ...] = (
     ),
     ("A coffee cup out of a cat", Request(model=_ROBUST, target="coffee", seed="cat")),
 )
+
+EXAMPLES: tuple[tuple[str, Request], ...] = tuple(
+    (title, validate(request)) for title, request in _REQUESTS
+)
+"""Title and request, in its normal form, so that its key is that of its result."""
