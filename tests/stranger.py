@@ -143,7 +143,10 @@ class Visitor:
 
 def listening(process: psutil.Process) -> list[tuple[str, int]]:
     """Address and port of each socket at which the process takes connections."""
-    connections = process.net_connections(kind="inet")
+    try:
+        connections = process.net_connections(kind="inet")
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return []
     return [(*one.laddr,) for one in connections if one.status == psutil.CONN_LISTEN]
 
 

@@ -1,6 +1,5 @@
 """The command line: files, JSON, exit codes and messages that scripts rely on."""
 
-import io
 import json
 import os
 import signal
@@ -258,7 +257,7 @@ def test_interrupting_ends_the_command_and_its_worker():
     ("words", "field", "said"),
     [
         (["--seed", "whit"], "seed", "'white'"),
-        (["--seed", "cat"], "seed", "target itself"),
+        (["--seed", "cat"], "seed", "the same image"),
         (["--layer", "stage9"], "layer", "'stage1'"),
         (["--loss", "frek"], "loss", "'freq'"),
         (["--steps", "0"], "steps", "1 to 50,000"),
@@ -410,8 +409,8 @@ def test_what_cannot_be_measured_is_said(no_worker, run, tmp_path):
     for words, field in (
         (["compare", tmp_path / "nowhere", *other], "result: there is no folder or file"),
         (["compare", tmp_path, *other], "result.json"),
-        (["align", *other, "--targets", "drawn:0"], "targets: 'drawn:0': it takes drawn:1 to"),
-        (["align", *other, "--targets", "galery"], "targets: 'galery' is none; it takes gallery"),
+        (["align", *other, "--targets", "drawn:0"], "targets: 'drawn:0': N must be 1 to"),
+        (["align", *other, "--targets", "galery"], "targets: 'galery' is not a set of targets; give gallery"),
         (["align", *other, "--targets", tmp_path], "holds 0 pictures"),
         (["align", *other, "--layer", "stage9"], "layer: "),
         (["stir", f"embedded:{NAME}", "embedded:nobody"], "model: "),
@@ -491,7 +490,7 @@ def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, mon
     code, _, err = run("layers", "timm:vit_tiny_patch16_224", "--size", "100")
     assert code == 2
     full = "timm:vit_tiny_patch16_224.augreg_in21k_ft_in1k"
-    assert f"size: {full} cannot look at pictures of 100×100 px" in err
+    assert f"size: {full} cannot take pictures of 100×100 px" in err
 
     code, out, err = run(*generate, "--model", f"file:{good}", "--layer", "layer5")
     assert (code, out) == (2, "")
@@ -597,16 +596,3 @@ def test_a_worker_without_a_scheduler_says_so(run, monkeypatch):
     assert (code, out) == (1, "")
     assert "python -m explorer worker: no scheduler answers at tcp://127.0.0.1:9" in err
     assert "Traceback" not in err
-
-
-def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    (tmp_path / "iri.png").write_bytes(b"old")
-
-    def full(self, data):
-        io.FileIO(self, "w").write(data[:3])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space"):
-        cli._write({"iri.png": b"newer"}, tmp_path)
-    assert (tmp_path / "iri.png").read_bytes() == b"old"
