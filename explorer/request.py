@@ -107,7 +107,8 @@ class Request:
         `own:` models have the second only, a fingerprint of checkpoint and settings.
     null: the unrelated pictures that the match is compared with: None for the gallery's, `folder:`
         and a SHA-256 for those of a folder (`explorer.images.folder`).
-    null_folder: the path of that folder; no part of the key.
+    null_folder: the path of that folder; no part of the key. Given alone, it is enough: `null` is
+        then taken from the folder (`explorer.validation.validate`).
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -189,8 +190,11 @@ class Request:
     def from_dict(cls, values: Mapping[str, object]) -> Request:
         """The request with these fields; RequestError names a field that does not exist.
 
-        `parametrisation` may be among them and must be what the loss's name says.
+        `parametrisation` may be among them and must be what the loss's name says. Raises TypeError
+        for what is no mapping.
         """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"a request is read from a mapping, not {type(values).__name__}")
         values = dict(values)
         parametrisation = values.pop("parametrisation", None)
         allowed = {field.name for field in fields(cls)}

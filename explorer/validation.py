@@ -11,9 +11,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from explorer.errors import RequestError, unknown
+from explorer.errors import RequestError, did_you_mean, unknown
 from explorer.images import folder, gallery, noise_targets, seeds
-from explorer.images.errors import PictureError, unknown_name
+from explorer.images.errors import PictureError
 from explorer.images.reading import digest, normalise
 from explorer.losses.variants import Loss, loss_named, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
@@ -129,7 +129,12 @@ def with_null(request: Request, null_folder: str | Path | None = None) -> Reques
 
 
 def validate(request: Request) -> Request:
-    """The request in its one normal form, if every name in it exists; RequestError otherwise."""
+    """The request in its one normal form, if every name in it exists; RequestError otherwise.
+
+    Where it has a `null_folder` and no `null`, the null is that of the folder, as `with_null` does.
+    """
+    if request.null is None and request.null_folder is not None:
+        request = with_null(request, request.null_folder)
     entry = catalogue.entry(request.model)
     if entry is not None and entry.layers:
         layers = [name for name, _, _ in entry.layers]
@@ -139,9 +144,7 @@ def validate(request: Request) -> Request:
         if not name.startswith("picture:"):
             _check_name(field, name)
     if request.target == request.seed and request.seed not in seeds.kinds():
-        raise RequestError(
-            "seed", "it is the target itself, so the IRI would be the target; choose another one"
-        )
+        raise RequestError("seed", "seed and target are the same image; choose another seed")
     request = _in_normal_form(request)
     loss = loss_of(request)
     optimisers.check_suits(request.optimiser, loss, request.relu_gradient is not None)
@@ -219,8 +222,12 @@ def _check_name(field: str, name: str) -> str:
     if name not in _names(field) and not (
         field == "target" and noise_targets.is_noise_target(name)
     ):
-        what = "seed, gallery picture or file" if field == "seed" else "gallery picture or file"
-        raise RequestError(field, str(unknown_name(what, name, _names(field))))
+        kind = ", gallery image or seed kind" if field == "seed" else " or gallery image"
+        shown, names = name[:60], _names(field)
+        suggestion = did_you_mean(shown.lower(), names, most=3)
+        raise RequestError(
+            field, f"no such file{kind}: {shown!r}; {suggestion}choose one of {', '.join(names)}"
+        )
     return name
 
 

@@ -177,7 +177,7 @@ def test_validation_accepts_it_with_its_size_and_pins_nothing(toy):
 
 
 def test_afterwards_it_is_gone():
-    with pytest.raises(RequestError, match="no source that is known"):
+    with pytest.raises(RequestError, match="unknown source in"):
         catalogue.entry("toy:net")
 
 

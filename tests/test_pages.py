@@ -276,8 +276,8 @@ def test_the_address_fills_the_panel_and_keeps_stable_words(engine):
         ("layer", "stage9", "is not a layer of"),
         ("model", "embedded:resnet", "such as 'embedded:residual-multi-adv2'"),
         ("model", "file:/etc/passwd", "on the command line only"),
-        ("model", "nowhere:net", "no source that is known"),
-        ("seed", "astronaut", "it is the target itself"),
+        ("model", "nowhere:net", "unknown source in"),
+        ("seed", "astronaut", "the same image"),
     ],
 )
 def test_a_link_that_cannot_be_right_is_answered_in_a_sentence(engine, name, value, said):

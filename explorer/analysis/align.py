@@ -6,17 +6,19 @@ Nanda et al. (AAAI 2023), automatic form; the statistics are those of `explorer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.analysis.arguments import as_search
 from explorer.analysis.runner import InProcess, Runner
 from explorer.analysis.targets import TargetSet, target_set
 from explorer.errors import RequestError
 from explorer.metrics.alignment import Alignment, alignment, over_measures
 from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
-from explorer.request import Request
+from explorer.request import RNG_SEED_RANGE, NetworkReference, Request
 from explorer.validation import validate
 
 if TYPE_CHECKING:
@@ -89,20 +91,22 @@ class AlignmentReport:
 
 
 def align(
-    request: Request,
-    targets: str | TargetSet = "gallery",
+    request: Request | NetworkReference | str,
+    targets: str | Path | Sequence[str] | TargetSet = "gallery",
     pictures: Mapping[str, bytes] | None = None,
     runner: Runner | None = None,
 ) -> AlignmentReport:
     """Make an IRI of every target and count how many look more like it than like their seed.
 
-    request: network, layer, loss, seed and search; its target is replaced by each of `targets`
-    (`gallery`, `drawn:N` or a folder's path), and the k-th starts from the seed image drawn with
-    random seed `rng_seed + k`. pictures: PNG bytes of a `picture:SHA256` seed. Raises RequestError
-    as `explorer.generate`, and for targets that cannot be used.
+    request: network, layer, loss, seed and search; a network alone stands for a Request with the
+    defaults. Its target is replaced by each of `targets` (`gallery`, `drawn:N`, a folder's path or
+    a list of gallery names), and the k-th starts from the seed image drawn with random seed
+    `rng_seed + k`. pictures: PNG bytes of a `picture:SHA256` seed. Raises RequestError as
+    `explorer.generate`, and for targets that cannot be used; TypeError for an argument of another
+    type.
     """
-    runner = runner or InProcess()
-    chosen = targets if isinstance(targets, TargetSet) else targets_for(targets, [request])
+    runner, request = runner or InProcess(), as_search(request)
+    chosen = targets_for(targets, [request])
     requests = requests_for(request, chosen)
     results = runner.generate(
         requests, {**chosen.pictures, **(pictures or {})}, batch_size(request)
@@ -122,16 +126,31 @@ def align(
     )
 
 
-def targets_for(words: str, requests: Sequence[Request]) -> TargetSet:
-    """The set of targets of these words, drawn ones at the largest input of the networks."""
-    return target_set(words, max(map(_input_px, requests)))
+def targets_for(
+    targets: str | Path | Sequence[str] | TargetSet, requests: Sequence[Request]
+) -> TargetSet:
+    """The set of targets, drawn ones at the largest input of the networks."""
+    return target_set(targets, max(map(_input_px, requests)))
 
 
-def requests_for(request: Request, targets: TargetSet) -> list[Request]:
-    """One validated request per target; the seed, where it is one of the targets, is left out."""
-    names = [name for name in targets.labels if name != request.seed]
+def requests_for(
+    request: Request, targets: TargetSet, seeds: Collection[str] | None = None
+) -> list[Request]:
+    """One validated request per target; a seed that is one of the targets is left out.
+
+    seeds: those of all networks that are to be compared; the request's own by default. Raises
+    RequestError where no target is left, or the last one's random seed would be too large.
+    """
+    names = [name for name in targets.labels if name not in (seeds or {request.seed})]
     if not names:
         raise RequestError("targets", "the seed is the only one, so nothing is left to be matched")
+    largest = RNG_SEED_RANGE[1] - len(names) + 1
+    if request.rng_seed > largest:
+        raise RequestError(
+            "rng_seed",
+            f"{request.rng_seed} is too large: each of the {len(names)} targets takes the next "
+            f"random seed, so the largest that works is {largest}",
+        )
     return [
         validate(replace(request, target=name, rng_seed=request.rng_seed + place))
         for place, name in enumerate(names)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.analysis.arguments import as_network, as_result, validated
 from explorer.analysis.fitting import as_batch, fit_to
 from explorer.analysis.generation import device
 from explorer.analysis.network_comparison import NetworkComparison
@@ -28,25 +30,34 @@ from explorer.result import Result
 
 def compare(
     result: Result,
-    network: NetworkReference,
+    network: NetworkReference | str,
     layer: str = "penultimate",
     null: str | None = None,
-    null_folder: str | None = None,
+    null_folder: str | Path | None = None,
     store: BytesStore | None = None,
 ) -> NetworkComparison:
     """What a network, the observer, makes of a result's IRI and target.
 
-    layer: at which the match is judged; null, null_folder: by which null, as of a Request. The
-    pictures are the 8-bit ones, brought to the network's input as any picture is, so that a
+    network: or its reference, such as `embedded:residual-multi-adv2`. layer: at which the match is
+    judged. null, null_folder: by which null, as of a Request; the folder alone is enough. The
+    images are the 8-bit ones, brought to the network's input as any picture is, so that a
     network's own IRIs are judged as after rounding. Raises RequestError and HubUnreachable as
-    `explorer.generate` does.
+    `explorer.generate` does, and TypeError for an argument of another type.
     """
     started_at = time.perf_counter()
+    result, network = as_result(result), as_network(network)
+    judged = validated(network, layer, null, null_folder)
     observer = load(network, device())
     with fitting_threads(observer):
-        pictures = (from_png(png) for png in (result.iri_png, result.target_png))
-        iri, target = as_batch((fit_to(each, observer) for each in pictures), observer).split(1)
-        unrelated = null_of(observer, layer, null_source(null, null_folder), network, store=store)
+        images = (from_png(png) for png in (result.iri_png, result.target_png))
+        iri, target = as_batch((fit_to(each, observer) for each in images), observer).split(1)
+        unrelated = null_of(
+            observer,
+            layer,
+            null_source(judged.null, judged.null_folder),
+            network,
+            store=store,
+        )
         (match,) = match_images(observer, layer, iri, target, unrelated)
         (layers,) = compare_layers(observer, iri, target)
     return NetworkComparison(

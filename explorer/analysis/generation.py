@@ -1,4 +1,4 @@
-"""The one way from a Request to a Result: load, fit, synthesise, measure, judge.
+"""The single path from a Request to a Result: load, fit, synthesise, measure, judge.
 
 Runs in the worker, or in a notebook: `from explorer import Request, generate`. It knows no screen,
 no queue and no disk but a folder of pictures for the null; what is worth keeping (null
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from explorer import validation
+from explorer.analysis.arguments import as_request, as_requests
 from explorer.analysis.batch_images import BatchImages, load_images
 from explorer.analysis.measurement import Measurements, measure_batch
 from explorer.analysis.nulls import BytesStore, null_of, null_source
@@ -55,7 +56,7 @@ def generate(
     store: BytesStore | None = None,
 ) -> Result:
     """The result of one request; see `generate_batch`."""
-    return generate_batch([request], pictures, callback, store)[0]
+    return generate_batch([as_request(request)], pictures, callback, store)[0]
 
 
 def generate_batch(
@@ -69,9 +70,12 @@ def generate_batch(
     pictures: PNG bytes of every `picture:SHA256` that they name. callback: told the progress, asked
     whether to go on. store: where nulls are kept. Raises RequestError for a request that cannot be
     right, HubUnreachable where weights would have to be downloaded and cannot be, Cancelled when
-    the callback says so, NotFinite when the loss stops being a number.
+    the callback says so, NotFinite when the loss stops being a number, TypeError for anything but
+    requests.
     """
-    requests = [validation.validate(request) for request in requests]
+    requests = [validation.validate(request) for request in as_requests(requests)]
+    if not requests:
+        return []
     if any(request.batch_key != requests[0].batch_key for request in requests):
         raise ValueError("requests of one batch share network, layer, optimiser and steps")
     callback = callback or NullCallback()

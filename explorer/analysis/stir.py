@@ -5,14 +5,18 @@ Nanda et al. (ICML 2022); the similarity itself is `explorer.metrics.stir`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.analysis.align import Counts, batch_size, requests_for, targets_for, without_target
+from explorer.analysis.arguments import as_search
 from explorer.analysis.runner import InProcess, IriSet, Runner
 from explorer.analysis.targets import TargetSet
-from explorer.request import Request
+from explorer.errors import RequestError
+from explorer.metrics.invariance import FEWEST_IMAGES
+from explorer.request import NetworkReference, Request
 
 if TYPE_CHECKING:
     from explorer.metrics.invariance import SharedInvariance
@@ -38,21 +42,27 @@ class StirReport:
 
 
 def stir(
-    first: Request,
-    second: Request,
-    targets: str | TargetSet = "gallery",
+    first: Request | NetworkReference | str,
+    second: Request | NetworkReference | str,
+    targets: str | Path | Sequence[str] | TargetSet = "gallery",
     pictures: Mapping[str, bytes] | None = None,
     runner: Runner | None = None,
 ) -> StirReport:
     """Make both networks' IRIs of the same targets and have each look at the other's.
 
-    first, second: network, layer and search of each; targets, pictures: as of `explorer.align`.
-    Raises RequestError as `explorer.generate`, and (field `targets`) where linear CKA is undefined,
-    such as for fewer than three targets.
+    first, second: network, layer and search of each; a network alone stands for a Request with the
+    defaults. targets, pictures: as of `explorer.align`; a target that is a seed of either is left
+    out. Raises RequestError as `explorer.generate`, (field `targets`) for fewer than three targets
+    or where linear CKA is undefined, and TypeError for an argument of another type.
     """
     runner = runner or InProcess()
-    chosen = targets if isinstance(targets, TargetSet) else targets_for(targets, [first, second])
-    sides = [requests_for(request, chosen) for request in (first, second)]
+    pair = (as_search(first), as_search(second))
+    chosen = targets_for(targets, pair)
+    sides = [requests_for(each, chosen, {request.seed for request in pair}) for each in pair]
+    if len(sides[0]) < FEWEST_IMAGES:
+        raise RequestError(
+            "targets", f"linear CKA needs at least {FEWEST_IMAGES}, not {len(sides[0])}; give more"
+        )
     available = {**chosen.pictures, **(pictures or {})}
     made = [runner.generate(requests, available, batch_size(requests[0])) for requests in sides]
     return StirReport(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from explorer.images.folder import picture_files
 from explorer.validation import read_upload
 from explorer.zoo.pictures import picture
 
-FIRST_DRAWN = 1000  # of the picture set's held-out split; cards and the null use earlier ones
+FIRST_DRAWN = 1000  # of the held-out drawn images; cards and the null use earlier ones
 MOST_DRAWN = 1000
-HELP = "gallery, drawn:N for N pictures of the embedded networks' kind, or a folder of your own"
+HELP = "gallery, drawn:N for N images of the embedded networks' kind, or a folder of your own"
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,51 @@ class TargetSet:
     pictures: Mapping[str, bytes]
 
 
-def target_set(words: str, size: int) -> TargetSet:
-    """The targets that `gallery`, `drawn:N` or a folder's path stand for; size: of drawn ones, px.
+def target_set(targets: str | Path | Sequence[str] | TargetSet, size: int) -> TargetSet:
+    """The targets that `gallery`, `drawn:N`, a folder's path or a list of their names stand for.
 
-    Raises RequestError (field `targets`) for anything else, and for a folder that cannot be used.
+    size: of drawn ones, px. Raises RequestError (field `targets`) for another str, an empty list,
+    and a folder that cannot be used; TypeError for another type.
     """
+    if isinstance(targets, TargetSet):
+        return targets
+    if isinstance(targets, Path):
+        return _of_folder(targets)
+    if isinstance(targets, str):
+        return _from_text(targets, size)
+    if not isinstance(targets, Sequence) or not all(isinstance(each, str) for each in targets):
+        raise TypeError(
+            f"targets must be {HELP}, a list of gallery names, or a TargetSet, "
+            f"not {type(targets).__name__}"
+        )
+    if not targets:
+        raise RequestError("targets", f"the list is empty; give gallery names, or {HELP}")
+    labels = {name: name for name in targets}
+    return TargetSet(f"{len(labels)} images by name", labels, {})
+
+
+def _from_text(words: str, size: int) -> TargetSet:
     if words == "gallery":
         names = gallery.names()
         return TargetSet(f"the gallery's {len(names)} photographs", {n: n for n in names}, {})
     if words.startswith("drawn:"):
         count = words.removeprefix("drawn:")
         if not count.isdecimal() or not 1 <= int(count) <= MOST_DRAWN:
-            raise RequestError("targets", f"{words!r}: it takes drawn:1 to drawn:{MOST_DRAWN}")
+            raise RequestError("targets", f"{words!r}: N must be 1 to {MOST_DRAWN}")
         numbers = range(FIRST_DRAWN, FIRST_DRAWN + int(count))
         files = {f"drawn {n}": to_png(picture(n, "test", size)[0]) for n in numbers}
-        return _uploads("held-out drawn pictures", files)
-    if not Path(words).is_dir():
-        raise RequestError("targets", f"{words!r} is none; it takes {HELP}")
+        return _uploads("held-out drawn images", files)
+    if not words or not Path(words).is_dir():
+        raise RequestError("targets", f"{words!r} is not a set of targets; give {HELP}")
+    return _of_folder(Path(words))
+
+
+def _of_folder(path: Path) -> TargetSet:
     try:
-        files = {path.name: path.read_bytes() for path in picture_files(Path(words))}
+        files = {each.name: each.read_bytes() for each in picture_files(path)}
     except (PictureError, OSError) as error:
         raise RequestError("targets", str(error)) from error
-    return _uploads(f"pictures of the folder {Path(words).name!r}", files)
+    return _uploads(f"pictures of the folder {path.name!r}", files)
 
 
 def _uploads(kind: str, files: Mapping[str, bytes]) -> TargetSet:

@@ -245,7 +245,7 @@ def loss_named(
         COMPARISONS.named(representation)
     loss = LOSSES[name].adjusted(weights or {}, representation)
     if not loss.sum.terms:
-        raise RequestError("term_weights", "all weights are 0, so the loss asks for nothing at all")
+        raise RequestError("term_weights", "all weights are 0, so the loss is empty")
     return loss
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from explorer.metrics.invariance import FEWEST_IMAGES
 from explorer.metrics.representation import in_double
 
-FEWEST_IMAGES = 3
 MOST_PAIRINGS = 64
 
 _CHUNK_NUMBERS = 2**24

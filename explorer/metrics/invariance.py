@@ -7,6 +7,9 @@ from typing import Any
 
 from explorer.metrics.match import finite
 
+FEWEST_IMAGES = 3
+"""Linear CKA of two images is always 1."""
+
 
 @dataclass(frozen=True)
 class Stir:
@@ -33,7 +36,7 @@ class Stir:
 class SharedInvariance:
     """Both directions of STIR, and how alike the two networks represent the images themselves.
 
-    similarity: linear CKA of g₁(X) and g₂(X) in [0, 1], similarity_by_chance: with wrong pairs.
+    similarity: linear CKA of g₁(X) and g₂(X) in [0, 1], similarity_by_chance: with shuffled pairs.
     second_given_first: STIR(2 | 1), network 2 looks at network 1's IRIs. first_given_second: the
     other way round.
     """

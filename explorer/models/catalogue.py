@@ -36,7 +36,7 @@ def split_reference(reference: str) -> tuple[Source, str]:
         suggestion = did_you_mean(f"{prefix}:", [f"{source}:" for source in SOURCES], cutoff=0.6)
         raise RequestError(
             "model",
-            f"{reference!r} has no source that is known; {suggestion}write "
+            f"unknown source in {reference!r}; {suggestion}use "
             + ", ".join(f"'{source}:NAME'" for source in SOURCES),
         )
     return SOURCES[prefix], name

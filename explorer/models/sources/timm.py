@@ -101,7 +101,7 @@ def check_architecture(name: str) -> None:
     known = timm.list_models()
     suggestion = did_you_mean(name, known, "timm:", most=3)
     raise RequestError(
-        "model", f"timm knows no {name!r}; {suggestion}it has {len(known):,} architectures"
+        "model", f"timm has no architecture {name!r}; {suggestion}it has {len(known):,}"
     )
 
 
@@ -127,7 +127,7 @@ def create(name: str, size: int | None = None, **options: Any) -> nn.Module:
     try:
         module = timm.create_model(name, **fixed, **options)
     except (TypeError, AssertionError, ValueError, RuntimeError) as error:
-        raise wrong_size(f"timm:{name}", size, error) from error
+        raise wrong_size(f"timm:{name}", size) from error
     patch = getattr(getattr(module, "patch_embed", None), "patch_size", None)
     if patch and size % patch[0]:
         raise wrong_size(f"timm:{name}", size, f"it is no multiple of its patches' {patch[0]} px")

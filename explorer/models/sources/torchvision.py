@@ -87,7 +87,7 @@ def architecture_name(name: str) -> str:
     suggestion = did_you_mean(wanted, known, "torchvision:", most=3)
     raise RequestError(
         "model",
-        f"torchvision knows no {wanted!r}; {suggestion}it has {len(known)} classification networks",
+        f"torchvision has no classification network {wanted!r}; {suggestion}it has {len(known)}",
     )
 
 

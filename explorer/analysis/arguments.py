@@ -1,0 +1,76 @@
+"""What the public functions take: arguments brought to one type, or TypeError with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from explorer.request import NetworkReference, Request
+from explorer.result import Result
+from explorer.validation import network_reference, validate
+
+EXAMPLE = "embedded:residual-multi-adv2"
+
+
+def as_network(network: object) -> NetworkReference:
+    """The network; a str is its reference, such as `embedded:residual-multi-adv2`.
+
+    Raises TypeError for anything else, RequestError (field `model`) for an unknown source.
+    """
+    if isinstance(network, NetworkReference):
+        return network
+    if isinstance(network, str):
+        return network_reference(network)
+    raise TypeError(
+        f"network must be a NetworkReference or a str such as {EXAMPLE!r}{_not(network)}"
+    )
+
+
+def validated(
+    network: NetworkReference,
+    layer: str,
+    null: str | None = None,
+    null_folder: str | Path | None = None,
+) -> Request:
+    """A network, a layer and a null for measuring images by, as a validated Request.
+
+    Its other fields are not used. Raises RequestError as `explorer.validation.validate`.
+    """
+    folder = None if null_folder is None else str(null_folder)
+    fields = {**network.to_dict(), "layer": layer, "null": null, "null_folder": folder}
+    return validate(Request.from_dict(fields))
+
+
+def as_request(request: object) -> Request:
+    """The request; TypeError for anything else."""
+    if isinstance(request, Request):
+        return request
+    hint = "; Request.from_dict reads a mapping" if isinstance(request, dict) else ""
+    raise TypeError(
+        f"request must be a Request, such as Request(model={EXAMPLE!r}){_not(request)}{hint}"
+    )
+
+
+def as_requests(requests: object) -> list[Request]:
+    """The requests of a list or another sequence; TypeError for anything else."""
+    if isinstance(requests, Sequence) and not isinstance(requests, str):
+        return [as_request(each) for each in requests]
+    raise TypeError(f"requests must be a list of Request{_not(requests)}")
+
+
+def as_search(request: object) -> Request:
+    """The request; a network alone, or its reference, stands for a Request with the defaults."""
+    if isinstance(request, NetworkReference | str):
+        return Request.from_dict(as_network(request).to_dict())
+    return as_request(request)
+
+
+def as_result(result: object) -> Result:
+    """The result; TypeError for anything else."""
+    if isinstance(result, Result):
+        return result
+    raise TypeError(f"result must be a Result, from generate or Result.from_bytes{_not(result)}")
+
+
+def _not(value: object) -> str:
+    return f", not {type(value).__name__}"
