@@ -161,7 +161,7 @@ def adversaries() -> tuple[str, ...]:
 
 
 def check_adversary_size(name: str, size: tuple[int, int]) -> None:
-    """RequestError (field `adversary`) where this measure needs larger pictures (height, width)."""
+    """RequestError (field `adversary`) where this measure needs larger images (height, width)."""
     needed = PERCEPTUAL_MEASURES[name].smallest
     if min(size) < needed:
         able = [
@@ -169,7 +169,7 @@ def check_adversary_size(name: str, size: tuple[int, int]) -> None:
         ]
         raise RequestError(
             "adversary",
-            f"{name!r} needs pictures of at least {needed}×{needed} px, and this network takes "
+            f"{name!r} needs images of at least {needed}×{needed} px, and this network takes "
             f"{size[0]}×{size[1]}; choose {', '.join(able)}",
         )
 

@@ -68,5 +68,5 @@ def test_both_are_in_the_tables_of_the_documents(toys):
 
 def test_afterwards_both_are_gone(capsys):
     words = ("generate", "--model", QUICK.model)
-    assert "unknown" in refused(capsys, *words, "--target", "dim-noise")
-    assert "unknown" in refused(capsys, *words, "--target", "cat", "--seed", "ramp")
+    assert "no such file" in refused(capsys, *words, "--target", "dim-noise")
+    assert "no such file" in refused(capsys, *words, "--target", "cat", "--seed", "ramp")

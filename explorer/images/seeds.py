@@ -54,7 +54,7 @@ SEED_KINDS: Registry[SeedKind] = Registry(
         SeedKind(
             "light-noise",
             "Light noise",
-            "Very weak noise around black, 0.01·N(0, 1): the picture looks black.",
+            "Very weak noise around black, 0.01·N(0, 1): the image looks black.",
             normal(0, 0.01),
         ),
         SeedKind(
@@ -75,8 +75,8 @@ SEED_KINDS: Registry[SeedKind] = Registry(
             "Noise in which every brightness from black to white is equally likely.",
             lambda rng, shape: rng.random(shape),
         ),
-        SeedKind("white", "White", "A plain white picture.", lambda rng, shape: np.ones(shape)),
-        SeedKind("black", "Black", "A plain black picture.", lambda rng, shape: np.zeros(shape)),
+        SeedKind("white", "White", "A plain white image.", lambda rng, shape: np.ones(shape)),
+        SeedKind("black", "Black", "A plain black image.", lambda rng, shape: np.zeros(shape)),
     ),
 )
 """In the order in which they are shown."""

@@ -17,7 +17,7 @@ from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2, REPRE
 from explorer.losses.variants import Loss
 
 CAPPED_MATCH_DISTANCE = 0.045
-"""The relative distance up to which a picture whose push is capped counts as matched."""
+"""The relative distance up to which an image whose push is capped counts as matched."""
 
 EQUAL_FORCE_DISTANCE = 0.025
 """The relative distance at which a capped push and the match's pull may be equally strong. Pushes
@@ -46,7 +46,7 @@ class ObjectiveValue:
     """The objective's value for N images, each (N,).
 
     loss: to be minimised, differentiable. relative_l2: the match, whatever the loss compares.
-    score: the lower, the better the picture is by the loss's own aim; comparable between steps.
+    score: the lower, the better the image is by the loss's own aim; comparable between steps.
     """
 
     loss: Tensor
@@ -62,7 +62,7 @@ class Objective:
 
     A capped weight is min(λ, λ_k), λ_k = (EQUAL_FORCE_DISTANCE / r) · ‖∇representation‖ / ‖∇term‖
     with r the relative distance and the gradients those of the images at step k: far from the match
-    its pull decides, near it the push. Of such a sample's pictures the best is the one, among those
+    its pull decides, near it the push. Of such a sample's images the best is the one, among those
     within CAPPED_MATCH_DISTANCE, that was pushed furthest, else the one with the nearest match.
     """
 

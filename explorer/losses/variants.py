@@ -32,8 +32,8 @@ FREE, HUMAN, ADVERSARIAL = "regularizer-free", "human-leaning", "adversarial"
 
 FAMILIES = {
     FREE: "Only asks the network. The fair way to compare networks.",
-    HUMAN: "Also asks for a natural-looking picture. Makes every network look better.",
-    ADVERSARIAL: "Also asks for a picture unlike the target. Makes every network look worse.",
+    HUMAN: "Also asks for a natural-looking image. Makes every network look better.",
+    ADVERSARIAL: "Also asks for an image unlike the target. Makes every network look worse.",
 }
 
 
@@ -77,7 +77,7 @@ class Loss:
     def only_match(self) -> bool:
         """Whether the relative distance is all it asks for, so that reaching the goal is the end.
 
-        With transforms the match of the picture itself is but one of many, so it goes on.
+        With transforms the match of the image itself is but one of many, so it goes on.
         """
         return self._only_representation and not self.transforms and self.comparison == RELATIVE_L2
 
@@ -88,7 +88,7 @@ class Loss:
 
     @property
     def stationary(self) -> bool:
-        """Whether the same picture has the same loss at every step."""
+        """Whether the same image has the same loss at every step."""
         return not self.transforms and not any(term.capped for term in self.sum.terms)
 
     @property
@@ -133,35 +133,35 @@ _BASES = (
     ),
     Loss(
         name="freq",
-        title="Smooth picture (TV + blur + L1)",
+        title="Smooth image (TV + blur + L1)",
         family=HUMAN,
-        help="The match plus three preferences for smooth, grey-ish pictures.",
+        help="The match plus three preferences for smooth, grey-ish images.",
         sum=10 * MATCH + 5e-4 * TV + 5e-4 * BLUR + 5e-5 * L1,
     ),
     Loss(
         name="freq-tv",
-        title="Smooth picture (TV only)",
+        title="Smooth image (TV only)",
         family=HUMAN,
         help="The match plus a preference for neighbouring pixels that are alike.",
         sum=10 * MATCH + 5e-4 * TV,
     ),
     Loss(
         name="freq-blur",
-        title="Smooth picture (blur only)",
+        title="Smooth image (blur only)",
         family=HUMAN,
-        help="The match plus a preference for pictures that blurring hardly changes.",
+        help="The match plus a preference for images that blurring hardly changes.",
         sum=10 * MATCH + 5e-4 * BLUR,
     ),
     Loss(
         name="freq-lp",
-        title="Grey-ish picture (L1 only)",
+        title="Grey-ish image (L1 only)",
         family=HUMAN,
         help="The match plus a preference for pixels near mid-grey.",
         sum=10 * MATCH + 5e-5 * L1,
     ),
     Loss(
         name="freq-tv-l6",
-        title="Smooth and dark picture (TV + L6)",
+        title="Smooth and dark image (TV + L6)",
         family=HUMAN,
         help="The match plus smoothness and a limit on bright pixels (Mahendran and Vedaldi).",
         sum=10 * MATCH + 5e-4 * TV + L6,
@@ -170,7 +170,7 @@ _BASES = (
         name="adversarial",
         title="Pushed away from the target",
         family=ADVERSARIAL,
-        help="A perceptual distance drives the picture away from the target, as far as the match "
+        help="A perceptual distance drives the image away from the target, as far as the match "
         "allows.",
         sum=MATCH - capped(balanced(TO_TARGET)),
     ),
@@ -178,16 +178,17 @@ _BASES = (
         name="adversarial-published",
         title="Pushed away from the target, as published",
         family=ADVERSARIAL,
-        help="A perceptual distance drives the picture away from the target, whatever that costs.",
+        help="A perceptual distance drives the image away from the target, whatever that costs.",
         sum=MATCH - balanced(TO_TARGET),
     ),
     Loss(
         name="adversarial-seed",
         title="Held at the seed",
         family=ADVERSARIAL,
-        help="The match, while a perceptual distance holds the picture near the seed.",
+        help="The match, while a perceptual distance holds the image near the seed.",
         sum=MATCH + 10 * TO_SEED,
     ),
+    # New variants: here.
 )
 
 
@@ -200,7 +201,7 @@ def with_suffixes(loss: Loss) -> tuple[Loss, ...]:
         name=loss.name + TRANSFORMS_SUFFIX,
         title=f"{loss.title}, random transforms",
         family=HUMAN,
-        help=f"{loss.help} The match must also survive small random transforms of the picture.",
+        help=f"{loss.help} The match must also survive small random transforms of the image.",
         transforms=True,
     )
     return loss, transformed, _with_fourier(loss), _with_fourier(transformed)

@@ -114,7 +114,8 @@ def alignment(iris: Sequence[Sequence[Comparison]], rng_seed: int = 0) -> Alignm
 def nearer_target(comparison: Comparison) -> float:
     """1.0 if the IRI is at least as near its target as its seed, else 0.0; nan without values.
 
-    A tie counts, as in the paper.
+    A tie counts, as in the paper; in the verdict of a single result it does not
+    (`explorer.metrics.perceptual_verdict.Comparison.nearer_target`).
     """
     return _at_least_as_near(comparison, comparison.to_target, comparison.to_seed)
 

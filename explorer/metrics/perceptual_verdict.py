@@ -12,15 +12,16 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near one IRI is to its target, its seed and a mismatched picture, by one measure.
+    """How near one IRI is to its target, its seed and a mismatched image, by one measure.
 
     to_target, to_seed, to_mismatched: the measure's values; all None where it could not be
     computed, `reason` then says why; to_mismatched None also where no mismatched target was given.
     used_in_loss: the loss that made the IRI contained this measure. shares_backbone_with_loss: it
     rests on the network or formula of another measure that the loss contained. same_family: it
     rests on a relative of the network under test. redundant: it nearly repeats another measure.
-    nearer_target: strictly more like the target than like the seed (a tie is not nearer); None
-    where that has no answer, because there is no value or seed and target are one picture.
+    nearer_target: strictly more like the target than like the seed (a tie is not nearer, though it
+    counts in alignment); None where that has no answer, because there is no value or seed and
+    target are one image.
     nearer_than_mismatched: the same question against the mismatched target.
     extra: fields that another version wrote.
     """

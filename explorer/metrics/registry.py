@@ -84,7 +84,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             name="ssim",
             title="SSIM",
             help="Compares brightness, contrast and structure in small windows at full size, so "
-            "noise makes any picture unlike.",
+            "noise makes any image unlike.",
             nearer="higher",
             range=(-1.0, 1.0),
             source="Wang, Bovik, Sheikh & Simoncelli 2004; piq, 11×11 Gaussian window, σ = 1.5",
@@ -95,7 +95,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
         PerceptualMeasure(
             name="ssim-16px",
             title="SSIM at 16 px",
-            help="Compares the two pictures averaged down to 16 px, as if seen from far away; fine "
+            help="Compares the two images averaged down to 16 px, as if seen from far away; fine "
             "noise is gone.",
             nearer="higher",
             range=(-1.0, 1.0),
@@ -119,7 +119,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             name="structure",
             title="Structure",
             help="Compares the pattern in small windows at four sizes, blind to its contrast: a "
-            "picture and its negative are alike.",
+            "image and its negative are alike.",
             nearer="higher",
             range=(0.0, 1.0),
             source="Structure term of SSIM (Wang et al. 2004), squared, at 64, 32, 16 and 8 px",
@@ -131,7 +131,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
         PerceptualMeasure(
             name="psnr",
             title="PSNR (dB)",
-            help="Compares pixel with pixel, blind to what the picture shows.",
+            help="Compares pixel with pixel, blind to what the image shows.",
             nearer="higher",
             range=(0.0, 100.0),
             source="10·log₁₀(1 / mean squared error), capped at 100 dB",
@@ -142,7 +142,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             name="ciede2000",
             title="CIEDE2000",
             help="Compares the colour of each pixel as people tell colours apart (about 1 is just "
-            "noticeable), blind to what the picture shows.",
+            "noticeable), blind to what the image shows.",
             nearer="lower",
             range=(0.0, None),
             source="CIE 142-2001; Sharma, Wu & Dalal 2005; mean over the pixels, sRGB, D65",

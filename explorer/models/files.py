@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,14 +42,14 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        with torch.serialization.safe_globals(_plain_values()):
+        with _plain_tensors():
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise RequestError("model", f"{path.name} is no safetensors file: {error}") from error
     except MemoryError:
         raise
     except Exception as error:  # torch's own unpickler raises a dozen kinds for other bytes
-        raise RequestError("model", f"{path.name} {_why_refused(path, error)}") from error
+        raise RequestError("model", f"{path.name} {_why_refused(path)}") from error
     for key in STATE_DICT_KEYS:
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
@@ -54,6 +57,18 @@ def read_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     if not tensors or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
         raise RequestError("model", f"{path.name} holds no state dict (names with tensors)")
     return tensors
+
+
+@contextmanager
+def _plain_tensors() -> Iterator[None]:
+    """While this lasts torch reads tensors and plain values, and does not warn of other content."""
+    import torch
+
+    with (
+        warnings.catch_warnings(action="ignore"),
+        torch.serialization.safe_globals(_plain_values()),
+    ):
+        yield
 
 
 def _plain_values() -> list[Any]:
@@ -79,11 +94,11 @@ def _plain_values() -> list[Any]:
     ]
 
 
-def _why_refused(path: Path, error: Exception) -> str:
+def _why_refused(path: Path) -> str:
     import torch
 
     try:
-        with torch.serialization.safe_globals(_plain_values()):
+        with _plain_tensors():
             foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # no checkpoint at all, or one older than such a list can be made of
         foreign = []
@@ -94,8 +109,8 @@ def _why_refused(path: Path, error: Exception) -> str:
             "with torch.save or safetensors"
         )
     return (
-        f"is no checkpoint of plain tensors ({type(error).__name__}); save model.state_dict() "
-        "with torch.save or safetensors"
+        "is not a checkpoint of plain tensors, or is damaged; save model.state_dict() with "
+        "torch.save or safetensors"
     )
 
 
@@ -145,7 +160,7 @@ def check_fit(
             raise RequestError(
                 "architecture",
                 f"the first layer of {path.name} ({name}) takes {_channels(here[1])}; only "
-                "networks for RGB pictures (3 channels) work here",
+                "networks for RGB images (3 channels) work here",
             )
     problems: list[tuple[str, list[str]]] = [
         ("missing", sorted(set(expected) - set(state))),
@@ -160,7 +175,7 @@ def check_fit(
 
 
 def _channels(count: int) -> str:
-    return "1 channel (grey-scale pictures)" if count == 1 else f"{count} channels"
+    return "1 channel (greyscale images)" if count == 1 else f"{count} channels"
 
 
 def _some(names: list[str], most: int = 4) -> str:

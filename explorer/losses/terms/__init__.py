@@ -1,7 +1,8 @@
 """The terms that losses are made of, one file each.
 
-Every term sums over C, H, W as in the public code of Nanda et al. (AAAI 2023), so it grows with the
-picture. A new term is a file here with a record `TERM`, and its module's name below.
+The priors sum over C, H, W as in the public code of Nanda et al. (AAAI 2023), so they grow with
+the image; a term that takes a mean says so. A new term is a file here with a record `TERM`, and its
+module's name below.
 """
 
 from __future__ import annotations

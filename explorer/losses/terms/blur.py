@@ -1,4 +1,4 @@
-"""The blur prior: what blurring would change in the picture is penalised."""
+"""The blur prior: what blurring would change in the image is penalised."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ TERM = LossTerm(
     name="blur",
     symbol="½‖x − blur(x)‖²",
     label="Blur (penalises what blurring would change)",
-    help="Blurring should hardly change the picture.",
+    help="Blurring should hardly change the image.",
     function=blur,
 )

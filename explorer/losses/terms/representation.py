@@ -84,7 +84,7 @@ COMPARISONS: Registry[RepresentationComparison] = Registry(
             name="gram",
             title="Gram matrix: style, not places",
             formula="‖G(x) − G(x_t)‖_F / ‖G(x_t)‖_F",
-            help="Which channels are active together, wherever in the picture: style "
+            help="Which channels are active together, wherever in the image: style "
             "(Gatys et al. 2016).",
             function=gram,
             needs_map=True,

@@ -19,7 +19,7 @@ TERM = LossTerm(
     name="to-seed",
     symbol="d(x, x_0)",
     label="Towards the seed",
-    help="The picture should look like the seed.",
+    help="The image should look like the seed.",
     function=to_seed,
     uses_distance=True,
 )

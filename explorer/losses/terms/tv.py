@@ -19,7 +19,7 @@ def total_variation(inputs: TermInputs) -> Tensor:
 TERM = LossTerm(
     name="tv",
     symbol="TV(x)",
-    label="Total variation (penalises rough pictures)",
+    label="Total variation (penalises rough images)",
     help="Neighbouring pixels should be alike.",
     function=total_variation,
 )

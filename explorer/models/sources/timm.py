@@ -143,7 +143,7 @@ def network_of(reference: str, module: Any, size: int | None = None) -> Network:
     config = resolve_model_data_config(module)
     channels, height, width = config["input_size"]
     if channels != 3:
-        raise RequestError("model", f"{reference} takes {channels} channels, not RGB pictures")
+        raise RequestError("model", f"{reference} takes {channels} channels, not RGB images")
     count, classes = _classes(module)
     return Network(
         reference=reference,

@@ -17,12 +17,12 @@ from explorer.models.network import InputSpec, Network
 DEFAULT, LIVE = "resnet18-default", "resnet18-live"
 DEEP_DEFAULT, DEEP_LIVE = "resnet50-default", "resnet50-live"
 NETWORKS = {
-    DEFAULT: "timm's resnet18, random weights as timm draws them: its residual branches are dead "
-    "(the last batch-norm of each starts at 0), which makes it easy",
-    LIVE: "the same with living branches (`zero_init_last=False`) and batch-norm statistics taken "
-    "from the gallery's photographs",
-    DEEP_DEFAULT: "timm's resnet50, drawn likewise, its branches dead",
-    DEEP_LIVE: "the same with living branches and the photographs' statistics",
+    DEFAULT: "timm's resnet18, random weights as timm draws them: its residual branches are "
+    "zero-initialised (the last batch-norm of each starts at 0), which makes it easy",
+    LIVE: "the same with non-zero branches (`zero_init_last=False`) and batch-norm statistics "
+    "taken from the gallery's photographs",
+    DEEP_DEFAULT: "timm's resnet50, drawn likewise, its branches zero-initialised",
+    DEEP_LIVE: "the same with non-zero branches and the photographs' statistics",
 }
 TARGETS = ("astronaut", "coffee", "cat")
 SEED = "noise"

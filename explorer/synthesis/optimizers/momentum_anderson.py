@@ -1,4 +1,4 @@
-"""Momentum with an adaptive step from afar, Anderson mixing near the target.
+"""Momentum with an adaptive step far from the target, Anderson mixing near the target.
 
 Nothing depends on the budget, and the search ends as soon as its goal is met. All steps combine
 gradients and images that gradients led to, so that (inside the box) what the network ignores stays

@@ -47,8 +47,8 @@ SURROGATE_LBFGS = Optimiser(
     name="surrogate-lbfgs",
     title="L-BFGS, surrogate ReLU gradients",
     help=(
-        "L-BFGS with surrogate ReLU gradients, wider the further away, and longer steps from afar; "
-        "no line search"
+        "L-BFGS with surrogate ReLU gradients, wider the further away, and longer steps far "
+        "from the target; no line search"
     ),
     short_help="L-BFGS with surrogate ReLU gradients",
     build=_surrogate_lbfgs,

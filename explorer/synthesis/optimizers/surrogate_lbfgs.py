@@ -28,7 +28,7 @@ from explorer.synthesis.optimizers.steps import SlidingStall, polyak
 
 
 class SurrogateLBFGS(Search):
-    """L-BFGS memory × the full step, longer from afar × width by distance.
+    """L-BFGS memory × the full step, longer far from the target × width by distance.
 
     ½·loss² is minimised, so the loss has to be a norm that ends at 0.
     """
@@ -72,7 +72,7 @@ class SurrogateLBFGS(Search):
 
 
 class SurrogateLBFGSOrMomentum(Search):
-    """`SurrogateLBFGS`; then momentum for good, from where the sample is, once that has stalled.
+    """`SurrogateLBFGS`; then momentum permanently, from the current iterate, once that has stalled.
 
     Only in the first part of the budget, for momentum's steps shrink with the budget. Where the
     loss has very many kinks, shorter and shorter steps go further in the long run.
