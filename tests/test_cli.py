@@ -410,7 +410,7 @@ def test_what_cannot_be_measured_is_said(no_worker, run, tmp_path):
         (["compare", tmp_path / "nowhere", *other], "result: there is no folder or file"),
         (["compare", tmp_path, *other], "result.json"),
         (["align", *other, "--targets", "drawn:0"], "targets: 'drawn:0': N must be 1 to"),
-        (["align", *other, "--targets", "galery"], "targets: 'galery' is not a set of targets; give gallery"),
+        (["align", *other, "--targets", "galery"], "targets: 'galery' is not a set of targets"),
         (["align", *other, "--targets", tmp_path], "holds 0 pictures"),
         (["align", *other, "--layer", "stage9"], "layer: "),
         (["stir", f"embedded:{NAME}", "embedded:nobody"], "model: "),
@@ -490,7 +490,7 @@ def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, mon
     code, _, err = run("layers", "timm:vit_tiny_patch16_224", "--size", "100")
     assert code == 2
     full = "timm:vit_tiny_patch16_224.augreg_in21k_ft_in1k"
-    assert f"size: {full} cannot take pictures of 100×100 px" in err
+    assert f"size: {full} cannot take images of 100×100 px" in err
 
     code, out, err = run(*generate, "--model", f"file:{good}", "--layer", "layer5")
     assert (code, out) == (2, "")

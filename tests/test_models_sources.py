@@ -207,7 +207,7 @@ def test_a_checkpoint_that_asks_for_code_is_told_which(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("channels", "said"), [(1, r"1 channel \(grey-scale pictures\)"), (6, "6 channels")]
+    ("channels", "said"), [(1, r"1 channel \(greyscale images\)"), (6, "6 channels")]
 )
 def test_networks_that_do_not_look_at_rgb_are_refused_with_the_reason(tmp_path, channels, said):
     module = timm.create_model("resnet18", pretrained=False, in_chans=channels)
