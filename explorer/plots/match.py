@@ -106,7 +106,7 @@ def layer_profile(
 def null_histogram(
     distribution: Distribution, value: float, title: str = "relative distance"
 ) -> go.Figure:
-    """How alike unrelated pictures are at this layer by a measure, and the value of the IRI."""
+    """How alike unrelated images are at this layer by a measure, and the value of the IRI."""
     chart = figure(300)
     counts, edges = distribution.counts, distribution.edges
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
@@ -116,7 +116,7 @@ def null_histogram(
             y=list(counts),
             width=[high - low for low, high in pairwise(edges)],
             marker={"color": QUIET, "line": {"width": 0}},
-            name=f"{distribution.n:,} pairs of unrelated pictures",
+            name=f"{distribution.n:,} pairs of unrelated images",
             hovertemplate="%{x:.2f}: %{y} pairs<extra></extra>",
         )
     )

@@ -20,7 +20,7 @@ form = sidebar.read_form()
 
 st.title("Same to the network, same to you?")
 st.markdown(
-    "An **IRI** is a picture made so that a neural network cannot tell it from the target. "
+    "An **IRI** is an image made so that a neural network cannot tell it from the target. "
     "What differs to your eyes is what the network ignores."
 )
 show_sidebar_button()

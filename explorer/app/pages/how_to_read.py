@@ -11,17 +11,17 @@ from explorer.models.entry import Entry
 from explorer.request import FOURIER_SUFFIX, TRANSFORMS_SUFFIX
 
 QUESTIONS = """
-A network turns a picture into numbers, layer by layer. At a chosen **layer**, the numbers of a
-picture are its *representation*. We start from a **seed** image and change its pixels until its
+A network turns an image into numbers, layer by layer. At a chosen **layer**, the numbers of an
+image are its *representation*. We start from a **seed** image and change its pixels until its
 representation equals that of the **target**. The result is an **IRI**, an identically represented
 input: to the network, from that layer on, the same as the target.
 
 #### Two questions
 **To the network: the same?** The *relative distance* is the length of the difference of the two
 representations, divided by the length of the target's. To know whether it is small, we measure the
-same distance between thousands of pairs of unrelated pictures, the *null*. The answer is yes only
+same distance between thousands of pairs of unrelated images, the *null*. The answer is yes only
 if the IRI is nearer to the target than the nearest of these pairs by three measures (signal to
-noise, Pearson and Spearman correlation), the network predicts the same class for both pictures,
+noise, Pearson and Spearman correlation), the network predicts the same class for both images,
 and all this still holds after rounding to the 8 bits of a PNG.
 
 **To a person: the same?** Perceptual measures stand in for people. For each we ask whether the IRI
@@ -29,24 +29,24 @@ is nearer to its target than to its seed. A measure that was part of the loss, o
 related to the network, is shown but does not count. Your own eyes do.
 
 If the first answer is no, the second says nothing about the network: the search has not reached a
-match. A search has **converged** if it matched and also met its goal, or came to a point where it
-got no nearer; one whose budget of steps ran out before might look different with more effort.
+match. A search has **converged** if it matched and also met its goal, or reached a plateau; one
+whose budget of steps ran out before might look different with more steps.
 
 #### The loss decides what you conclude
 Nanda et al. (AAAI 2023) found that the loss used to generate IRIs decides what one concludes.
 """
 SUFFIXES = f"""
-Each of these, and the regularizer-free loss, is also there with random transforms of the picture
+Each of these, and the regularizer-free loss, is also there with random transforms of the image
 (`{TRANSFORMS_SUFFIX}`: T in the formula), with its Fourier spectrum z optimised instead of its
 pixels (`{FOURIER_SUFFIX}`), or with both.
 """
 ACCURACY = """
-Accuracy is that of naming the object on unseen pictures; under attack, on the same pictures after
+Accuracy is that of naming the object on unseen images; under attack, on the same images after
 projected gradient descent (PGD) within an ℓ₂ distance of 1.
 """
 CAUTIONS = """
 #### Read with care
-- A small distance says nothing about the quality of a network: an untrained one matches superbly.
+- A small distance says nothing about the quality of a network: an untrained one matches very well.
 - The seed matters. What a network ignores stays as it was in the seed, so noise stays noise.
 - Some measures call even a wrong target nearer; the control next to each figure shows how often.
 """

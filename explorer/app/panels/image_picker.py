@@ -24,7 +24,7 @@ def target() -> str:
         key="target",
         default=DEFAULTS.target,
         title=picture_title,
-        help="The picture that the network must be unable to tell from the IRI.",
+        help="The image that the network must be unable to tell from the IRI.",
     )
     _upload()
     return name
@@ -38,7 +38,7 @@ def seed() -> str:
         key="seed",
         default=DEFAULTS.seed,
         title=picture_title,
-        help="The picture from which the IRI starts. What the network ignores stays as it is here.",
+        help="The image from which the IRI starts. What the network ignores stays as it is here.",
     )
 
 

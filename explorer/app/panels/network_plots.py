@@ -28,7 +28,7 @@ NO_NETWORK = "nobody"
 
 
 def show_null(result: Result) -> None:
-    """How alike unrelated pictures are, and the IRI and its target among them."""
+    """How alike unrelated images are, and the IRI and its target among them."""
     null = result.null
     st.subheader("How near is near?")
     measure = _choose_measure(
@@ -44,7 +44,7 @@ def show_null(result: Result) -> None:
         null_histogram(distribution, value, measure.title_in_null),
         config=NO_BAR,
         key="null",
-        alt=f"{measure.title_in_null} of unrelated pictures, {distribution.min:.2f} to "
+        alt=f"{measure.title_in_null} of unrelated images, {distribution.min:.2f} to "
         f"{distribution.max:.2f}; of the IRI and its target it is {value:.3f}",
     )
     st.caption(_compared_with_null(measure, value, distribution))
@@ -70,19 +70,19 @@ def _compared_with_null(measure: PairMeasure, value: float, distribution: Distri
     if measure.nearer == "lower" and value < distribution.min:
         return (
             f"The IRI is {distribution.min / max(value, 1e-9):.0f} times nearer to its target than "
-            f"the most alike of {distribution.n:,} pairs of unrelated pictures."
+            f"the most alike of {distribution.n:,} pairs of unrelated images."
         )
     if measure.nearer == "higher" and value > distribution.max:
         return (
             f"IRI and target are more alike than any of {distribution.n:,} pairs of unrelated "
-            f"pictures, of which the most alike reach {distribution.max:.3f}."
+            f"images, of which the most alike reach {distribution.max:.3f}."
         )
-    return "Some unrelated pictures are as near to each other as the IRI to its target."
+    return "Some unrelated images are as near to each other as the IRI to its target."
 
 
 def show_layers(result: Result) -> None:
     """What IRI and target have in common at every layer, of this network and of another one."""
-    st.subheader("Where do the pictures become the same?")
+    st.subheader("Where do the images become the same?")
     measure = _choose_measure("layers_by", measures_of(result.layers))
     _layer_plot(result.layers, measure, result.request.layer, "matched here", "layers")
     distances = [each.values.get("relative_l2") for each in result.layers]
@@ -133,7 +133,7 @@ def _classes(match: Match) -> str:
 
 
 def show_other(result: Result) -> None:
-    """Another network, chosen here, looks at the same two pictures."""
+    """Another network, chosen here, looks at the same two images."""
     st.subheader("How does another network see it?")
     mine = result.request.model
     entries = catalogue.offered_whole()
@@ -177,7 +177,7 @@ def _show_comparison(question: dict[str, Any]) -> None:
     st.markdown(
         f"**To {network_title(comparison.model)}, at `{comparison.layer}`, the same? "
         f"{'Yes' if match.same else 'No'}.** Relative distance {number(match.relative_l2)}; the "
-        f"most alike of {null.n_pairs:,} pairs of unrelated pictures are "
+        f"most alike of {null.n_pairs:,} pairs of unrelated images are "
         f"{number(null.relative_l2.min)} apart."
     )
     if match.target_top:

@@ -56,7 +56,7 @@ def _pictures(result: Result) -> list[Picture]:
             result.iri_png,
             "IRI",
             f"{network_title(request.model)}, {request.layer}, {size}",
-            f"IRI: the picture that the network should take for {target}",
+            f"IRI: the image that the network should take for {target}",
             "iri",
         ),
         Picture(result.target_png, "Target", target, f"Target: {target}", "target"),

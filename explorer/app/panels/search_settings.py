@@ -91,7 +91,7 @@ def relu_gradient() -> str | None:
 
 
 def input_resolution() -> int | None:
-    """The side in px of the pictures that the network takes; None is as it was trained."""
+    """The side in px of the images that the network takes; None is as it was trained."""
     st.session_state.setdefault("size", None)
     size = st.number_input(
         "Input resolution (px)",
@@ -100,7 +100,7 @@ def input_resolution() -> int | None:
         step=16,
         key="size",
         placeholder="as it was trained",
-        help="The side of the pictures that the network takes. Smaller is faster; some "
+        help="The side of the images that the network takes. Smaller is faster; some "
         "architectures take one size only. Empty: as it was trained.",
     )
     return None if size is None else int(size)

@@ -35,10 +35,10 @@ def _network(result: Result) -> None:
     lines = [
         f"Relative distance at `{result.request.layer}`: **{number(match.relative_l2)}** "
         f"({number(match_8bit.relative_l2)} after rounding to 8 bits). "
-        f"Unrelated pictures are {number(null.min, 2)} to {number(null.max, 2)} apart."
+        f"Unrelated images are {number(null.min, 2)} to {number(null.max, 2)} apart."
     ]
     if not match.beyond_null:
-        lines.append("Some unrelated pictures are as alike to the network as these two.")
+        lines.append("Some unrelated images are as alike to the network as these two.")
     elif not match_8bit.beyond_null:
         lines.append("The match is lost by rounding to 8 bits.")
     lines += [_classes(match), how_it_ended(result)]
@@ -81,7 +81,7 @@ def _person(result: Result) -> None:
         return
     if person.answer is None:
         st.markdown("### :gray[:material/help:] No measure available")
-        st.markdown("No held-out measure could compare these pictures.")
+        st.markdown("No held-out measure could compare these images.")
         return
     st.markdown(f"### {_ANSWERS[person.answer]}")
     control = f"Control: {person.nearer_than_mismatched} of {person.counted_for_mismatched} say it "
