@@ -30,8 +30,8 @@ def layer_profile(
     """How far apart two images are at every layer, in order of execution.
 
     network: a NetworkReference, or a str such as `embedded:residual-multi-adv2`. picture, target:
-    uint8 H×W×3, or float32 3×H×W in [0, 1] as `Result.iri`. Floats at the network's input size are used
-    as they are; everything else is brought to that size in 8 bits, as any picture is. Raises
+    uint8 H×W×3, or float32 3×H×W in [0, 1] as `Result.iri`. Floats at the network's input size are
+    used as they are; everything else is brought to that size in 8 bits, as any picture is. Raises
     RequestError for a network that does not exist or values outside [0, 1], HubUnreachable where
     weights cannot be downloaded, TypeError for an argument of another type or shape.
     """
@@ -52,9 +52,10 @@ def null(
 ) -> Null:
     """The null of a layer: every representation measure over all pairs of unrelated images.
 
-    network: as of `layer_profile`. folder: of pictures; the gallery's and some drawn ones where none
-    is given. Raises RequestError for a network or layer that does not exist or a folder that cannot
-    be used, HubUnreachable where weights cannot be downloaded, TypeError for another network.
+    network: as of `layer_profile`. folder: of pictures; the gallery's and some drawn ones where
+    none is given. Raises RequestError for a network or layer that does not exist or a folder that
+    cannot be used, HubUnreachable where weights cannot be downloaded, TypeError for another
+    network.
     """
     request = validated(as_network(network), layer, null_folder=folder)
     loaded = load(request.network, device())
