@@ -23,6 +23,9 @@ from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.request import Request
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+FILES = ("result.json", "iri.npy", "iri.png", "target.png", "seed.png")
+"""Those that every result has."""
+
 LARGEST_MEMBER = 256 * 2**20
 
 
@@ -231,7 +234,7 @@ class Result:
         except ResultError:
             raise
         except Exception as error:  # zipfile and zlib raise a dozen kinds
-            raise ResultError(f"no result: {type(error).__name__}: {error}") from error
+            raise ResultError("it is not a zip file that can be read, or it is damaged") from error
         return cls.from_files(files)
 
     @classmethod
@@ -241,6 +244,12 @@ class Result:
         Results of any age are read: what an older version did not measure is left out, what a newer
         one added is kept.
         """
+        missing = [name for name in FILES if name not in files]
+        if missing:
+            raise ResultError(
+                f"there is no {' and no '.join(missing)} in it; give a folder that "
+                "`generate --out` wrote, or a result's zip"
+            )
         try:
             content = json.loads(files["result.json"])
             request = Request.from_dict(content.pop("request"))
@@ -270,6 +279,6 @@ class Result:
         except ResultError:
             raise
         except RequestError as error:
-            raise ResultError(f"no result: {error}") from error
+            raise ResultError(f"its request cannot be right ({error})") from error
         except Exception as error:  # json and numpy raise many kinds
-            raise ResultError(f"no result: {type(error).__name__}: {error}") from error
+            raise ResultError("its result.json or iri.npy is damaged or incomplete") from error

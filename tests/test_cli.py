@@ -228,7 +228,7 @@ def test_several_random_seeds_are_several_results_and_one_answer(
 def test_a_folder_that_cannot_be_written_is_a_failure(generated, no_worker, run, tmp_path):
     (tmp_path / "file").write_text("in the way")
     code, _, err = run(*WORDS, "--out", tmp_path / "file")
-    assert code == 1
+    assert code == 2
     assert str(tmp_path / "file") in err
     assert "Traceback" not in err
 

@@ -7,12 +7,18 @@ import json
 from typing import TYPE_CHECKING
 
 from explorer.analysis.targets import HELP as TARGETS_HELP
+from explorer.cli.arguments import some_text
 from explorer.cli.command import Command
 from explorer.cli.options import add_network_options, add_search_options, request_from
 from explorer.cli.running import EngineRunner
 
 if TYPE_CHECKING:
     from explorer.analysis.align import AlignmentReport, Counts, PaperAlignment
+
+RNG_HELP = (
+    "random seed from which the first target's seed image is drawn; each following target takes "
+    "the next number"
+)
 
 ANY_TARGET = "noise"
 """Stands in for the target until each of the set takes its place."""
@@ -21,7 +27,10 @@ ANY_TARGET = "noise"
 def add_targets_option(parser: argparse.ArgumentParser) -> None:
     """--targets: the set of pictures of which IRIs are made."""
     parser.add_argument(
-        "--targets", default="gallery", help=f"{TARGETS_HELP} (default: %(default)s)"
+        "--targets",
+        type=some_text,
+        default="gallery",
+        help=f"{TARGETS_HELP} (default: %(default)s)",
     )
 
 
@@ -37,7 +46,7 @@ def print_counts(counts: Counts) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     add_targets_option(parser)
-    add_search_options(parser)
+    add_search_options(parser, RNG_HELP)
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -1,31 +1,57 @@
-"""`iri cache …`: how full the cache is, whether it is sound, packs of results;
-`starter` makes the pack that ships with the app again."""
+"""`iri cache …`: the result cache's size and soundness, packs of results, the shipped results."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 
-from explorer.cli.command import Command
+from explorer.cli.arguments import file_path
+from explorer.cli.command import Command, CommandFailed
+from explorer.cli.outputs import check_file, check_folder
 from explorer.errors import RequestError
 from explorer.store.errors import CacheError
 
-ACTIONS = ("stats", "verify", "export", "import", "clear", "starter")
+ACTIONS = {
+    "stats": "how full the cache is",
+    "verify": "check every entry and drop damaged ones",
+    "export PACK": "write all entries to a file",
+    "import PACK": "add the entries of such a file",
+    "clear": "delete every entry",
+    "starter": "compute the results that ship with the app again and overwrite them",
+}
+"""The actions, with what each takes, and what they do."""
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=ACTIONS)
-    parser.add_argument("pack", nargs="?", type=Path, help="for export and import, the pack's file")
+    parser.add_argument(
+        "action",
+        choices=[action.partition(" ")[0] for action in ACTIONS],
+        help="; ".join(f"{action}: {text}" for action, text in ACTIONS.items()),
+    )
+    parser.add_argument(
+        "pack", nargs="?", type=file_path, help="for export and import, the pack's file"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="for starter: overwrite the results that ship"
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
+    from explorer.jobs.settings import check_settings
     from explorer.store.packs import export_pack, import_pack
     from explorer.store.store import Store
 
     if (options.action in ("export", "import")) != (options.pack is not None):
         raise RequestError("pack", "export and import take a file's name, the others take none")
+    if options.yes and options.action != "starter":
+        raise RequestError("yes", "only starter asks for it; leave it out")
+    if options.action == "starter":
+        _print(options, {"made": _make_starter_results(options.yes)})
+        return
+    if options.action == "export":
+        check_file("pack", options.pack)
+    check_settings()
     store = Store()
     try:
         if options.action == "stats":
@@ -34,25 +60,38 @@ def _run(options: argparse.Namespace) -> None:
             _print(options, asdict(store.verify()))
         elif options.action == "clear":
             _print(options, {"removed": store.clear()})
-        elif options.action == "starter":
-            _print(options, {"made": _make_starter_results()})
         elif options.action == "export":
             _print(options, {"exported": export_pack(store, options.pack)})
         else:
             _print(options, asdict(import_pack(store, options.pack)))
     except CacheError as error:
-        raise RequestError("pack", str(error)) from error
+        if options.action == "import":
+            raise RequestError("pack", str(error)) from error
+        raise CommandFailed(str(error)) from error
     finally:
         store.close()
 
 
-def _make_starter_results() -> int:
-    """Make every starter result with this installation and write the pack; returns how many."""
+def _make_starter_results(confirmed: bool) -> int:
+    """Compute every starter result with this installation and write them; returns how many.
+
+    confirmed: whether the files that ship may be overwritten; RequestError says which otherwise.
+    """
     from explorer.analysis.examples import EXAMPLES
-    from explorer.analysis.generation import generate
     from explorer.store import starter
 
-    entries = [(request.key, title, generate(request).to_bytes()) for title, request in EXAMPLES]
+    check_folder("starter", starter.DIRECTORY)
+    if not confirmed:
+        raise RequestError(
+            "yes",
+            f"starter computes the {len(EXAMPLES)} results that ship with the app again and "
+            f"overwrites the .zip files and manifest.json in {starter.DIRECTORY}; add "
+            "--yes to do that",
+        )
+    from explorer.analysis.generation import generate
+
+    results = [(title, generate(request)) for title, request in EXAMPLES]
+    entries = [(result.request.key, title, result.to_bytes()) for title, result in results]
     return len(starter.write(entries))
 
 

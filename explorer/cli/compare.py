@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, number
-from explorer.cli.options import NULL_FOLDER_HELP, add_network_options
+from explorer.cli.options import add_network_options, add_null_option
 from explorer.cli.running import EngineRunner
 from explorer.errors import RequestError
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("result", type=Path, help="a folder that generate wrote, or a result's zip")
+    parser.add_argument(
+        "result", type=file_path, help="a folder that generate wrote, or a result's zip"
+    )
     add_network_options(parser)
-    parser.add_argument("--null-folder", help=NULL_FOLDER_HELP)
+    add_null_option(parser)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -49,8 +52,8 @@ def _print(comparison: NetworkComparison) -> None:
     match, null = comparison.match, comparison.null.relative_l2
     print(f"To {comparison.model} at {comparison.layer} the same? {'yes' if match.same else 'no'}")
     print(
-        f"  relative distance {number(match.relative_l2)} (8-bit pictures); unrelated "
-        f"pictures: {number(null.min)} to {number(null.max)}"
+        f"  relative distance {number(match.relative_l2)} (8-bit images); unrelated "
+        f"images: {number(null.min)} to {number(null.max)}"
     )
     for title, top in (("target", match.target_top), ("iri", match.iri_top)):
         names = ", ".join(f"{each.name} {each.probability:.0%}" for each in top)

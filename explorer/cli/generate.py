@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, number
 from explorer.cli.options import add_network_options, add_search_options, requests_from
+from explorer.cli.outputs import check_folder
 from explorer.cli.running import EngineRunner
 from explorer.files import write_atomically
 
@@ -22,11 +24,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", required=True, help="a gallery picture's name, a file, noise or wide-noise"
     )
-    add_search_options(parser)
-    parser.add_argument("--out", type=Path, help="folder for iri.png, iri.npy, result.json, …")
+    add_search_options(
+        parser,
+        "random seed from which the seed image is drawn; several, such as 0,1,2, make one IRI each",
+    )
+    parser.add_argument("--out", type=file_path, help="folder for iri.png, iri.npy, result.json, …")
 
 
 def _run(options: argparse.Namespace) -> None:
+    check_folder("out", options.out)
     requests, pictures = requests_from(options, target=options.target)
     with EngineRunner.started() as runner:
         results = runner.generate(requests, pictures)
@@ -76,7 +82,7 @@ def _print_result(result: Result) -> None:
     print(
         f"  relative distance {number(result.match.relative_l2, 4)} "
         f"({number(result.match_8bit.relative_l2, 4)} after rounding to 8 bits); "
-        f"{result.null.n_pairs:,} pairs of unrelated pictures: {number(null.min, 2)} to "
+        f"{result.null.n_pairs:,} pairs of unrelated images: {number(null.min, 2)} to "
         f"{number(null.max, 2)}"
     )
     print(

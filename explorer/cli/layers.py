@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Iterable
 
+from explorer.cli.arguments import whole_number
 from explorer.cli.command import Command, print_rows
 from explorer.cli.options import SIZE_HELP
 
@@ -13,7 +14,7 @@ from explorer.cli.options import SIZE_HELP
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", help="such as embedded:NAME")
     parser.add_argument("--arch", help="for file: models")
-    parser.add_argument("--size", type=int, help=SIZE_HELP)
+    parser.add_argument("--size", type=whole_number(), help=SIZE_HELP)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -41,7 +42,7 @@ def _layers(options: argparse.Namespace) -> Iterable[tuple[str, str, tuple[int, 
     from explorer.models import catalogue
 
     entry = catalogue.entry(options.reference)
-    if entry is not None and entry.layers and options.size is None:
+    if entry is not None and entry.layers and options.size is None and options.arch is None:
         return entry.layers
     request = validation.observer(options.reference, architecture=options.arch, size=options.size)
     with EngineRunner.started() as runner:

@@ -1,8 +1,9 @@
-"""`iri models`: the networks there are."""
+"""`iri models`: the available networks."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from explorer.cli.command import Command, print_rows
 
@@ -23,6 +24,9 @@ def _run(options: argparse.Namespace) -> None:
     from explorer.models import catalogue
 
     entries = catalogue.listed(options.source, options.search or "")
+    if not entries:
+        where = f" of the source {options.source}" if options.source else ""
+        print(f"No network{where} matches {options.search!r}.", file=sys.stderr)
     print_rows(
         options,
         [entry.to_dict() for entry in entries],
@@ -30,4 +34,4 @@ def _run(options: argparse.Namespace) -> None:
     )
 
 
-COMMAND = Command("models", "the networks there are", _run, _add_options, prints_json=True)
+COMMAND = Command("models", "list available networks", _run, _add_options, prints_json=True)

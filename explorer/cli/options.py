@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from explorer.cli.arguments import random_seeds, real_number, some_text, whole_number
 from explorer.errors import RequestError
 from explorer.losses.terms.representation import COMPARISONS
 from explorer.request import Request
 from explorer.synthesis.optimizers.registry import choices as optimiser_choices
+from explorer.validation import DEFAULT_ADVERSARY
 
 SIZE_HELP = "input resolution of the network in px (default: as it was trained)"
 NULL_FOLDER_HELP = "folder of pictures from which the null is made, instead of the gallery's"
@@ -25,7 +27,8 @@ NULL_FOLDER_HELP = "folder of pictures from which the null is made, instead of t
 class Option:
     """One option of the command line that sets one field of a Request.
 
-    default: what the option is where it is not given; None leaves the field's own default.
+    default: what the option is where it is not given; None leaves the field's own default, which
+    the help gives.
     value: from the word on the command line to the field's value.
     """
 
@@ -38,16 +41,11 @@ class Option:
     repeats: bool = False
 
 
-def random_seeds(words: str) -> list[int]:
-    """`0,1,2` → [0, 1, 2], each once."""
-    return list(dict.fromkeys(int(word) for word in words.split(",")))
-
-
 NETWORK_OPTIONS = (
     Option("--model", "model", "a reference, see `models`; or file:PATH"),
     Option("--arch", "architecture", "for file: models, the architecture, such as timm:resnet18"),
     Option("--layer", "layer", "a layer's name, see `layers`", default="penultimate"),
-    Option("--size", "size", SIZE_HELP, int),
+    Option("--size", "size", SIZE_HELP, whole_number()),
 )
 SEARCH_OPTIONS = (
     Option("--seed", "seed", "a seed kind, gallery name or file", default="grey-noise"),
@@ -64,21 +62,26 @@ SEARCH_OPTIONS = (
         "representation",
         f"how the loss compares representations: {', '.join(COMPARISONS)}; the first by default",
     ),
-    Option("--adversary", "adversary", "for losses with d(x, …), the perceptual measure d"),
+    Option(
+        "--adversary",
+        "adversary",
+        "for losses with d(x, …), the perceptual measure d "
+        f"(default: {DEFAULT_ADVERSARY}, for these losses)",
+    ),
     Option(
         "--relu-gradient",
         "relu_gradient",
         "identity: straight-through gradient at the ReLU that ends the layer",
     ),
     Option("--optimiser", "optimiser", lambda: ", ".join(optimiser_choices()), default="auto"),
-    Option("--steps", "steps", "budget of forward and backward passes", int),
-    Option("--goal", "goal", "relative distance at which to stop", float),
+    Option("--steps", "steps", "budget of forward and backward passes", whole_number()),
+    Option("--goal", "goal", "relative distance at which to stop", real_number()),
     Option(
         "--rng",
         "rng_seed",
-        "random seed from which the seed image is drawn; generate takes several: 0,1,2",
+        "random seed from which the seed image is drawn",
         random_seeds,
-        default=[0],
+        default=str(Request.defaults()["rng_seed"]),
     ),
 )
 _REQUIRED = ("model",)
@@ -86,11 +89,13 @@ _REQUIRED = ("model",)
 
 def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
     """Add these options to a command's parser."""
+    defaults = Request.defaults()
     for option in options:
         text = option.help if isinstance(option.help, str) else option.help()
         help_text = text.replace("%", "%%")
-        if isinstance(option.default, str):
-            help_text += " (default: %(default)s)"
+        default = defaults.get(option.field) if option.default is None else option.default
+        if default is not None:
+            help_text += f" (default: {default})"
         if option.repeats:
             parser.add_argument(
                 option.flag, action="append", default=[], metavar=option.metavar, help=help_text
@@ -110,10 +115,24 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add_options(parser, NETWORK_OPTIONS)
 
 
-def add_search_options(parser: argparse.ArgumentParser) -> None:
-    """From --seed to --null-folder: how an IRI is made and judged, whatever the network."""
-    add_options(parser, SEARCH_OPTIONS)
-    parser.add_argument("--null-folder", help=NULL_FOLDER_HELP)
+def add_search_options(parser: argparse.ArgumentParser, rng_help: str | None = None) -> None:
+    """From --seed to --null-folder: how an IRI is made and judged, whatever the network.
+
+    rng_help: what --rng is to this command, where that is more than one image's random seed.
+    """
+    add_options(
+        parser,
+        [
+            replace(option, help=rng_help) if rng_help and option.field == "rng_seed" else option
+            for option in SEARCH_OPTIONS
+        ],
+    )
+    add_null_option(parser)
+
+
+def add_null_option(parser: argparse.ArgumentParser) -> None:
+    """--null-folder: the unrelated pictures that a match is compared with."""
+    parser.add_argument("--null-folder", type=some_text, help=NULL_FOLDER_HELP)
 
 
 def request_from(

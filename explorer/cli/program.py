@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -41,19 +43,44 @@ COMMANDS: Registry[Command] = Registry(
 
 def run(arguments: list[str] | None = None) -> int:
     """As `explorer.cli.main`."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough. Python flushes once more when it exits.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+    except BrokenPipeError:
+        raise
     except RequestError as error:
         print(f"{options.program}: {error}", file=sys.stderr)
         return 2
-    except (CommandFailed, HubUnreachable, OSError) as error:
+    except (CommandFailed, HubUnreachable) as error:
         print(f"{options.program}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{options.program}: {_in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{options.program}: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _in_words(error: OSError) -> str:
+    """`result.json: Permission denied`, without numbers."""
+    if error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from explorer.metrics.invariance import SharedInvariance
     from explorer.result import Result
 
+CONNECT_SECONDS = 5.0  # the longest wait for the scheduler at DASK_SCHEDULER_ADDRESS
 POLL_SECONDS = 0.05
 SUBSCRIBER = "command line"
 
@@ -39,17 +39,15 @@ class EngineRunner:
     def started(cls) -> Iterator[EngineRunner]:
         """A runner for one command; a worker starts only when something has to be made.
 
-        Raises RequestError (field `address`) where DASK_SCHEDULER_ADDRESS is no scheduler's.
+        Raises RequestError, with the variable as its field, where a setting in the environment
+        cannot be used (`explorer.jobs.settings`).
         """
         from explorer.jobs.engine import Engine
+        from explorer.jobs.settings import check_settings
         from explorer.store import Store
 
-        address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-        if address:
-            from explorer.jobs.encryption import check_address
-
-            check_address(address, "client")
-        engine = Engine(Store())
+        check_settings()
+        engine = Engine(Store(), connect_seconds=CONNECT_SECONDS)
         try:
             yield cls(engine)
         finally:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from explorer.cli.align import ANY_TARGET, add_targets_option, print_counts
+from explorer.cli.align import ANY_TARGET, RNG_HELP, add_targets_option, print_counts
 from explorer.cli.command import Command, number
 from explorer.cli.options import add_search_options, request_from
 from explorer.cli.running import EngineRunner
@@ -23,7 +23,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--layer{which}", default="penultimate", help="default: %(default)s")
         parser.add_argument(f"--arch{which}", help="for file: models")
     add_targets_option(parser)
-    add_search_options(parser)
+    add_search_options(parser, RNG_HELP)
 
 
 def _run(options: argparse.Namespace) -> None:

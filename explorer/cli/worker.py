@@ -25,9 +25,9 @@ def _run(options: argparse.Namespace) -> None:
     try:
         worker.run(options.address, options.insecure)
     except (OSError, RuntimeError) as error:
-        raise CommandFailed(f"no scheduler answers at {options.address}: {error}") from error
+        raise CommandFailed(f"no scheduler answers at {options.address}") from error
 
 
 COMMAND = Command(
-    "worker", "serve a scheduler (one per GPU, or one on the CPU)", _run, _add_options
+    "worker", "run a worker for a scheduler (one per GPU, or one on the CPU)", _run, _add_options
 )

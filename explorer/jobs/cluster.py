@@ -8,15 +8,19 @@ attaches to a cluster that somebody else has started.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from explorer.errors import RequestError
 from explorer.jobs import encryption, work
 from explorer.jobs.job import Report
+from explorer.jobs.settings import SCHEDULER
 from explorer.jobs.worker_processes import WorkerProcesses
+from explorer.models.memory_setting import networks_memory
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
@@ -31,14 +35,20 @@ CLOSE_SECONDS = 2
 STUCK_SECONDS = 3.0
 
 
+class NoScheduler(ConnectionError):
+    """No scheduler answers at an address."""
+
+
 class Cluster:
     """One engine's scheduler, its client and, where embedded, its workers.
 
     `start`, `close` and `call` wait for Dask; the other methods return at once.
 
-    address: of a running scheduler; None for an embedded one.
+    address: of a running scheduler; None for DASK_SCHEDULER_ADDRESS, or, where that is not set, an
+        embedded one.
     serving: whether jobs are being served; used while embedded workers start.
     on_failing: called with a message when embedded workers keep failing to start.
+    connect_seconds: how long to wait for the scheduler at `address`; None for Dask's own limit.
     """
 
     def __init__(
@@ -46,10 +56,12 @@ class Cluster:
         address: str | None,
         serving: Callable[[], bool],
         on_failing: Callable[[str], None],
+        connect_seconds: float | None = None,
     ) -> None:
-        self._address = address
+        self._address = address or os.environ.get(SCHEDULER) or None
         self._serving = serving
         self._on_failing = on_failing
+        self._connect_seconds = connect_seconds
         self._closing = False
         self._client: Client | None = None
         self._local: LocalCluster | None = None
@@ -60,8 +72,8 @@ class Cluster:
         """Start the scheduler and its workers, or attach to the cluster's; then connect.
 
         on_report: called, on a thread of Dask's, with (time, progress report) of every run.
-        Raises RequestError (field `address`) for an address that cannot be used, OSError and
-        whatever else Dask raises where no scheduler answers.
+        Raises RequestError for an address (field `address`) or IRI_NETWORKS_MEMORY that cannot be
+        used, NoScheduler where no scheduler answers there.
         """
         import dask
         from distributed import Client
@@ -78,7 +90,15 @@ class Cluster:
             self._start_embedded()
         else:
             encryption.check_address(self._address, "client")
-        self._client = Client(self._local or self._address, set_as_default=False)
+        patience = {} if self._connect_seconds is None else {"timeout": self._connect_seconds}
+        try:
+            self._client = Client(self._local or self._address, set_as_default=False, **patience)
+        except OSError as error:  # TimeoutError, too
+            if self._address is None:
+                raise
+            raise NoScheduler(
+                f"no scheduler answers at {self._address}; start it, or unset {SCHEDULER}"
+            ) from error
         announced = self._client.scheduler_info()["address"]
         if encryption.is_open_to_others(announced):
             log.warning(
@@ -91,6 +111,7 @@ class Cluster:
     def _start_embedded(self) -> None:
         from distributed import LocalCluster
 
+        networks_memory()  # a worker that finds it wrong would end, again and again
         self._certificate = encryption.RunCertificate()
         self._local = LocalCluster(
             n_workers=0,
@@ -179,6 +200,19 @@ class Cluster:
             time.sleep(0.05)
         log.warning("the worker did not give a job up; it is replaced")
         workers.replace_all()
+
+
+def why_not_started(error: Exception) -> str:
+    """A sentence for people about what `Cluster.start` raised; logged where it is unexpected."""
+    reason = str(error)
+    if isinstance(error, RequestError) and error.field == "address":
+        reason = f"{SCHEDULER}: {error.message}"
+    message = f"the job engine did not start: {reason}"
+    if isinstance(error, RequestError | NoScheduler):
+        log.info(message)  # whoever asks for a job is told
+    else:
+        log.error(message, exc_info=error)
+    return message
 
 
 def in_background(function: Callable[..., object], *args: object) -> None:

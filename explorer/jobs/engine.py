@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from explorer.errors import RequestError
 from explorer.jobs import job as states
 from explorer.jobs.calls import PendingCalls
-from explorer.jobs.cluster import Cluster, in_background
+from explorer.jobs.cluster import Cluster, in_background, why_not_started
 from explorer.jobs.job import Job, Report
 from explorer.jobs.job_table import JobTable
 from explorer.jobs.tasks import WORKER_DIED, Failure, Task, batches
@@ -43,21 +41,28 @@ class Engine:
     """Jobs by key. Every method is quick and safe to call from any thread.
 
     `start` returns at once; jobs submitted before the worker is ready wait for it. With
-    `scheduler_address`, or DASK_SCHEDULER_ADDRESS, it attaches to a running cluster.
+    `scheduler_address`, or DASK_SCHEDULER_ADDRESS, it attaches to a running cluster, for whose
+    answer it waits `connect_seconds` (None: Dask's own limit).
     """
 
     # Nothing that waits for Dask may hold `_lock`: its answers arrive on a thread that takes it.
 
-    def __init__(self, store: Store, scheduler_address: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        scheduler_address: str | None = None,
+        connect_seconds: float | None = None,
+    ) -> None:
         self.store = store
         self._lock = threading.RLock()
         self._jobs = JobTable()
         self._futures: dict[str, MakeFuture] = {}
         self._calls = PendingCalls()
         self._cluster = Cluster(
-            scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS") or None,
+            scheduler_address,
             lambda: not self.starting,
             self._on_workers_failing,
+            connect_seconds,
         )
         self._ready = threading.Event()
         self._failure: str | None = None
@@ -75,12 +80,8 @@ class Engine:
     def _start(self) -> None:
         try:
             self._cluster.start(self._on_report)
-        except RequestError as error:
-            self._failure = f"the job engine did not start: DASK_SCHEDULER_ADDRESS: {error.message}"
-            log.error(self._failure)
-        except Exception as error:
-            self._failure = f"the job engine did not start: {error}"
-            log.exception(self._failure)
+        except Exception as error:  # Dask raises many kinds
+            self._failure = why_not_started(error)
         with self._lock:
             self._ready.set()
             if self._failure is None:

@@ -13,6 +13,7 @@ import threading
 
 from explorer.errors import RequestError
 from explorer.jobs.encryption import LOOPBACK, listening_host, refuse_open
+from explorer.models.memory_setting import networks_memory
 
 NO_SCHEDULER_SECONDS = 30
 POLL_SECONDS = 0.2
@@ -31,8 +32,10 @@ def run(address: str, insecure: bool = False) -> None:
     """Serve the scheduler at `address` (tls://HOST:PORT or tcp://HOST:PORT) until it goes away.
 
     insecure: whether to listen without TLS where other machines reach it. Raises RequestError for
-    an address that cannot be served, OSError or RuntimeError if no scheduler answers there.
+    an address that cannot be served and a wrong IRI_NETWORKS_MEMORY, OSError or RuntimeError if no
+    scheduler answers there.
     """
+    networks_memory()  # raises where it is set wrongly
     host = listening_host(address, insecure)
     # Threads that wait for each other by spinning make a small network's pass 50 times slower as
     # soon as another process is busy; this must be set before torch is imported.

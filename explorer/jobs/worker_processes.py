@@ -89,7 +89,7 @@ class WorkerProcesses:
             if failed_starts >= MAX_FAILED_STARTS:
                 self._on_failing(
                     f"the worker does not start (it ended {MAX_FAILED_STARTS} times in a row, "
-                    f"last with code {code}); the app's log says why"
+                    f"last with code {code}); its messages in the log say why"
                 )
 
     def _start(self, slot: int, device: Mapping[str, str]) -> subprocess.Popen[bytes] | None:

@@ -79,7 +79,7 @@ def _try_size(network: Network, size: int) -> None:
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
-        raise wrong_size(network.reference, size, error) from error
+        raise wrong_size(network.reference, size) from error
 
 
 def _ignore(message: str) -> None:

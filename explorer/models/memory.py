@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -12,13 +10,12 @@ from pathlib import Path
 import torch
 
 from explorer.errors import RequestError
+from explorer.models.memory_setting import networks_memory
 from explorer.models.network import Network
 
 SHARE = 0.25
 """Of the device's memory, where IRI_NETWORKS_MEMORY says nothing else."""
 
-_SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT]?)B?\s*", re.IGNORECASE)
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -73,13 +70,8 @@ class ModelCache:
 
 def budget_of(device: str) -> int:
     """Bytes that the cache may take on a kind of device: IRI_NETWORKS_MEMORY, or a share."""
-    setting = os.environ.get("IRI_NETWORKS_MEMORY")
-    if not setting:
-        return int(SHARE * memory_of(device)[0])
-    match = _SIZE.fullmatch(setting)
-    if match is None:
-        raise RequestError("IRI_NETWORKS_MEMORY", f"{setting!r} is no size; write it like '4GB'")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    chosen = networks_memory()
+    return int(SHARE * memory_of(device)[0]) if chosen is None else chosen
 
 
 def memory_of(device: str) -> tuple[int, int]:

@@ -18,12 +18,16 @@ def unknown_layer(name: str, reference: str, names: list[str]) -> RequestError:
     )
 
 
-def wrong_size(reference: str, size: int, reason: object) -> RequestError:
-    """The error for a picture size that a network's architecture cannot have, and why."""
+def wrong_size(reference: str, size: int, reason: object = None) -> RequestError:
+    """The error for an image size that a network's architecture cannot have, and why.
+
+    reason: in words that a person understands; None where there are only a library's.
+    """
+    why = "" if reason is None else f" ({first_line(reason)})"
     return RequestError(
         "size",
-        f"{reference} cannot take pictures of {size}×{size} px ({first_line(reason)}); leave the "
-        "size out for that at which it was trained",
+        f"{reference} cannot take images of {size}×{size} px{why}; leave the size out for that "
+        "at which it was trained",
     )
 
 

@@ -8,6 +8,7 @@ needs too much memory or time, or crashes, does not end the others.
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import random
 import resource
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor
 
 from explorer.analysis.fitting import fit_to
+from explorer.errors import RequestError
 from explorer.images import gallery, seeds
 from explorer.losses.variants import loss_named
 from explorer.models.layers import Layer, list_layers, representation, visit_layers
@@ -32,6 +34,8 @@ from explorer.synthesis.loop import Problem, synthesise
 from explorer.synthesis.optimizers.first_order import FirstOrder, FirstOrderRule
 from explorer.synthesis.optimizers.record import Optimiser
 from explorer.synthesis.optimizers.steps import cosine
+
+log = logging.getLogger(__name__)
 
 STEPS = 20
 TARGET = "astronaut"
@@ -162,6 +166,20 @@ def _descent(network: Network, layer: str, target: Tensor) -> tuple[str, float, 
     problem = Problem(network, layer, target, _seed(network), [loss], [0.0])
     (trace,) = synthesise(problem, DESCENT, STEPS)
     return layer, trace.relative_l2[0], min(trace.relative_l2)
+
+
+def check_reference(reference: str) -> None:
+    """Raise RequestError where there is no such network, or it cannot be built without weights.
+
+    What else goes wrong while it is built is an outcome of `check`.
+    """
+    try:
+        with torch.device("meta"):
+            untrained(reference)
+    except RequestError:
+        raise
+    except Exception as error:
+        log.info("%s could not be built", reference, exc_info=error)
 
 
 def check_apart(

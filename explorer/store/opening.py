@@ -39,9 +39,14 @@ def open_cache(directory: Path) -> PlainCache:
         return PlainCache(directory)
     except (OSError, sqlite3.Error) as error:
         raise CacheError(
-            f"the cache directory {directory} cannot be used ({error}); "
+            f"the cache directory {directory} cannot be used ({_reason(error)}); "
             "set IRI_CACHE_DIR to a directory that can be written."
         ) from error
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    """Why it failed: `Permission denied`, `disk I/O error`."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def set_aside_if_damaged(directory: Path, reason: BaseException) -> None:

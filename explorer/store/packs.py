@@ -73,7 +73,9 @@ def export_pack(store: Store, path: str | Path, keys: Iterable[str] | None = Non
             manifest = json.dumps({"format": _FORMAT, "entries": rows}, indent=1)
             pack.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
     except OSError as error:
-        raise CacheError(f"the pack {path} cannot be written ({error}).") from error
+        raise CacheError(
+            f"the pack {path} cannot be written ({error.strerror or error})."
+        ) from error
     return len(rows)
 
 

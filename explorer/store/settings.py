@@ -54,7 +54,8 @@ def size_limit() -> int:
     limit = int(float(match[1]) * unit) if match else 0
     if limit < 10**6:
         raise CacheError(
-            f"IRI_CACHE_LIMIT is {chosen!r}; write a size of at least 1 MB, such as 500MB or 2GB."
+            f"the size limit of the cache is {chosen!r}; set IRI_CACHE_LIMIT to at least 1 MB, "
+            "such as 500MB or 2GB."
         )
     return limit
 

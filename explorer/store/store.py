@@ -71,6 +71,13 @@ class Store:
         self._lock = threading.Lock()
         self._cache: PlainCache | None = None
 
+    def check(self) -> None:
+        """Open the data directory, which is created where it does not exist.
+
+        Raises CacheError where it cannot be used.
+        """
+        self._attempt(lambda cache: cache.total())
+
     def get(self, key: str) -> bytes | None:
         """The bytes under this key, or None if there are none or they were damaged."""
         if not settings.is_key(key):

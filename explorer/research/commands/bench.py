@@ -7,23 +7,30 @@ import json
 import sys
 from pathlib import Path
 
+from explorer.cli.arguments import file_path
 from explorer.cli.command import Command
+from explorer.cli.outputs import check_file, check_folder
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="at most three minutes on two cores")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=file_path,
         default=Path("benchmark"),
         help="folder of bench.md, bench.json and the parts to continue from (default: %(default)s)",
     )
     parser.add_argument(
-        "--into", type=Path, metavar="FILE", help="Markdown file whose section is to be replaced"
+        "--into",
+        type=file_path,
+        metavar="FILE",
+        help="Markdown file whose section is to be replaced",
     )
 
 
 def _run(options: argparse.Namespace) -> None:
+    check_folder("out", options.out)
+    check_file("into", options.into)
     from explorer.analysis.generation import device
     from explorer.research.benchmark import machine, plan, report, run
     from explorer.research.benchmark.markdown import markdown

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.cli.arguments import file_path, real_number, whole_number
 from explorer.cli.command import Command
+from explorer.cli.outputs import check_file
+from explorer.errors import RequestError
 from explorer.research.markdown import table
 
 if TYPE_CHECKING:
@@ -21,22 +24,32 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("references", nargs="*", metavar="REF", help="only these networks")
     parser.add_argument(
         "--random",
-        type=int,
+        type=whole_number(0),
         default=RANDOM,
         help="how many of timm's architectures to draw in addition to the curated list "
         "(default: %(default)s)",
     )
-    parser.add_argument("--rng", type=int, default=0, help="random seed of the draw")
+    parser.add_argument(
+        "--rng",
+        type=whole_number(),
+        default=0,
+        help="random seed of the draw (default: %(default)s)",
+    )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=file_path,
         default=Path("docs/networks.jsonl"),
         help="file of the outcomes, from which a later run continues (default: %(default)s)",
     )
-    parser.add_argument("--memory", type=float, default=8.0, help="GB a network may use")
+    parser.add_argument(
+        "--memory",
+        type=real_number(0),
+        default=8.0,
+        help="GB a network may use (default: %(default)s)",
+    )
     parser.add_argument(
         "--most",
-        type=float,
+        type=real_number(0),
         default=100.0,
         help="million parameters that one drawn may have (default: %(default)s)",
     )
@@ -46,8 +59,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if not options.markdown:
+        check_file("out", options.out)
     from explorer.research import network_check
 
+    if options.markdown and options.references:
+        raise RequestError("references", "--markdown prints all outcomes; leave the networks out")
+    for reference in options.references:
+        network_check.check_reference(reference)
     done = network_check.read(options.out)
     if options.markdown:
         print(markdown(list(done.values())), end="")
@@ -114,7 +133,7 @@ def markdown(outcomes: Iterable[Checked]) -> str:
 
 COMMAND = Command(
     "check-networks",
-    "list layers, cut and optimise through networks, random weights",
+    "check layer listing, truncation and optimisation on randomly initialised networks",
     _run,
     _add_options,
 )

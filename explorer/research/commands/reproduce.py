@@ -5,28 +5,30 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from explorer.cli.arguments import file_path, whole_number
 from explorer.cli.command import Command
-from explorer.errors import RequestError
+from explorer.cli.outputs import check_folder
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="fewer networks, targets and steps")
     parser.add_argument(
-        "--out", type=Path, default=Path("reproduction"), help="folder (default: %(default)s)"
+        "--out", type=file_path, default=Path("reproduction"), help="folder (default: %(default)s)"
     )
     parser.add_argument(
         "--shelf", choices=("embedded",), default="embedded", help=argparse.SUPPRESS
     )
-    parser.add_argument("--processes", type=int, help="how many at once (default: one per CPU)")
+    parser.add_argument(
+        "--processes", type=whole_number(1), help="how many at once (default: one per CPU)"
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
+    check_folder("out", options.out)
     from explorer.research.reproduction.plan import FULL, QUICK
     from explorer.research.reproduction.report import write
     from explorer.research.reproduction.run import run
 
-    if options.processes is not None and options.processes < 1:
-        raise RequestError("processes", f"must be at least 1, not {options.processes}")
     plan = QUICK if options.quick else FULL
     parts = run(plan, options.out, processes=options.processes)
     for claim in write(plan, parts, options.out):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, CommandFailed
+from explorer.cli.outputs import check_folder
 from explorer.errors import RequestError, unknown
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=file_path,
         metavar="PATH",
         help="photographs: a .npz pack, a folder with one folder per class, or torchvision's data",
     )
@@ -42,16 +43,28 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=file_path,
         metavar="FOLDER",
         help="folder of weights and cards (default: that of the embedded networks)",
     )
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.action in ("list", "table"):
+        _refuse_all(options)
     {"list": _list, "table": _table, "train": _train, "evaluate": _evaluate}[options.action](
         options
     )
+
+
+def _refuse_all(options: argparse.Namespace) -> None:
+    """Raise RequestError for names and options that the action would ignore."""
+    given = [*options.names]
+    given += [f"--{name}" for name in ("all", "data", "download", "out") if getattr(options, name)]
+    if given:
+        raise RequestError(
+            "action", f"{options.action} takes no names or options; leave out {' '.join(given)}"
+        )
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -74,6 +87,7 @@ def _train(options: argparse.Namespace) -> None:
     from explorer.zoo.cards import WEIGHTS
 
     recipes, find_data = _chosen(options), _data_finder(options)
+    check_folder("out", options.out)
     folder, scratch = options.out or WEIGHTS, training.SCRATCH
     if options.all:
         training.train_missing(find_data=find_data, weights=folder, scratch=scratch, report=_report)
@@ -89,6 +103,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from explorer.zoo.cards import WEIGHTS, names
 
     recipes, find_data = _chosen(options), _data_finder(options)
+    check_folder("out", options.out)
     folder = options.out or WEIGHTS
     there = names(folder)
     missing = [recipe.name for recipe in recipes if recipe.name not in there]
@@ -116,6 +131,8 @@ def _chosen(options: argparse.Namespace) -> list[Recipe]:
     from explorer.research.training.recipes import RECIPES
 
     names = list(RECIPES)
+    if options.all and options.names:
+        raise RequestError("name", "give the names of networks, or --all, not both")
     if not (options.all or options.names):
         raise RequestError(
             "name", f"give the names of networks, or --all; choose from {', '.join(names)}"
