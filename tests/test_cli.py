@@ -206,7 +206,7 @@ def test_words_about_the_loss_become_the_request(no_worker, run, monkeypatch):
 def test_several_random_seeds_are_several_results_and_one_answer(
     run, tmp_path, shared_engine, monkeypatch
 ):
-    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    monkeypatch.setattr(engines, "Engine", lambda store, **_: shared_engine)
     words = ["generate", "--model", f"embedded:{NAME}", "--layer", "stage1.0", "--target", "noise"]
     words += ["--seed", "noise", "--steps", "8", "--rng", "0,5"]
     code, out, err = run(*words, "--json", "--out", tmp_path)
@@ -459,7 +459,7 @@ def shared_engine():
 
 @pytest.mark.slow
 def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, monkeypatch):
-    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    monkeypatch.setattr(engines, "Engine", lambda store, **_: shared_engine)
     torch.manual_seed(0)
     state = timm.create_model("resnet18", pretrained=False).state_dict()
     good, broken = tmp_path / "good.safetensors", tmp_path / "broken.safetensors"
@@ -510,7 +510,7 @@ def test_own_checkpoints_go_through_the_worker(run, tmp_path, shared_engine, mon
 def test_another_network_looks_at_what_generate_wrote(
     generated, run, shared_engine, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    monkeypatch.setattr(engines, "Engine", lambda store, **_: shared_engine)
     folder, said = generated
     zipped = tmp_path / "result.zip"
     files = {
@@ -537,7 +537,7 @@ def test_another_network_looks_at_what_generate_wrote(
 
 @pytest.mark.slow
 def test_alignment_and_stir_over_a_set_of_targets(run, shared_engine, monkeypatch):
-    monkeypatch.setattr(engines, "Engine", lambda store: shared_engine)
+    monkeypatch.setattr(engines, "Engine", lambda store, **_: shared_engine)
     words = ["--targets", "drawn:4", "--steps", "12", "--rng", "3", "--layer", "stage2.0"]
     align = ["align", "--model", f"embedded:{NAME}", *words]
     code, out, err = run(*align, "--json")
