@@ -268,7 +268,10 @@ def test_the_command_line_refuses_a_schedulers_address_that_cannot_be_one(monkey
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "127.0.0.1")
     words = ("generate", "--model", QUICK.model, "--target", "cat", "--seed", "uniform")
     assert cli.main(list(words)) == 2
-    assert "address: '127.0.0.1' is not a scheduler's address" in capsys.readouterr().err
+    assert (
+        "DASK_SCHEDULER_ADDRESS: '127.0.0.1' is not a scheduler's address"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_key_of_a_run_is_for_nobody_else_and_goes_with_the_run():
