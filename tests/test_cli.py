@@ -583,7 +583,7 @@ def test_alignment_and_stir_over_a_set_of_targets(run, shared_engine, monkeypatc
     assert f"{one['value']:.3f}" in run(*stir)[1]
     code, _, err = run(*stir, "--targets", "drawn:2")
     assert code == 2
-    assert "targets: CKA needs at least 3 images, not 2" in err
+    assert "targets: linear CKA needs at least 3, not 2; give more" in err
 
 
 def test_a_worker_without_a_scheduler_says_so(run, monkeypatch):
