@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from explorer.analysis.profile import layer_profile, null
     from explorer.analysis.stir import stir
     from explorer.errors import RequestError
-    from explorer.request import NetworkReference, Request
+    from explorer.network_reference import NetworkReference
+    from explorer.request import Request
     from explorer.result import Result
 
 _HOMES = {
-    "NetworkReference": "explorer.request",
+    "NetworkReference": "explorer.network_reference",
     "Request": "explorer.request",
     "RequestError": "explorer.errors",
     "Result": "explorer.result",

@@ -39,3 +39,12 @@ def unknown(field: str, kind: str, name: object, names: Iterable[str]) -> Reques
     return RequestError(
         field, f"unknown {kind} {name!r}; {suggestion}choose one of {', '.join(names)}"
     )
+
+
+def shortened(value: object) -> str:
+    """What was given, in a sentence; its type where Python would not write it out."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -12,70 +12,34 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 
-from explorer.errors import RequestError, unknown
+from explorer.errors import RequestError, shortened, unknown
+from explorer.network_reference import SIZE_RANGE, NetworkReference, numbers
 
 SCHEMA = 10
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)
-SIZE_RANGE = (16, 1024)
 GOAL_RANGE = (0.0, 1.0)
 RNG_SEED_RANGE = (0, 2**32 - 1)
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)
-CHECKPOINT_SOURCES = ("file", "own")
-"""Whose references come with the SHA-256 of a checkpoint, which may change under its name."""
-
-PATH_SOURCE = "file"
-"""Whose references are paths, which are no part of a request's key, with an architecture."""
-
 TRANSFORMS_SUFFIX, FOURIER_SUFFIX = "+transforms", "+fourier"
 
+NETWORK_FIELDS = tuple(each.name for each in fields(NetworkReference))
+"""Those of a Request that say which network; all of them make its `network`."""
+
 _NAMES = ("model", "layer", "target", "seed", "loss", "optimiser")
-_OPTIONAL_NAMES = ("adversary", "architecture", "weights", "null", "null_folder", "representation")
+_OPTIONAL_NAMES = (
+    *("adversary", "architecture", "weights", "null", "null_folder", "representation"),
+    *("weights_key", "interpolation", "classes", "classes_file"),
+)
+_PATHS = ("null_folder", "classes_file")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_REFERENCE = re.compile(r"[a-z]+:.+")
 _NULL = re.compile(rf"{NULL_PREFIX}[0-9a-f]{{64}}")
 _PICTURE = re.compile(r"picture:[0-9a-f]{64}|[a-z0-9][a-z0-9-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkReference:
-    """Which network: all that is needed to load it, the same wherever it is loaded.
-
-    model: a reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
-    architecture: for `file:` references, the architecture that the checkpoint fits.
-    weights: SHA-256 that stands for the checkpoint's content, where the reference does not.
-    size: side in px of the pictures that it takes; None is as it was trained.
-    """
-
-    model: str
-    architecture: str | None = None
-    weights: str | None = None
-    size: int | None = None
-
-    @property
-    def source(self) -> str:
-        """`timm` of `timm:resnet18`: where the network comes from."""
-        return self.model.partition(":")[0]
-
-    @property
-    def name(self) -> str:
-        """`resnet18` of `timm:resnet18`: what its source calls it."""
-        return self.model.partition(":")[2]
-
-    def to_dict(self) -> dict[str, str | int]:
-        """The fields by name, plain JSON values, without those that are not set."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> NetworkReference:
-        """The reference in these values; what else stands there, as in a request, is left out."""
-        given = {name: values[name] for name in cls.__slots__ if name in values}
-        return cls(**given)  # type: ignore[arg-type]  # checked where it is loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +73,9 @@ class Request:
         and a SHA-256 for those of a folder (`explorer.images.folder`).
     null_folder: the path of that folder; no part of the key. Given alone, it is enough: `null` is
         then taken from the folder (`explorer.validation.validate`).
+    weights_key, mean, std, interpolation, crop_pct, classes, classes_file: as of the network's
+        `NetworkReference`, like model, architecture, weights and size.
+    continues: key of the result from whose IRI the search goes on, for `steps` more passes.
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -131,15 +98,19 @@ class Request:
     representation: str | None = None
     relu_gradient: str | None = None
     size: int | None = None
+    weights_key: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    interpolation: str | None = None
+    crop_pct: float | None = None
+    classes: str | None = None
+    classes_file: str | None = None
+    continues: str | None = None
 
     def __post_init__(self) -> None:
         for name in (*_NAMES, *_OPTIONAL_NAMES):
             if name in _NAMES or getattr(self, name) is not None:
                 _name(name, getattr(self, name))
-        if not _REFERENCE.fullmatch(self.model):
-            raise RequestError(
-                "model", f"{self.model!r} has no source; write it like 'embedded:NAME'"
-            )
         for name in ("target", "seed"):
             if not _PICTURE.fullmatch(getattr(self, name)):
                 raise RequestError(
@@ -155,9 +126,13 @@ class Request:
         object.__setattr__(self, "goal", _number("goal", self.goal, GOAL_RANGE))
         if self.size is not None:
             object.__setattr__(self, "size", _whole("size", self.size, SIZE_RANGE))
-        _check_network(self.network)
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, numbers(name, getattr(self, name)))
+        self.network.check()
         if self.null is not None and not _NULL.fullmatch(self.null):
             raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
+        if self.continues is not None and not _SHA256.fullmatch(str(self.continues)):
+            raise RequestError("continues", "it is the key of a result, 64 hexadecimal digits")
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
@@ -167,7 +142,7 @@ class Request:
     @property
     def network(self) -> NetworkReference:
         """The network whose layer is to be matched."""
-        return NetworkReference(self.model, self.architecture, self.weights, self.size)
+        return NetworkReference(*(getattr(self, name) for name in NETWORK_FIELDS))
 
     @property
     def parametrisation(self) -> str:
@@ -181,7 +156,11 @@ class Request:
 
     def to_dict(self) -> dict[str, object]:
         """The fields by name, plain JSON values, without those that are not set."""
-        values = {name: value for name, value in asdict(self).items() if value is not None}
+        values: dict[str, object] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None:
+                values[each.name] = list(value) if isinstance(value, tuple) else value
         if self.term_weights is not None:
             values["term_weights"] = dict(self.term_weights)
         return values | {"parametrisation": self.parametrisation}
@@ -208,7 +187,7 @@ class Request:
             raise RequestError(
                 "parametrisation",
                 f"the loss {request.loss!r} optimises {request.parametrisation!r}, "
-                f"not {_short(parametrisation)}; only losses that end in {FOURIER_SUFFIX} optimise "
+                f"not {shortened(parametrisation)}; only losses that end in {FOURIER_SUFFIX} optimise "
                 "the spectrum",
             )
         return request
@@ -219,10 +198,9 @@ class Request:
 
         The path of a checkpoint or a folder does not matter, only its content.
         """
-        values = self.to_dict() | {"schema": SCHEMA}
-        values.pop("null_folder", None)
-        if self.network.source == PATH_SOURCE:
-            values["model"] = f"{PATH_SOURCE}:"
+        values = self.to_dict() | self.network.identity | {"schema": SCHEMA}
+        for name in _PATHS:
+            values.pop(name, None)
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     @property
@@ -238,20 +216,6 @@ class Request:
         return (*representation, *search)
 
 
-def _check_network(network: NetworkReference) -> None:
-    """RequestError where the parts of a reference do not belong together."""
-    source = network.source
-    if source == PATH_SOURCE and network.architecture is None:
-        raise RequestError(
-            "architecture", f"a {source}: model needs one, such as 'timm:resnet18' (--arch)"
-        )
-    if source in CHECKPOINT_SOURCES and not _SHA256.fullmatch(network.weights or ""):
-        raise RequestError("weights", f"a {source}: model needs the SHA-256 of its checkpoint")
-    superfluous = network.weights if source not in CHECKPOINT_SOURCES else None
-    if source != PATH_SOURCE and (network.architecture or superfluous):
-        raise RequestError("architecture", "only file: models take one; leave it out")
-
-
 def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
     """The weights by term as pairs in the order of their names; None where there are none."""
     if given is None:
@@ -261,39 +225,31 @@ def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
         isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
     ):
         raise RequestError(
-            "term_weights", f"{_short(given)} is no mapping of terms to weights, such as tv to 1e-3"
+            "term_weights", f"{shortened(given)} is no mapping of terms to weights, such as tv to 1e-3"
         )
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise RequestError("term_weights", f"{_short(name)} is given more than once")
+            raise RequestError("term_weights", f"{shortened(name)} is given more than once")
     weights = {name: _number("term_weights", value, TERM_WEIGHT_RANGE) for name, value in pairs}
     return tuple(sorted(weights.items())) or None
 
 
 def _name(field: str, value: object) -> None:
     if not isinstance(value, str) or not value or len(value) > 500:
-        raise RequestError(field, f"{_short(value)} is not a name of 1 to 500 characters")
+        raise RequestError(field, f"{shortened(value)} is not a name of 1 to 500 characters")
 
 
 def _number(field: str, value: object, allowed: tuple[float, float]) -> float:
     low, high = allowed
     if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
         return float(value) + 0.0  # −0 is 0
-    raise RequestError(field, f"{_short(value)} is not a number from {low:g} to {high:g}")
+    raise RequestError(field, f"{shortened(value)} is not a number from {low:g} to {high:g}")
 
 
 def _whole(field: str, value: object, allowed: tuple[int, int]) -> int:
     low, high = allowed
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return int(value)
-    raise RequestError(field, f"{_short(value)} is not a whole number from {low:,} to {high:,}")
+    raise RequestError(field, f"{shortened(value)} is not a whole number from {low:,} to {high:,}")
 
-
-def _short(value: object) -> str:
-    """What was given, in a sentence; its type where Python would not write it out."""
-    try:
-        text = repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:77]}…"

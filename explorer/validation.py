@@ -20,7 +20,8 @@ from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import catalogue
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.models.sources import SOURCES
-from explorer.request import NULL_PREFIX, NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import NULL_PREFIX, Request
 from explorer.synthesis.optimizers import registry as optimisers
 
 DEFAULT_ADVERSARY = "structure"

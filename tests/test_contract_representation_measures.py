@@ -19,7 +19,7 @@ from explorer.metrics.representation import all_measures
 from explorer.metrics.representation_measure import PairMeasure
 from explorer.metrics.representation_measures import REPRESENTATION_MEASURES
 from explorer.models.loading import load
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 from explorer.research.documents import reference
 
 REQUEST = Request(

@@ -21,7 +21,7 @@ from explorer.models.loading import cache, load, skeleton, untrained
 from explorer.models.network import InputSpec, Network
 from explorer.models.source import Architecture, Source
 from explorer.models.sources import SOURCES
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 from explorer.research.documents import reference
 
 SIDE = 32

@@ -25,7 +25,8 @@ from explorer.losses.variants import LOSSES, base_names
 from explorer.models import catalogue
 from explorer.models.network import InputSpec, Network
 from explorer.models.sources import embedded
-from explorer.request import NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import Request
 from explorer.result import Result
 from explorer.synthesis.loop import Cancelled
 from explorer.zoo.architectures import build

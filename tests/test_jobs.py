@@ -21,7 +21,8 @@ from explorer.jobs.engine import Engine
 from explorer.jobs.job import Job
 from explorer.jobs.job_table import JobTable
 from explorer.jobs.tasks import OUT_OF_MEMORY, WORKER_DIED, Failure
-from explorer.request import NetworkReference, Request, RequestError
+from explorer.network_reference import NetworkReference
+from explorer.request import Request, RequestError
 from explorer.store import CacheError, Store
 
 ROOT = Path(__file__).parents[1]

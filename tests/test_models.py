@@ -20,7 +20,8 @@ from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
 from explorer.models.sources import embedded
 from explorer.models.sources import timm as timm_source
-from explorer.request import NetworkReference, RequestError
+from explorer.network_reference import NetworkReference
+from explorer.request import RequestError
 
 EMBEDDED = embedded.names()
 VIT = "vit_tiny_patch16_224"

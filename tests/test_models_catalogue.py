@@ -13,7 +13,8 @@ from explorer.models import catalogue, models_toml, pretrained
 from explorer.models.files import sha256_of
 from explorer.models.loading import cache, load, untrained
 from explorer.models.sources import robust, torchhub
-from explorer.request import NetworkReference, Request, RequestError
+from explorer.network_reference import NetworkReference
+from explorer.request import Request, RequestError
 from explorer.research import pretrained_table
 
 CURATED = catalogue.curated()

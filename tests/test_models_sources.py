@@ -20,7 +20,8 @@ from explorer.models.loading import load, untrained
 from explorer.models.network import InputSpec, Network
 from explorer.models.sources import robust, torchhub
 from explorer.models.sources import torchvision as torchvision_source
-from explorer.request import NetworkReference, RequestError
+from explorer.network_reference import NetworkReference
+from explorer.request import RequestError
 
 
 def say_nothing(text: str) -> None: ...

@@ -19,7 +19,7 @@ from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
 from explorer.metrics.null import Distribution
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 from explorer.store import starter
 
 APP = str(Path(__file__).parent.parent / "app.py")

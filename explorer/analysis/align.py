@@ -18,7 +18,8 @@ from explorer.errors import RequestError
 from explorer.metrics.alignment import Alignment, alignment, over_measures
 from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
-from explorer.request import RNG_SEED_RANGE, NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import RNG_SEED_RANGE, Request
 from explorer.validation import validate
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from explorer.request import NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import Request
 from explorer.result import Result
 from explorer.validation import network_reference, validate
 

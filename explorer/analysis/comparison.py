@@ -24,7 +24,7 @@ from explorer.metrics.matching import match_images
 from explorer.metrics.stir import Inverted, at_layer, shared_invariance
 from explorer.models.loading import load
 from explorer.models.threads import fitting_threads
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 from explorer.result import Result
 
 

@@ -34,7 +34,8 @@ from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
-from explorer.request import NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import Request
 from explorer.result import Curves, OptimiserUsed, Provenance, Result
 from explorer.synthesis.loop import Cancelled, Problem, synthesise
 from explorer.synthesis.optimizers.automatic import optimiser_for

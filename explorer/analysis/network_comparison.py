@@ -7,7 +7,7 @@ from typing import Any
 
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Null
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 
 @dataclass(frozen=True)

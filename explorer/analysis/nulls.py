@@ -23,7 +23,8 @@ from explorer.metrics.null_distribution import null_distribution
 from explorer.metrics.representation_measures import pair_measures
 from explorer.models.layers import representation
 from explorer.models.network import Network
-from explorer.request import NULL_PREFIX, NetworkReference
+from explorer.network_reference import NetworkReference
+from explorer.request import NULL_PREFIX
 from explorer.synthesis.loop import Cancelled
 from explorer.zoo.pictures import picture
 

@@ -18,7 +18,7 @@ from explorer.metrics.match import LayerComparison
 from explorer.metrics.null import Null
 from explorer.models.loading import load
 from explorer.models.threads import fitting_threads
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from explorer.models.network import Network

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from explorer.request import NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import Request
 
 if TYPE_CHECKING:
     from explorer.analysis.network_comparison import NetworkComparison

@@ -16,7 +16,8 @@ from explorer.analysis.runner import InProcess, IriSet, Runner
 from explorer.analysis.targets import TargetSet
 from explorer.errors import RequestError
 from explorer.metrics.invariance import FEWEST_IMAGES
-from explorer.request import NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import Request
 
 if TYPE_CHECKING:
     from explorer.metrics.invariance import SharedInvariance

@@ -9,7 +9,7 @@ from explorer.metrics import perceptual
 from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.sources.embedded import FIRST
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 
 def warm_up() -> None:

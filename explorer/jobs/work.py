@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from explorer.jobs.job import Report
 from explorer.jobs.tasks import Failure
-from explorer.request import NetworkReference, Request
+from explorer.network_reference import NetworkReference
+from explorer.request import Request
 
 if TYPE_CHECKING:
     from torch import Tensor

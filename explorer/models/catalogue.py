@@ -12,7 +12,7 @@ from explorer.models import hubs
 from explorer.models.entry import Entry
 from explorer.models.source import Source
 from explorer.models.sources import SOURCES
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 GROUPS = {
     "small": "Small, in the app",

@@ -9,7 +9,7 @@ from explorer.models import catalogue, memory
 from explorer.models.downloads import Progress
 from explorer.models.names import wrong_size
 from explorer.models.network import Network
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 BYTES_PER_PARAMETER = 4
 

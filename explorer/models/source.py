@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from explorer.models.downloads import Progress
 from explorer.models.entry import Entry
 from explorer.models.hubs import Location
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,7 +56,7 @@ class Source:
     full_name: the name with its weights spelt out where it leaves them to a default.
     pin: the reference with what stands for its checkpoint's content, which may change while its
         name does not; None where the name says it all. A source that sets `weights` so stands in
-        `explorer.request.CHECKPOINT_SOURCES`, too.
+        `explorer.network_reference.CHECKPOINT_SOURCES`, too.
     """
 
     name: str

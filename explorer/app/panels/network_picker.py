@@ -24,7 +24,7 @@ from explorer.models.entry import Entry
 from explorer.models.hubs import HubUnreachable
 from explorer.models.layer_titles import is_main, layer_title, section_of, sections
 from explorer.models.names import LOGITS, PENULTIMATE
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 ALL_GROUPS = "All"
 MATCHES_SHOWN = 30

@@ -10,13 +10,8 @@ from explorer.app.panels.select import select
 from explorer.app.url_state import Readers
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import catalogue
-from explorer.request import (
-    GOAL_RANGE,
-    RELU_GRADIENTS,
-    RNG_SEED_RANGE,
-    SIZE_RANGE,
-    NetworkReference,
-)
+from explorer.network_reference import SIZE_RANGE, NetworkReference
+from explorer.request import GOAL_RANGE, RELU_GRADIENTS, RNG_SEED_RANGE
 from explorer.synthesis.optimizers import registry as optimisers
 from explorer.validation import DEFAULT_ADVERSARY
 

@@ -12,6 +12,7 @@ from explorer.registry import Registry
 
 _MODULES = (
     "explorer.models.sources.embedded",
+    "explorer.models.sources.compressed",
     "explorer.models.sources.timm",
     "explorer.models.sources.torchvision",
     "explorer.models.sources.robust",

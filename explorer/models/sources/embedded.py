@@ -11,7 +11,7 @@ from explorer.errors import RequestError, did_you_mean
 from explorer.models.downloads import Progress
 from explorer.models.entry import Entry
 from explorer.models.source import Source
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from explorer.models.network import Network

@@ -17,7 +17,7 @@ from explorer.models.files import (
     strip_prefixes,
 )
 from explorer.models.source import Architecture, Source
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from explorer.models.network import Network

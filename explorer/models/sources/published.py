@@ -12,7 +12,7 @@ from explorer.models.downloads import Progress
 from explorer.models.entry import Entry
 from explorer.models.source import Source
 from explorer.models.sources import file
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from explorer.models.network import Network

@@ -19,7 +19,7 @@ from explorer.models.entry import Entry, describe
 from explorer.models.files import check_fit, normaliser, read_state_dict, strip_prefixes
 from explorer.models.source import Source
 from explorer.models.sources import torchvision
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,7 +13,7 @@ from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
 from explorer.models.files import check_fit, read_state_dict
 from explorer.models.source import Architecture, Source
-from explorer.request import NetworkReference
+from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
