@@ -187,8 +187,8 @@ class Request:
             raise RequestError(
                 "parametrisation",
                 f"the loss {request.loss!r} optimises {request.parametrisation!r}, "
-                f"not {shortened(parametrisation)}; only losses that end in {FOURIER_SUFFIX} optimise "
-                "the spectrum",
+                f"not {shortened(parametrisation)}; only losses that end in {FOURIER_SUFFIX} "
+                "optimise the spectrum",
             )
         return request
 
@@ -225,7 +225,8 @@ def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
         isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
     ):
         raise RequestError(
-            "term_weights", f"{shortened(given)} is no mapping of terms to weights, such as tv to 1e-3"
+            "term_weights",
+            f"{shortened(given)} is no mapping of terms to weights, such as tv to 1e-3",
         )
     names = [name for name, _ in pairs]
     for name in names:
@@ -252,4 +253,3 @@ def _whole(field: str, value: object, allowed: tuple[int, int]) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return int(value)
     raise RequestError(field, f"{shortened(value)} is not a whole number from {low:,} to {high:,}")
-

@@ -17,7 +17,7 @@ from explorer.images.errors import PictureError
 from explorer.images.reading import digest, normalise
 from explorer.losses.variants import Loss, loss_named, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
-from explorer.models import catalogue
+from explorer.models import catalogue, class_names
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
 from explorer.models.sources import SOURCES
 from explorer.network_reference import NetworkReference
@@ -45,43 +45,36 @@ def parse_request(
     model: str,
     target: str,
     seed: str,
-    architecture: str | None = None,
-    size: int | None = None,
     null_folder: str | Path | None = None,
     **choices: object,
 ) -> tuple[Request, dict[str, bytes]]:
     """The request that these words ask for, and the PNG bytes of the files among them.
 
     target, seed: a gallery name, a file's path; target also a noise target, seed also a seed kind.
-    model `file:PATH` needs an `architecture`. null_folder: see `with_null`. Raises RequestError
-    that names the field and the nearest allowed values, HubUnreachable where weights would have to
-    be downloaded and cannot be.
+    choices: any other field of a Request; model `file:PATH` needs an `architecture`. null_folder:
+    see `with_null`. Raises RequestError that names the field and the nearest allowed values,
+    HubUnreachable where weights would have to be downloaded and cannot be.
     """
     pictures: dict[str, bytes] = {}
     names = {}
     for field, text in (("target", target), ("seed", seed)):
         names[field] = _picture_name(field, text, pictures)
-    reference = network_reference(model, architecture, size)
-    request = validate(Request.from_dict({**reference.to_dict(), **names, **choices}))
+    reference = network_reference(model, **choices)
+    request = validate(Request.from_dict({**choices, **reference.to_dict(), **names}))
     request = with_null(request, null_folder)
     check_download(request)
     return request, pictures
 
 
 def observer(
-    model: str,
-    *,
-    architecture: str | None = None,
-    layer: str = PENULTIMATE,
-    size: int | None = None,
-    null_folder: str | Path | None = None,
+    network: NetworkReference, layer: str = PENULTIMATE, null_folder: str | Path | None = None
 ) -> Request:
     """A network, a layer and a null for measuring finished results by, as a validated Request.
 
-    Its other fields are not used. Raises RequestError as `parse_request` does.
+    network: as `network_reference` gives it. The request's other fields are not used. Raises
+    RequestError as `parse_request` does.
     """
-    reference = network_reference(model, architecture, size)
-    request = Request.from_dict({**reference.to_dict(), "layer": layer})
+    request = Request.from_dict({**network.to_dict(), "layer": layer})
     return with_null(validate(request), null_folder)
 
 
@@ -101,15 +94,19 @@ def check_visitor_may_name(model: str) -> None:
         raise RequestError("model", f"{source.title} work on the command line only")
 
 
-def network_reference(
-    model: str, architecture: str | None = None, size: int | None = None
-) -> NetworkReference:
+def network_reference(model: str, **settings: object) -> NetworkReference:
     """The network that these words name, with what stands for its checkpoint's content.
 
-    Raises RequestError (field `model`) where the source does not exist, or the file or published
-    network is not there.
+    settings: other fields of a NetworkReference, such as `architecture` or `mean`; further names
+    are ignored. Raises RequestError (field `model`) where the source does not exist, or the file or
+    published network is not there, and for a `classes_file` that holds no class names.
     """
-    return catalogue.pin(NetworkReference(model, architecture, size=size))
+    reference = NetworkReference.from_dict({**settings, "model": model})
+    if reference.classes_file is not None:
+        path = Path(reference.classes_file).expanduser()
+        classes = class_names.digest(class_names.read(path))
+        reference = replace(reference, classes=classes, classes_file=str(path.resolve()))
+    return catalogue.pin(reference)
 
 
 def with_null(request: Request, null_folder: str | Path | None = None) -> Request:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from explorer.request import Request, RequestError
+from explorer.errors import RequestError
+from explorer.network_reference import NetworkReference
+from explorer.request import Request
 
 ROOT = Path(__file__).parents[1]
 DIGEST = "0123456789abcdef" * 4
@@ -90,8 +92,16 @@ def test_every_field_is_in_the_canonical_form():
         representation="gram",
         relu_gradient="identity",
         size=128,
+        weights_key="ema",
+        mean=[0.5],
+        std=[0.25],
+        interpolation="lanczos",
+        crop_pct=0.9,
+        classes=DIGEST,
+        classes_file="/b",
+        continues=DIGEST,
     )
-    names = {field.name for field in fields(Request)} - {"null_folder"}
+    names = {field.name for field in fields(Request)} - {"null_folder", "classes_file"}
     assert set(json.loads(full.canonical)) == names | {"parametrisation", "schema"}
 
 
@@ -99,6 +109,36 @@ def test_the_key_of_a_checkpoint_depends_on_its_content_and_architecture_not_on_
     assert replace(OWN, model="file:/b/c/moved.pt").key == OWN.key
     assert replace(OWN, weights=DIGEST[::-1]).key != OWN.key
     assert replace(OWN, architecture="timm:resnet34").key != OWN.key
+
+
+def test_all_that_says_which_network_is_one_value_of_the_request():
+    settings = {"mean": [0.5], "std": [0.25], "interpolation": "lanczos", "crop_pct": 0.9}
+    request = replace(
+        OWN, weights_key="ema", size=64, classes=DIGEST, classes_file="/b", **settings
+    )
+    network = request.network
+    assert NetworkReference.from_dict(request.to_dict()) == network
+    assert NetworkReference.from_dict(network.to_dict()) == network
+    assert {name: getattr(request, name) for name in network.__slots__} == {
+        name: getattr(network, name) for name in network.__slots__
+    }
+    assert replace(request, mean=[0.4]).batch_key != request.batch_key
+
+
+def test_the_file_of_a_python_architecture_is_no_part_of_the_key_but_its_name_and_hash_are():
+    own = replace(OWN, architecture="python:/here/net.py:build")
+    assert replace(own, architecture="python:/there/net.py:build").key == own.key
+    assert replace(own, architecture="python:/here/net.py:other").key != own.key
+
+
+def test_a_reference_without_a_source_is_told_what_was_probably_meant():
+    for model, right in (
+        ("net.pt", "write 'file:net.pt'"),
+        ("~/models/net", "write 'file:~/models/net'"),
+        ("resnet18", "write 'timm:resnet18' or 'torchvision:resnet18'"),
+    ):
+        with pytest.raises(RequestError, match=right):
+            Request(model=model)
 
 
 def test_the_key_depends_on_the_pictures_of_the_null_and_not_on_their_path():
@@ -229,7 +269,18 @@ BAD = [
     ("adversary", 5, "name"),
     ("adversary", "", "1 to 500"),
     ("architecture", "timm:resnet18", "only file: models"),
-    ("weights", DIGEST, "only file: models"),
+    ("weights", DIGEST, "only file: and own: models"),
+    ("weights_key", "ema", "only file: models"),
+    ("mean", [0.5, 0.5], "three numbers (RGB) or one (grey)"),
+    ("mean", "0.5", "three numbers"),
+    ("mean", [math.nan] * 3, "three numbers"),
+    ("std", [0.5, 0.0, 0.5], "not above 0"),
+    ("interpolation", "bilinaer", "did you mean 'bilinear'"),
+    ("crop_pct", 0, "above 0 and at most 1"),
+    ("crop_pct", 1.5, "above 0 and at most 1"),
+    ("crop_pct", "all", "above 0 and at most 1"),
+    ("classes", "cats", "SHA-256"),
+    ("continues", "latest", "64 hexadecimal"),
 ]
 
 
@@ -239,10 +290,9 @@ BAD = [
 def test_a_bad_value_is_refused_with_the_field_and_what_would_be_right(field, value, right):
     with pytest.raises(RequestError) as caught:
         Request.from_dict(PLAIN.to_dict() | {field: value})
-    named = "architecture" if field == "weights" else field
-    assert caught.value.field == named
+    assert caught.value.field == field
     assert right in caught.value.message
-    assert str(caught.value).startswith(f"{named}: ")
+    assert str(caught.value).startswith(f"{field}: ")
     assert len(str(caught.value)) < 300
 
 

@@ -139,7 +139,7 @@ def _store_key(
     """What tells a null from every other: its network, layer and pictures, and the code's age."""
     identity: list[object] = [network.reference]
     if reference is not None:
-        identity = [reference.weights or reference.model, reference.architecture]
+        identity = [reference.identity]
     facts = [NULL_VERSION, *identity, layer]
     facts += [list(network.input.size), source.facts, version("timm")]
     return f"null:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"

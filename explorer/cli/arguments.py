@@ -35,6 +35,20 @@ def real_number(low: float | None = None) -> Callable[[str], float]:
     return parse
 
 
+def channel_values(words: str) -> tuple[float, ...]:
+    """`0.5,0.5,0.5` → (0.5, 0.5, 0.5): a number per channel, or one for a grey network."""
+    try:
+        values = tuple(float(word) for word in words.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (1, 3):
+        raise argparse.ArgumentTypeError(
+            f"{words!r} is not a number per channel; write three like 0.485,0.456,0.406, or one "
+            "for a grey network"
+        )
+    return values
+
+
 def random_seeds(words: str) -> list[int]:
     """`0,1,2` → [0, 1, 2], each once."""
     try:

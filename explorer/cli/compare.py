@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, number
-from explorer.cli.options import add_network_options, add_null_option
+from explorer.cli.options import add_network_options, add_null_option, network_from
 from explorer.cli.running import EngineRunner
 from explorer.errors import RequestError
 
@@ -30,13 +30,7 @@ def _run(options: argparse.Namespace) -> None:
     from explorer import validation
 
     result = _read(options.result)
-    observer = validation.observer(
-        options.model,
-        architecture=options.arch,
-        layer=options.layer,
-        size=options.size,
-        null_folder=options.null_folder,
-    )
+    observer = validation.observer(network_from(options), options.layer, options.null_folder)
     validation.check_download(observer)
     with EngineRunner.started() as runner:
         comparison = runner.compare(result, observer)

@@ -6,15 +6,14 @@ import argparse
 import math
 from collections.abc import Iterable
 
-from explorer.cli.arguments import whole_number
 from explorer.cli.command import Command, print_rows
-from explorer.cli.options import SIZE_HELP
+from explorer.cli.option_tables import LOADING_OPTIONS
+from explorer.cli.options import add_options, network_from
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", help="such as embedded:NAME")
-    parser.add_argument("--arch", help="for file: models")
-    parser.add_argument("--size", type=whole_number(), help=SIZE_HELP)
+    add_options(parser, LOADING_OPTIONS)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -42,9 +41,10 @@ def _layers(options: argparse.Namespace) -> Iterable[tuple[str, str, tuple[int, 
     from explorer.models import catalogue
 
     entry = catalogue.entry(options.reference)
-    if entry is not None and entry.layers and options.size is None and options.arch is None:
+    network = network_from(options, options.reference)
+    if entry is not None and entry.layers and network.size is None:
         return entry.layers
-    request = validation.observer(options.reference, architecture=options.arch, size=options.size)
+    request = validation.observer(network)
     with EngineRunner.started() as runner:
         return runner.ask(work.layers, request.network)
 

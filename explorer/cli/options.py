@@ -1,4 +1,4 @@
-"""The options that stand for the fields of a Request, as one table, both ways.
+"""From options to fields and back, by the tables of `explorer.cli.option_tables`.
 
 From options to a checked request (`request_from`), and from a request to the command line that
 generates the same (`command_line`).
@@ -8,87 +8,29 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from explorer.cli.arguments import random_seeds, real_number, some_text, whole_number
+from explorer.cli.arguments import some_text
+from explorer.cli.option_tables import (
+    LOADING_OPTIONS,
+    NETWORK_OPTIONS,
+    SEARCH_OPTIONS,
+    Option,
+)
 from explorer.errors import RequestError
-from explorer.losses.terms.representation import COMPARISONS
+from explorer.network_reference import NetworkReference
 from explorer.request import Request
-from explorer.synthesis.optimizers.registry import choices as optimiser_choices
-from explorer.validation import DEFAULT_ADVERSARY
 
-SIZE_HELP = "input resolution of the network in px (default: as it was trained)"
 NULL_FOLDER_HELP = "folder of pictures from which the null is made, instead of the gallery's"
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of the command line that sets one field of a Request.
-
-    default: what the option is where it is not given; None leaves the field's own default, which
-    the help gives.
-    value: from the word on the command line to the field's value.
-    """
-
-    flag: str
-    field: str
-    help: str | Callable[[], str]
-    value: Callable[[str], object] = str
-    default: object = None
-    metavar: str | None = None
-    repeats: bool = False
-
-
-NETWORK_OPTIONS = (
-    Option("--model", "model", "a reference, see `models`; or file:PATH"),
-    Option("--arch", "architecture", "for file: models, the architecture, such as timm:resnet18"),
-    Option("--layer", "layer", "a layer's name, see `layers`", default="penultimate"),
-    Option("--size", "size", SIZE_HELP, whole_number()),
-)
-SEARCH_OPTIONS = (
-    Option("--seed", "seed", "a seed kind, gallery name or file", default="grey-noise"),
-    Option("--loss", "loss", "a loss variant's name, see `losses`", default="regularizer-free"),
-    Option(
-        "--weight",
-        "term_weights",
-        "the weight of a term, such as tv=1e-3; 0 removes the term; may be given again",
-        metavar="TERM=SIZE",
-        repeats=True,
-    ),
-    Option(
-        "--representation",
-        "representation",
-        f"how the loss compares representations: {', '.join(COMPARISONS)}; the first by default",
-    ),
-    Option(
-        "--adversary",
-        "adversary",
-        "for losses with d(x, …), the perceptual measure d "
-        f"(default: {DEFAULT_ADVERSARY}, for these losses)",
-    ),
-    Option(
-        "--relu-gradient",
-        "relu_gradient",
-        "identity: straight-through gradient at the ReLU that ends the layer",
-    ),
-    Option("--optimiser", "optimiser", lambda: ", ".join(optimiser_choices()), default="auto"),
-    Option("--steps", "steps", "budget of forward and backward passes", whole_number()),
-    Option("--goal", "goal", "relative distance at which to stop", real_number()),
-    Option(
-        "--rng",
-        "rng_seed",
-        "random seed from which the seed image is drawn",
-        random_seeds,
-        default=str(Request.defaults()["rng_seed"]),
-    ),
-)
 _REQUIRED = ("model",)
 
 
-def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
-    """Add these options to a command's parser."""
+def add_options(
+    parser: argparse.ArgumentParser, options: Sequence[Option], suffix: str = ""
+) -> None:
+    """Add these options to a command's parser; suffix: behind each flag, as in `--arch2`."""
     defaults = Request.defaults()
     for option in options:
         text = option.help if isinstance(option.help, str) else option.help()
@@ -102,16 +44,17 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option]) -> N
             )
         else:
             parser.add_argument(
-                option.flag,
+                option.flag + suffix,
                 type=option.value,
                 default=option.default,
                 required=option.field in _REQUIRED,
+                metavar=option.metavar,
                 help=help_text,
             )
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """--model, --arch, --layer and --size: one network."""
+    """--model, --layer and what else says which network, and with which input."""
     add_options(parser, NETWORK_OPTIONS)
 
 
@@ -135,12 +78,36 @@ def add_null_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--null-folder", type=some_text, help=NULL_FOLDER_HELP)
 
 
+def network_from(
+    options: argparse.Namespace, model: str | None = None, suffix: str = ""
+) -> NetworkReference:
+    """The network that the options ask for, with what stands for its checkpoint's content.
+
+    model, suffix: as for `network_fields`. Raises as `explorer.validation.network_reference`.
+    """
+    from explorer import validation
+
+    fields = network_fields(options, model, suffix)
+    return validation.network_reference(**fields)  # type: ignore[arg-type]  # checked there
+
+
+def network_fields(
+    options: argparse.Namespace, model: str | None = None, suffix: str = ""
+) -> dict[str, object]:
+    """The fields of a NetworkReference that the options set.
+
+    model: the reference, where it is not --model. suffix: behind each flag, as in `--arch2`.
+    """
+    chosen = options.model if model is None else model
+    return {**_values(options, LOADING_OPTIONS, suffix), "model": chosen}
+
+
 def request_from(
     options: argparse.Namespace, target: str, network: Mapping[str, object] | None = None
 ) -> tuple[Request, dict[str, bytes]]:
     """The request that the options ask for, and the PNG bytes of the files among them.
 
-    network: `model`, `architecture`, `layer` and `size`, where the options do not hold them under
+    network: `layer` and the fields of the network, where the options do not hold them under
     their usual names. Raises as `explorer.validation.parse_request`, and RequestError for several
     random seeds.
     """
@@ -173,19 +140,26 @@ def command_line(request: Request) -> str:
     words = ["python", "-m", "explorer", "generate"]
     always = ("model", "layer", "target", "seed", "loss")
     target = Option("--target", "target", "")
-    model, *rest = NETWORK_OPTIONS
-    for option in (model, *rest, target, *SEARCH_OPTIONS):
+    for option in (*NETWORK_OPTIONS, target, *SEARCH_OPTIONS):
         value = getattr(request, option.field)
         if option.field == "term_weights":
             for term, size in value or ():
                 words += [option.flag, f"{term}={exact(size)}"]
         elif option.field in ("target", "seed"):
             words += [option.flag, "YOUR_PICTURE.png" if value.startswith("picture:") else value]
+        elif option.field == "classes_file":
+            words += [option.flag, "YOUR_CLASSES.txt"] if request.classes is not None else []
         elif option.field in always or value != defaults[option.field]:
-            words += [option.flag, exact(value) if isinstance(value, float) else str(value)]
+            words += [option.flag, _word(value)]
     if request.null is not None:
         words += ["--null-folder", "YOUR_PICTURES"]
     return shlex.join([*words, "--out", "iri"])
+
+
+def _word(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_word, value))
+    return exact(value) if isinstance(value, float) else str(value)
 
 
 def exact(value: float) -> str:
@@ -193,12 +167,14 @@ def exact(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _values(options: argparse.Namespace, table: Sequence[Option]) -> dict[str, object]:
+def _values(
+    options: argparse.Namespace, table: Sequence[Option], suffix: str = ""
+) -> dict[str, object]:
     """The fields that the options set; a default of the Request where an option is silent."""
     defaults = Request.defaults()
     values = {}
     for option in table:
-        value = getattr(options, option.flag.removeprefix("--").replace("-", "_"))
+        value = getattr(options, option.flag.removeprefix("--").replace("-", "_") + suffix)
         values[option.field] = defaults.get(option.field) if value is None else value
     return values
 

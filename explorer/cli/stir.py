@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from explorer.cli.align import ANY_TARGET, RNG_HELP, add_targets_option, print_counts
 from explorer.cli.command import Command, number
-from explorer.cli.options import add_search_options, request_from
+from explorer.cli.option_tables import LAYER_OPTION, LOADING_OPTIONS
+from explorer.cli.options import (
+    add_options,
+    add_search_options,
+    network_fields,
+    request_from,
+)
 from explorer.cli.running import EngineRunner
 from explorer.request import Request
 
@@ -20,8 +26,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     for which in ("1", "2"):
         parser.add_argument(f"model{which}", help="such as embedded:NAME")
     for which in ("1", "2"):
-        parser.add_argument(f"--layer{which}", default="penultimate", help="default: %(default)s")
-        parser.add_argument(f"--arch{which}", help="for file: models")
+        add_options(parser, (LAYER_OPTION, *LOADING_OPTIONS), which)
     add_targets_option(parser)
     add_search_options(parser, RNG_HELP)
 
@@ -32,11 +37,8 @@ def _run(options: argparse.Namespace) -> None:
     requests: list[Request] = []
     pictures: dict[str, bytes] = {}
     for which in ("1", "2"):
-        network = {
-            "model": getattr(options, f"model{which}"),
-            "architecture": getattr(options, f"arch{which}"),
-            "layer": getattr(options, f"layer{which}"),
-        }
+        network = network_fields(options, getattr(options, f"model{which}"), which)
+        network["layer"] = getattr(options, f"layer{which}")
         request, files = request_from(options, ANY_TARGET, network)
         requests.append(request)
         pictures |= files

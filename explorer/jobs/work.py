@@ -104,9 +104,7 @@ def layers(reference: NetworkReference) -> list[tuple[str, str, tuple[int, ...]]
 def layers_key(reference: NetworkReference) -> str:
     """The key of a network's layers in the store; it includes the versions of their libraries."""
     versions = [version("timm"), version("torchvision")]
-    facts = json.dumps(
-        [reference.architecture or reference.model, reference.weights, reference.size, versions]
-    )
+    facts = json.dumps([reference.identity, versions], sort_keys=True)
     return f"layers:{hashlib.sha256(facts.encode()).hexdigest()}"
 
 

@@ -12,7 +12,7 @@ from explorer.models import hubs
 from explorer.models.entry import Entry
 from explorer.models.source import Source
 from explorer.models.sources import SOURCES
-from explorer.network_reference import NetworkReference
+from explorer.network_reference import NetworkReference, how_to_write
 
 GROUPS = {
     "small": "Small, in the app",
@@ -33,7 +33,10 @@ def split_reference(reference: str) -> tuple[Source, str]:
     """`timm:resnet18` → (timm's record, `resnet18`); RequestError lists the sources otherwise."""
     prefix, _, name = reference.partition(":")
     if prefix not in SOURCES or not name:
-        suggestion = did_you_mean(f"{prefix}:", [f"{source}:" for source in SOURCES], cutoff=0.6)
+        known = [f"{source}:" for source in SOURCES]
+        suggestion = did_you_mean(f"{prefix}:", known, cutoff=0.6)
+        if not suggestion:
+            suggestion = f"{how_to_write(reference)}; "
         raise RequestError(
             "model",
             f"unknown source in {reference!r}; {suggestion}use "

@@ -151,7 +151,7 @@ def show_other(result: Result) -> None:
         return
     try:
         validation.check_visitor_may_name(model)
-        observer = validation.observer(model)
+        observer = validation.observer(validation.network_reference(model))
     except RequestError as error:
         st.error(str(error), icon=":material/error:")
         return
