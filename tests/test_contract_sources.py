@@ -14,12 +14,13 @@ from explorer.app.links import link
 from explorer.errors import RequestError, unknown
 from explorer.images.encoding import from_8bit, from_png
 from explorer.models import catalogue
+from explorer.models.architectures import ARCHITECTURES, Architecture, ArchitectureSource
 from explorer.models.entry import Entry
 from explorer.models.hubs import HubUnreachable, Location
 from explorer.models.layers import list_layers, representation
 from explorer.models.loading import cache, load, skeleton, untrained
 from explorer.models.network import InputSpec, Network
-from explorer.models.source import Architecture, Source
+from explorer.models.source import Source
 from explorer.models.sources import SOURCES
 from explorer.network_reference import NetworkReference
 from explorer.research.documents import reference
@@ -229,8 +230,11 @@ def test_an_architecture_takes_a_checkpoint_of_ones_own(tmp_path):
         )
 
     torch.save(ThreeLayers().state_dict(), tmp_path / "net.pt")
-    with with_capabilities(architecture=architecture):
-        checkpoint = validation.network_reference(f"file:{tmp_path / 'net.pt'}", "toy:net", 40)
+    toys = ArchitectureSource("toy", "toys", "networks for tests", "toy:net", architecture)
+    with ARCHITECTURES.holding(toys):
+        checkpoint = validation.network_reference(
+            model=f"file:{tmp_path / 'net.pt'}", architecture="toy:net", size=40
+        )
         network = load(checkpoint)
         assert network.input.size == (40, 40)
         assert network.classes == ("yes", "no")

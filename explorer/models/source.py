@@ -15,21 +15,7 @@ from explorer.models.hubs import Location
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from explorer.models.network import Network
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """An architecture that a checkpoint of somebody's own may be for.
-
-    create: the module with random weights; takes `num_classes=` for another number of classes.
-    describe: (reference, module) to the network, its input as the architecture's own.
-    """
-
-    create: Callable[..., nn.Module]
-    describe: Callable[[str, nn.Module], Network]
 
 
 @dataclass(frozen=True)
@@ -48,8 +34,6 @@ class Source:
     visitors_may_name: whether a visitor of the app may; the command line always may.
     untrained: the architecture with random weights, for listing layers without a download; None
         where the network is loaded for that.
-    architecture: of a checkpoint that a file holds, by its name and the input size in px; None
-        where this source has no such architectures.
     architecture_of: reference of what networks that differ only in their weights have in common.
     parameters: how many numbers the network is made of; None is what its entry says.
     location: of the weights on a hub; None where they are never downloaded.
@@ -69,7 +53,6 @@ class Source:
     offered_whole: bool = True
     visitors_may_name: bool = True
     untrained: Callable[[NetworkReference], Network] | None = None
-    architecture: Callable[[str, int | None], Architecture] | None = None
     architecture_of: Callable[[str], str] | None = None
     parameters: Callable[[NetworkReference], int] | None = None
     location: Callable[[str], Location | None] | None = None

@@ -16,7 +16,7 @@ from explorer.models.files import (
     sha256_of,
     strip_prefixes,
 )
-from explorer.models.source import Architecture, Source
+from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ def load_checkpoint(
     Raises RequestError for an architecture that does not exist, a file that is no checkpoint of
     plain tensors or does not fit, or whose SHA-256 is another one than `sha256`.
     """
+    from explorer.models.architectures import architecture_named
     from explorer.models.network import output_count
 
-    architecture = _architecture(reference)
+    architecture = architecture_named(reference.architecture or "", reference.size)
     checkpoint = read_state_dict(path, sha256)
     progress("loading the network")
     network = architecture.describe(reference.model, architecture.create())
@@ -63,23 +64,6 @@ def load_checkpoint(
     check_fit(state, network.module.state_dict(), path, str(reference.architecture))
     network.module.load_state_dict(state)
     return network.with_input(**normaliser(checkpoint))
-
-
-def _architecture(reference: NetworkReference) -> Architecture:
-    """What `timm:NAME` or `torchvision:NAME` stands for; RequestError (field `architecture`)."""
-    from explorer.models.sources import SOURCES
-
-    wanted = NetworkReference(reference.architecture or "")
-    source = SOURCES.get(wanted.source)
-    if source is not None and source.architecture is not None and wanted.name:
-        try:
-            return source.architecture(wanted.name, reference.size)
-        except RequestError as error:
-            raise RequestError("architecture", error.message) from error
-    raise RequestError(
-        "architecture",
-        f"{wanted.model!r} is unknown; write it like 'timm:resnet18' or 'torchvision:resnet18'",
-    )
 
 
 SOURCE = Source(

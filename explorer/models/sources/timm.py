@@ -12,7 +12,7 @@ from explorer.models import curated, hubs, pretrained
 from explorer.models.downloads import Progress, from_hub, from_url
 from explorer.models.entry import Entry, describe
 from explorer.models.names import wrong_size
-from explorer.models.source import Architecture, Source
+from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
@@ -102,15 +102,6 @@ def check_architecture(name: str) -> None:
     suggestion = did_you_mean(name, known, "timm:", most=3)
     raise RequestError(
         "model", f"timm has no architecture {name!r}; {suggestion}it has {len(known):,}"
-    )
-
-
-def architecture(name: str, size: int | None) -> Architecture:
-    """The architecture, for a checkpoint; RequestError for a name that timm does not know."""
-    check_architecture(name)
-    return Architecture(
-        create=lambda **options: create(name, size, **options),
-        describe=lambda reference, module: network_of(reference, module, size),
     )
 
 
@@ -212,7 +203,6 @@ SOURCE = Source(
     names=names,
     offered_whole=False,
     untrained=untrained,
-    architecture=architecture,
     architecture_of=lambda name: f"timm:{name.partition('.')[0]}",
     location=location,
     full_name=lambda name: pretrained.full_name("timm", name),

@@ -12,7 +12,7 @@ from explorer.models import curated, hubs, pretrained
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
 from explorer.models.files import check_fit, read_state_dict
-from explorer.models.source import Architecture, Source
+from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
@@ -105,15 +105,6 @@ def weights_of(name: str) -> WeightsEnum | None:
     return published[wanted]
 
 
-def architecture(name: str, size: int | None) -> Architecture:
-    """The architecture, for a checkpoint; RequestError for a name torchvision does not know."""
-    weights = weights_of(name)
-    return Architecture(
-        create=lambda **options: create(name, weights, **options),
-        describe=lambda reference, module: network_of(reference, module, weights, size),
-    )
-
-
 def create(name: str, weights: WeightsEnum | None, **options: Any) -> nn.Module:
     """torchvision's module with random weights, as its builder makes it for these weights."""
     from torchvision import models
@@ -198,7 +189,6 @@ SOURCE = Source(
     names=names,
     offered_whole=False,
     untrained=untrained,
-    architecture=architecture,
     architecture_of=lambda name: f"torchvision:{name.partition('/')[0]}",
     location=location,
     full_name=lambda name: pretrained.full_name("torchvision", name),
