@@ -20,6 +20,7 @@ from explorer.errors import RequestError
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
+from explorer.provenance import Curves, NetworkUsed, Provenance
 from explorer.request import Request
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -44,98 +45,6 @@ def has_converged(beyond_null: bool, relative_l2: float | None, goal: float, sto
     return beyond_null and (met or stopped == "plateau")
 
 
-@dataclass(frozen=True)
-class Curves:
-    """The loss and the relative ℓ₂ distance at the layer after each step, from step 0 on."""
-
-    step: tuple[int, ...]
-    loss: tuple[float, ...]
-    relative_l2: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "step": list(self.step),
-            "loss": list(self.loss),
-            "relative_l2": list(self.relative_l2),
-        }
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Curves:
-        """The record in what `to_dict` wrote."""
-        return cls(tuple(plain["step"]), tuple(plain["loss"]), tuple(plain["relative_l2"]))
-
-
-@dataclass(frozen=True)
-class OptimiserUsed:
-    """The optimiser that ran, by name and in words; `auto` is never one."""
-
-    name: str
-    help: str
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """How a result was made.
-
-    steps: how many were taken; best_step: after which the IRI was nearest its target. stopped:
-    `goal`, `plateau` (no nearer any more) or `budget`. weights: of the loss's terms. device: its
-    name. versions: of Python and libraries. batch: how many IRIs were made at once. seconds: of
-    everything, seconds_making: of the search, seconds_measuring: of what came after it.
-    extra: fields that another version wrote.
-    """
-
-    steps: int
-    best_step: int
-    stopped: str
-    weights: Mapping[str, float]
-    optimiser: OptimiserUsed
-    device: str
-    versions: Mapping[str, str]
-    batch: int
-    seconds_making: float
-    seconds_measuring: float
-    seconds: float
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {
-            "steps": self.steps,
-            "best_step": self.best_step,
-            "stopped": self.stopped,
-            "weights": dict(self.weights),
-            "optimiser": {"name": self.optimiser.name, "help": self.optimiser.help},
-            "device": self.device,
-            "versions": dict(self.versions),
-            "batch": self.batch,
-            "seconds_making": self.seconds_making,
-            "seconds_measuring": self.seconds_measuring,
-            "seconds": self.seconds,
-            **self.extra,
-        }
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Provenance:
-        """The record in what `to_dict` wrote, in this or another version."""
-        rest = dict(plain)
-        optimiser = rest.pop("optimiser", {})
-        return cls(
-            steps=rest.pop("steps", 0),
-            best_step=rest.pop("best_step", 0),
-            stopped=rest.pop("stopped", "unknown"),
-            weights=rest.pop("weights", {}),
-            optimiser=OptimiserUsed(optimiser.get("name", "unknown"), optimiser.get("help", "")),
-            device=rest.pop("device", "unknown"),
-            versions=rest.pop("versions", {}),
-            batch=rest.pop("batch", 1),
-            seconds_making=rest.pop("seconds_making", 0.0),
-            seconds_measuring=rest.pop("seconds_measuring", 0.0),
-            seconds=rest.pop("seconds", 0.0),
-            extra=rest,
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Result:
     """One finished IRI and everything measured about it.
@@ -145,7 +54,8 @@ class Result:
     match, match_8bit: of the float32 image, and after rounding it to 8 bits.
     null: what both are compared with. layers: in order of execution.
     perceptual: by every perceptual measure; person: how many of them say nearer the target.
-    frames: (step, PNG) along the way.
+    frames: (step, PNG) along the way. network: as it was loaded; None in results of versions that
+    did not record it.
     """
 
     request: Request
@@ -162,6 +72,7 @@ class Result:
     curves: Curves
     provenance: Provenance
     frames: tuple[tuple[int, bytes], ...] = field(default=())
+    network: NetworkUsed | None = None
 
     def __post_init__(self) -> None:
         if self.iri.dtype != np.float32 or self.iri.ndim != 3 or self.iri.shape[0] != 3:
@@ -194,6 +105,7 @@ class Result:
             "verdicts": {"network": {"same": self.matched}, "person": self.person.to_dict()},
             "curves": self.curves.to_dict(),
             "converged": self.converged,
+            **({} if self.network is None else {"network": self.network.to_dict()}),
             **self.provenance.to_dict(),
         }
 
@@ -257,6 +169,7 @@ class Result:
                 raise ResultError("its key is not that of its request")
             content.pop("converged", None)
             match = content.pop("match")
+            network = content.pop("network", None)
             frames = sorted(
                 (int(name[7:-4]), png) for name, png in files.items() if name[:7] == "frames/"
             )
@@ -275,6 +188,7 @@ class Result:
                 curves=Curves.from_dict(content.pop("curves")),
                 provenance=Provenance.from_dict(content),
                 frames=tuple(frames),
+                network=None if network is None else NetworkUsed.from_dict(network),
             )
         except ResultError:
             raise

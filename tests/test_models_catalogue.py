@@ -239,7 +239,7 @@ def test_a_published_network_is_offered_and_sees_as_its_entry_says(published):
             "timm:resnet10t",
             sha256_of(published.parent / "lab.pt"),
         )
-    ).with_input(size=(64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
+    ).with_input("a test", size=(64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
     images = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(network(images), same(images))
 

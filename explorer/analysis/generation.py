@@ -20,6 +20,7 @@ from explorer import validation
 from explorer.analysis.arguments import as_request, as_requests
 from explorer.analysis.batch_images import BatchImages, load_images
 from explorer.analysis.measurement import Measurements, measure_batch
+from explorer.analysis.network_used import network_used
 from explorer.analysis.nulls import BytesStore, null_of, null_source
 from explorer.analysis.progress import NullCallback, StagedCallback
 from explorer.errors import RequestError
@@ -35,8 +36,9 @@ from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.network_reference import NetworkReference
+from explorer.provenance import Curves, NetworkUsed, OptimiserUsed, Provenance
 from explorer.request import Request
-from explorer.result import Curves, OptimiserUsed, Provenance, Result
+from explorer.result import Result
 from explorer.synthesis.loop import Cancelled, Problem, synthesise
 from explorer.synthesis.optimizers.automatic import optimiser_for
 from explorer.synthesis.optimizers.record import Optimiser
@@ -101,6 +103,7 @@ def generate_batch(
 
     ended_at = time.perf_counter()
     run = _Run(
+        network=network_used(network),
         optimiser=OptimiserUsed(optimiser.name, optimiser.help),
         device=_device_name(network.device),
         batch=len(requests),
@@ -193,8 +196,9 @@ def _adversary(name: str, network: Network) -> Distance:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the results of a batch share; see `explorer.result.Provenance`."""
+    """What the results of a batch share; see `explorer.provenance.Provenance`."""
 
+    network: NetworkUsed
     optimiser: OptimiserUsed
     device: str
     batch: int
@@ -207,7 +211,7 @@ def _result(
     request: Request, target: Tensor, seed: Tensor, trace: Trace, measured: Measurements, run: _Run
 ) -> Result:
     return Result(
-        request=replace(request, null_folder=None),  # where a folder is stored stays private
+        request=replace(request, null_folder=None, classes_file=None),  # paths stay private
         iri=trace.iri.numpy(),
         iri_png=_png(trace.iri),
         target_png=_png(target),
@@ -219,6 +223,7 @@ def _result(
         layers=measured.layers,
         perceptual=measured.perceptual,
         person=measured.person,
+        network=run.network,
         curves=Curves(
             step=tuple(range(len(trace.loss))),
             loss=tuple(_six_digits(value) for value in trace.loss),

@@ -96,6 +96,9 @@ def _print_result(result: Result) -> None:
         f"({'' if result.converged else 'not '}converged), {provenance.seconds:.1f} s on "
         f"{provenance.device}"
     )
+    if result.network is not None:
+        for sentence in result.network.sentences:
+            print(sentence)
 
 
 COMMAND = Command("generate", "generate one IRI and measure it", _run, _add_options, True)

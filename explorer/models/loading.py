@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import torch
 
 from explorer.errors import RequestError
-from explorer.models import catalogue, memory
+from explorer.models import catalogue, class_names, memory
 from explorer.models.downloads import Progress
 from explorer.models.names import wrong_size
 from explorer.models.network import Network
@@ -35,7 +38,7 @@ def load(
         needed = BYTES_PER_PARAMETER * catalogue.parameters(wanted)
         cache.make_room(needed, device)
         memory.check_room(wanted.model, needed, device)
-        network = source.load(wanted, progress or _ignore)
+        network = with_overrides(source.load(wanted, progress or _ignore), wanted)
         memory.check_room(wanted.model, network.nbytes if device != "cpu" else 0, device)
         network.module.to(device)
         if wanted.size is not None:
@@ -43,6 +46,47 @@ def load(
         return network
 
     return cache.get((wanted, device), from_source)
+
+
+def with_overrides(network: Network, reference: NetworkReference) -> Network:
+    """The network with the input settings and class names that its reference gives it.
+
+    Raises RequestError (field `classes`) for names that are not as many as the network's classes,
+    or a file that is not the one of the request any more.
+    """
+    for name in ("mean", "std", "interpolation", "crop_pct"):
+        value = getattr(reference, name)
+        if value is not None:
+            _check_channels(network, name, value)
+            network = network.with_input("the request", **{name: value})
+    if reference.size is not None:
+        network = replace(network, origins={**network.origins, "size": "the request"})
+    if reference.classes is None:
+        return network
+    if reference.classes_file is None:
+        raise RequestError("classes", "the file with the names is missing (classes_file)")
+    path = Path(reference.classes_file)
+    names = class_names.read(path)
+    if class_names.digest(names) != reference.classes:
+        raise RequestError("classes", f"{path.name} has changed since the request was made")
+    if len(names) != network.class_count:
+        raise RequestError(
+            "classes",
+            f"{path.name} names {len(names)} classes, and {network.reference} has "
+            f"{network.class_count}",
+        )
+    origins = {**network.origins, "classes": path.name}
+    return replace(network, classes=names, origins=origins)
+
+
+def _check_channels(network: Network, name: str, value: object) -> None:
+    channels = len(network.input.mean)
+    if isinstance(value, tuple) and len(value) != channels:
+        raise RequestError(
+            name,
+            f"{len(value)} given, and {network.reference} takes images of {channels} "
+            f"channel{'s' if channels > 1 else ''}; give {channels}",
+        )
 
 
 def untrained(reference: NetworkReference | str) -> Network:

@@ -197,6 +197,9 @@ def _provenance(result: Result) -> None:
             f"Device: {provenance.device}. Search {provenance.seconds_making:.1f} s, measuring "
             f"{provenance.seconds_measuring:.1f} s."
         )
+        if result.network is not None:
+            # Texts from a checkpoint are not ours: nothing in them is read as Markdown.
+            st.text("\n".join(result.network.sentences))
         versions = ", ".join(f"{name} {number}" for name, number in provenance.versions.items())
         st.markdown(f"Versions: {versions}.")
         st.json(json.dumps({"key": result.request.key, **result.request.to_dict()}), expanded=False)

@@ -66,7 +66,7 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
         size=reference.size or network.input_size,
     )
     loaded = file.load_checkpoint(checkpoint, Path(network.file), progress)
-    loaded = loaded.with_input(**network.input)
+    loaded = loaded.with_input("models.toml", **network.input)
     if not network.classes:
         return loaded
     if len(network.classes) != loaded.class_count:

@@ -132,7 +132,7 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
     module.load_state_dict(state)
     weights = torchvision.weights_of(_preset(name))
     network = torchvision.network_of(reference.model, module, weights, reference.size)
-    return network.with_input(**normaliser(checkpoint))
+    return network.with_input("the checkpoint", **normaliser(checkpoint))
 
 
 def _architecture(name: str) -> str:
