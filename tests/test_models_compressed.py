@@ -236,15 +236,21 @@ def test_offline_its_absence_is_said_in_one_sentence(models):
 
 
 def test_its_layers_are_listed_without_a_download(models):
-    layers = {layer.name: layer.shape for layer in list_layers(loading.skeleton(reference()))}
+    layers = {
+        layer.name: layer.shape
+        for layer in list_layers(loading.skeleton(NetworkReference(REFERENCE)))
+    }
     assert layers["features.3"] == (128, 54, 54)
     assert layers["features.7"] == (256, 27, 27)
     assert layers["features.12"] == layers["penultimate"] == (512, 13, 13)
     assert layers["logits"] == (1000,)
 
 
-def reference() -> NetworkReference:
-    return NetworkReference(REFERENCE)
+def test_its_entry_lists_the_layers_that_the_module_has(models):
+    listed = list_layers(loading.skeleton(NetworkReference(REFERENCE)))
+    assert catalogue.entry(REFERENCE).layers == tuple(
+        (layer.name, layer.kind, tuple(layer.shape)) for layer in listed
+    )
 
 
 def test_its_entry_says_size_licence_accuracy_and_whom_to_cite():

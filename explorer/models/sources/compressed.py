@@ -18,6 +18,7 @@ from explorer.models.deep_compression import decode, from_caffe
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
 from explorer.models.files import sha256_of
+from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.source import Source
 from explorer.models.sources import torchvision
 from explorer.network_reference import NetworkReference
@@ -28,13 +29,53 @@ if TYPE_CHECKING:
     from explorer.models.network import Network
 
 
+Layers = tuple[tuple[str, str, tuple[int, ...]], ...]
+"""(name, kind, shape) in the order of execution."""
+
+
+def _squeezenet_layers() -> Layers:
+    """Of SqueezeNet 1.0 at 224 px, so that a page can list them before anything is loaded."""
+    layers: list[tuple[str, str, tuple[int, ...]]] = [
+        ("features.0", "Conv2d", (96, 109, 109)),
+        ("features.1", "ReLU", (96, 109, 109)),
+    ]
+    channels, side = 96, 109
+    for number, squeeze in enumerate((0, 16, 16, 32, 0, 32, 48, 48, 64, 0, 64), start=2):
+        name = f"features.{number}"
+        if not squeeze:
+            side //= 2  # 3×3 windows, stride 2, those that reach over the edge included
+            layers.append((name, "MaxPool2d", (channels, side, side)))
+            continue
+        expanded = 4 * squeeze
+        for part, width in (
+            ("squeeze", squeeze),
+            ("expand1x1", expanded),
+            ("expand3x3", expanded),
+        ):
+            layers.append((f"{name}.{part}", "Conv2d", (width, side, side)))
+            layers.append((f"{name}.{part}_activation", "ReLU", (width, side, side)))
+        channels = 8 * squeeze
+        layers.append((name, "Fire", (channels, side, side)))
+    return (
+        *layers,
+        ("features", "Sequential", (512, 13, 13)),
+        ("classifier.0", "Dropout", (512, 13, 13)),
+        (PENULTIMATE, "input of the classifier", (512, 13, 13)),
+        ("classifier.1", "Conv2d", (1000, 13, 13)),
+        ("classifier.2", "ReLU", (1000, 13, 13)),
+        ("classifier.3", "AdaptiveAvgPool2d", (1000, 1, 1)),
+        ("classifier", "Sequential", (1000, 1, 1)),
+        (LOGITS, "output", (1000,)),
+    )
+
+
 @dataclass(frozen=True)
 class CompressedFile:
     """One published file.
 
     bytes_: its size. alike: torchvision's network of this architecture, whose preset it takes.
     first: the convolution that sees the image. pixel_mean: what Caffe subtracts, BGR, 0 … 255.
-    top1: accuracy on ImageNet's validation images, as published.
+    top1: accuracy on ImageNet's validation images, as published. layers: at its input size.
     """
 
     url: str
@@ -45,6 +86,7 @@ class CompressedFile:
     pixel_mean: tuple[float, float, float]
     licence: str
     top1: float
+    layers: Layers
 
 
 FILES = {
@@ -58,6 +100,7 @@ FILES = {
         pixel_mean=(104.0, 117.0, 123.0),
         licence="bsd",
         top1=0.575,
+        layers=_squeezenet_layers(),
     )
 }
 """By name."""
@@ -89,7 +132,7 @@ def entry(name: str) -> Entry:
         location=file.url,
     )
     described = describe(facts, curated.descriptions().get(f"compressed:{name}"))
-    return replace(described, accuracy={"top1": file.top1})
+    return replace(described, accuracy={"top1": file.top1}, layers=file.layers)
 
 
 def untrained(reference: NetworkReference) -> Network:
