@@ -21,7 +21,8 @@ from explorer.request import Request
 class BatchImages:
     """What the IRIs of a batch are made from and compared with, one per request.
 
-    targets, seeds, mismatched: N×3×H×W in [0, 1] at the network's input size, on its device.
+    targets, seeds, mismatched: N×3×H×W in [0, 1] at the network's input size, on its device; grey
+    for a grey network.
     mismatched_names: in the gallery.
     """
 
@@ -63,10 +64,11 @@ def _named(
     pictures: Mapping[str, bytes],
 ) -> np.ndarray:
     """The image that a request's target or seed names, float32 3×H×W in [0, 1]."""
+    spec = network.input
     if field == "seed" and name in seeds.kinds():
-        return seeds.make_seed(name, network.input.size, request.rng_seed)
+        return seeds.make_seed(name, spec.size, request.rng_seed, spec.channels)
     if field == "target" and noise_targets.is_noise_target(name):
-        return noise_targets.make_target(name, network.input.size)
+        return noise_targets.make_target(name, spec.size, spec.channels)
     if not name.startswith("picture:"):
         return fit_to(gallery.load(name), network)
     if name not in pictures:

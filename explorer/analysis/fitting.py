@@ -9,13 +9,20 @@ import torch
 from torch import Tensor
 
 from explorer.images.fitting import fit
+from explorer.images.luma import grey_picture
 from explorer.models.network import Network
 
 
 def fit_to(picture: np.ndarray, network: Network) -> np.ndarray:
-    """A uint8 H×W×3 picture as the network sees it: float32 3×H×W in [0, 1], on 8-bit levels."""
+    """A uint8 H×W×3 picture as the network sees it: float32 3×H×W in [0, 1], on 8-bit levels.
+
+    For a grey network it is made grey first (`explorer.images.luma`), then resized and cropped, and
+    its three channels are the same.
+    """
     spec = network.input
-    return fit(picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, spec.mean)
+    picture = grey_picture(picture) if spec.channels == 1 else picture
+    border = spec.mean * (3 // spec.channels)
+    return fit(picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, border)
 
 
 def as_batch(images: Iterable[np.ndarray], network: Network) -> Tensor:

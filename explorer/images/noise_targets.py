@@ -17,7 +17,7 @@ from explorer.registry import Registry
 
 from .errors import unknown_name
 from .fitting import check_input_size
-from .seeds import Draw, normal
+from .seeds import Draw, in_three_channels, normal
 
 MAX_NUMBER = 10**6
 _STREAM = 1  # a target and a seed of one kind and number must be two pictures
@@ -84,15 +84,16 @@ def describe(name: str) -> NoiseTarget:
     return NOISE_TARGETS[_kind_and_number(name)[0]]
 
 
-def make_target(name: str, input_size: tuple[int, int]) -> NDArray[np.float32]:
+def make_target(name: str, input_size: tuple[int, int], channels: int = 3) -> NDArray[np.float32]:
     """A noise target, float32 3×H×W in [0, 1], on 8-bit levels; the same everywhere (PCG64).
 
-    input_size: (height, width) in px. PictureError if there is no such target or size.
+    input_size: (height, width) in px. channels: as of `explorer.images.seeds.make_seed`.
+    PictureError if there is no such target or size.
     """
     kind, (_, number) = describe(name), _kind_and_number(name)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((number, _STREAM))))
-    drawn = kind.draw(rng, (3, *check_input_size(input_size)))
-    return (np.rint(np.clip(drawn, 0, 1) * 255) / 255).astype(np.float32)
+    drawn = kind.draw(rng, (channels, *check_input_size(input_size)))
+    return in_three_channels((np.rint(np.clip(drawn, 0, 1) * 255) / 255).astype(np.float32))
 
 
 def _kind_and_number(name: str) -> tuple[str, int]:

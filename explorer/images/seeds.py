@@ -18,7 +18,8 @@ from .errors import PictureError, unknown_name
 from .fitting import check_input_size
 
 Draw = Callable[[np.random.Generator, tuple[int, int, int]], NDArray[np.float64]]
-"""From a random generator and a shape (3, H, W) to values, before they are clamped to [0, 1]."""
+"""From a random generator and a shape to values, before they are clamped to [0, 1]. The shape is
+(3, H, W), or (1, H, W) for a grey image."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def describe(kind: str) -> SeedKind:
     return SEED_KINDS[kind]
 
 
-def make_seed(kind: str, input_size: tuple[int, int], rng_seed: int) -> NDArray[np.float32]:
+def make_seed(
+    kind: str, input_size: tuple[int, int], rng_seed: int, channels: int = 3
+) -> NDArray[np.float32]:
     """A seed image, float32 3×H×W, clamped to [0, 1].
 
     The same kind, size and rng_seed give the same image on every platform (numpy's PCG64).
@@ -110,6 +113,8 @@ def make_seed(kind: str, input_size: tuple[int, int], rng_seed: int) -> NDArray[
     kind : a key of SEED_KINDS
     input_size : (height, width) in px
     rng_seed : seed of the random generator, a whole number of at least 0
+    channels : 3, or 1 for a grey image: one channel is drawn, and R, G and B are the same. The luma
+        of coloured noise would have two thirds of its deviation.
 
     Raises
     ------
@@ -117,7 +122,7 @@ def make_seed(kind: str, input_size: tuple[int, int], rng_seed: int) -> NDArray[
         If there is no such kind, or the size or rng_seed is out of range.
     """
     draw = describe(kind).draw
-    shape = (3, *check_input_size(input_size))
+    shape = (channels, *check_input_size(input_size))
     try:
         number = operator.index(rng_seed)
     except TypeError:
@@ -125,4 +130,9 @@ def make_seed(kind: str, input_size: tuple[int, int], rng_seed: int) -> NDArray[
     if number < 0:
         raise PictureError(f"rng_seed is a whole number of at least 0, not {rng_seed!r}.")
     rng = np.random.Generator(np.random.PCG64(number))
-    return np.clip(draw(rng, shape), 0, 1).astype(np.float32)
+    return in_three_channels(np.clip(draw(rng, shape), 0, 1).astype(np.float32))
+
+
+def in_three_channels(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A float32 3×H×W image as it is, a 1×H×W image with its channel three times."""
+    return np.repeat(image, 3, axis=0) if len(image) == 1 else image

@@ -56,7 +56,8 @@ class Evaluator:
         self._objective = Objective(problem.losses, problem.targets.device)
         size = problem.seeds.shape[-2], problem.seeds.shape[-1]
         loss = problem.losses[0]
-        self.parametrisation = parametrisation_called(loss.parametrisation, size)
+        channels = problem.network.input.channels
+        self.parametrisation = parametrisation_called(loss.parametrisation, size, channels)
         rng_seeds = problem.rng_seeds or range(len(problem))
         self._transforms = RandomTransforms(rng_seeds) if loss.transforms else None
         self.deterministic = self._transforms is None

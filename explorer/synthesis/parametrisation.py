@@ -2,7 +2,8 @@
 
 `pixel` is the image itself, kept in [0, 1]. `fourier` is Lucid's spectrum of
 decorrelated colours, so that every frequency and every colour axis is about equally easy to move;
-its image lies in (0, 1) by itself.
+its image lies in (0, 1) by itself. For grey networks either moves one channel, which the image
+has three times over.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from explorer.images.luma import luma
 
 SMALLEST_CHANNEL = 0.5 / 255
 """How near 0 and 1 a channel of a seed may come in `fourier`: half a step of an 8-bit picture."""
@@ -68,10 +71,13 @@ class Pixel:
 class Fourier:
     """The parameters are a spectrum: images = sigmoid(C · irfft2(scale · spectrum) / 4).
 
+    Of images with one channel C is 1, as in Lucid.
+
     scale: 1 / max(frequency in cycles per pixel, 1 / max(H, W)). C: `colour_matrix`. The inverse
     FFT is orthonormal. Source: Lucid (Olah, Mordvintsev & Schubert 2017) and its port Lucent.
 
-    Parameters: real N×3×H×(W//2 + 1)×2, real and imaginary part last. H, W: the picture's size.
+    Parameters: real N×3×H×(W//2 + 1)×2 (or N×1×…), real and imaginary part last. H, W: the
+    picture's size.
     """
 
     height: int
@@ -86,8 +92,10 @@ class Fourier:
         moved in by up to that much, which an 8-bit picture hardly shows.
         """
         inside = seeds.clamp(SMALLEST_CHANNEL, 1 - SMALLEST_CHANNEL)
-        unmixed = torch.linalg.inv(colour_matrix(seeds))
-        planes = torch.einsum("dc,nchw->ndhw", unmixed, torch.logit(inside))
+        planes = torch.logit(inside)
+        if planes.shape[1] != 1:
+            unmixed = torch.linalg.inv(colour_matrix(seeds))
+            planes = torch.einsum("dc,nchw->ndhw", unmixed, planes)
         spectrum = torch.fft.rfft2(FOURIER_DIVISOR * planes, norm="ortho")
         return torch.view_as_real(spectrum / self.scale(seeds)).contiguous()
 
@@ -95,7 +103,9 @@ class Fourier:
         """Every frequency scaled, back to pixels, colours mixed, squeezed into (0, 1)."""
         spectrum = self.scale(parameters) * torch.view_as_complex(parameters)
         planes = torch.fft.irfft2(spectrum, s=(self.height, self.width), norm="ortho")
-        mixed = torch.einsum("cd,ndhw->nchw", colour_matrix(parameters), planes / FOURIER_DIVISOR)
+        mixed = planes / FOURIER_DIVISOR
+        if mixed.shape[1] != 1:
+            mixed = torch.einsum("cd,ndhw->nchw", colour_matrix(parameters), mixed)
         return torch.sigmoid(mixed)
 
     def scale(self, like: Tensor) -> Tensor:
@@ -105,6 +115,34 @@ class Fourier:
         columns = torch.fft.rfftfreq(self.width, **kind)[None, :]
         lowest = 1 / max(self.height, self.width)
         return 1 / torch.hypot(rows, columns).clamp_min(lowest)
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Grey images, whose one channel `channel` parametrises: R, G and B are the same, bit for bit.
+
+    What is optimised is one channel, so that nothing is moved that a grey network does not see.
+    """
+
+    channel: Parametrisation
+
+    @property
+    def name(self) -> str:
+        """The channel's."""
+        return self.channel.name
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The channel's."""
+        return self.channel.bounds
+
+    def start(self, seeds: Tensor) -> Tensor:
+        """The parameters of the seeds' luma."""
+        return self.channel.start(luma(seeds))
+
+    def images(self, parameters: Tensor) -> Tensor:
+        """The channel three times, N×3×H×W."""
+        return self.channel.images(parameters).expand(-1, 3, -1, -1)
 
 
 def colour_matrix(like: Tensor) -> Tensor:
@@ -119,6 +157,10 @@ def _colour_matrix(dtype: torch.dtype, device: torch.device) -> Tensor:
     return root / longest
 
 
-def parametrisation_called(name: str, size: tuple[int, int]) -> Parametrisation:
-    """`pixel` or `fourier` for pictures of this size, height and width in px."""
-    return Pixel() if name == "pixel" else Fourier(*size)
+def parametrisation_called(name: str, size: tuple[int, int], channels: int = 3) -> Parametrisation:
+    """`pixel` or `fourier` for pictures of this size, height and width in px.
+
+    channels: 3, or 1 for images that stay grey.
+    """
+    parametrisation: Parametrisation = Pixel() if name == "pixel" else Fourier(*size)
+    return Grey(parametrisation) if channels == 1 else parametrisation

@@ -11,6 +11,7 @@ from explorer.errors import RequestError, did_you_mean
 from explorer.models import curated, hubs, pretrained
 from explorer.models.downloads import Progress, from_hub, from_url
 from explorer.models.entry import Entry, describe
+from explorer.models.grey import grey_input, input_channels, wrong_channels
 from explorer.models.names import wrong_size
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
@@ -48,8 +49,8 @@ def location(name: str) -> hubs.Location | None:
 def untrained(reference: NetworkReference) -> Network:
     """The architecture with random weights.
 
-    Raises RequestError for a name that timm does not know, a network that does not take RGB
-    pictures, or a size that its architecture cannot have.
+    Raises RequestError for a name that timm does not know, a network that takes neither grey nor
+    RGB pictures, or a size that its architecture cannot have.
     """
     check_architecture(reference.name)
     module = create(reference.name, reference.size)
@@ -126,27 +127,31 @@ def create(name: str, size: int | None = None, **options: Any) -> nn.Module:
 
 
 def network_of(reference: str, module: Any, size: int | None = None) -> Network:
-    """timm's module as a Network, its input as timm's configuration says."""
+    """timm's module as a Network, its input as timm's configuration says.
+
+    A module that takes one channel has mean and deviation averaged over the configuration's three.
+    """
     from timm.data.config import resolve_model_data_config
 
     from explorer.models.network import InputSpec, Network
 
     config = resolve_model_data_config(module)
     channels, height, width = config["input_size"]
-    if channels != 3:
-        raise RequestError("model", f"{reference} takes {channels} channels, not RGB images")
+    if channels not in (1, 3):
+        raise wrong_channels(reference, channels)
+    spec = InputSpec(
+        size=(size, size) if size else (height, width),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
+        crop_pct=float(config["crop_pct"]),
+        crop_mode=config.get("crop_mode") or "center",
+    )
     count, classes = _classes(module)
     return Network(
         reference=reference,
         module=module,
-        input=InputSpec(
-            size=(size, size) if size else (height, width),
-            mean=tuple(config["mean"]),
-            std=tuple(config["std"]),
-            interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
-            crop_pct=float(config["crop_pct"]),
-            crop_mode=config.get("crop_mode") or "center",
-        ),
+        input=grey_input(spec) if input_channels(module) == 1 else spec,
         classifier=_classifier(module),
         classes=classes,
         class_count=count,

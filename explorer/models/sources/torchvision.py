@@ -12,6 +12,7 @@ from explorer.models import curated, hubs, pretrained
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
 from explorer.models.files import check_fit, read_state_dict
+from explorer.models.grey import grey_input, input_channels, with_grey_stem
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
 
@@ -105,8 +106,11 @@ def weights_of(name: str) -> WeightsEnum | None:
     return published[wanted]
 
 
-def create(name: str, weights: WeightsEnum | None, **options: Any) -> nn.Module:
-    """torchvision's module with random weights, as its builder makes it for these weights."""
+def create(name: str, weights: WeightsEnum | None, in_chans: int = 3, **options: Any) -> nn.Module:
+    """torchvision's module with random weights, as its builder makes it for these weights.
+
+    in_chans: 3, or 1 for a network that takes grey pictures.
+    """
     from torchvision import models
 
     wanted = architecture_name(name)
@@ -115,21 +119,26 @@ def create(name: str, weights: WeightsEnum | None, **options: Any) -> nn.Module:
         options = {"transform_input": True, "init_weights": False, "aux_logits": True} | options
     if wanted.startswith("vit_") and weights is not None:
         options["image_size"] = weights.meta["min_size"][0]
-    return models.get_model(wanted, weights=None, **options)
+    module: nn.Module = models.get_model(wanted, weights=None, **options)
+    return with_grey_stem(module) if in_chans == 1 else module
 
 
 def network_of(
     reference: str, module: nn.Module, weights: WeightsEnum | None, size: int | None = None
 ) -> Network:
-    """torchvision's module as a Network, its input as the weights' preset says."""
+    """torchvision's module as a Network, its input as the weights' preset says.
+
+    A module that takes one channel has mean and deviation averaged over the preset's three.
+    """
     from explorer.models.network import Network, output_count
 
     outputs = output_count(module.get_submodule(classifier(module) or ""))
     classes = tuple(weights.meta["categories"]) if weights is not None else ()
+    spec = input_spec(weights, size)
     return Network(
         reference=reference,
         module=module,
-        input=input_spec(weights, size),
+        input=grey_input(spec) if input_channels(module) == 1 else spec,
         classifier=classifier(module),
         classes=classes if len(classes) == outputs else (),
         class_count=outputs,
