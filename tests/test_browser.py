@@ -267,7 +267,7 @@ def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, app, tmp_pa
     page.locator("input[type=file]").set_input_files(bad)
     page.get_by_text("broken.png:").wait_for()
     page.locator("input[type=file]").set_input_files(good)
-    page.get_by_text("to your picture").wait_for()
+    page.get_by_text("to uploaded picture").wait_for()
     press(page, "Generate")
     finished(page)
 

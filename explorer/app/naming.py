@@ -11,7 +11,7 @@ from explorer.request import Request
 def picture_title(name: str) -> str:
     """The title of a gallery picture, a seed kind, a noise target or an upload."""
     if name.startswith("picture:"):
-        return f"your picture {name.removeprefix('picture:')[:6]}"
+        return f"uploaded picture {name.removeprefix('picture:')[:6]}"
     if name in seeds.kinds():
         return seeds.describe(name).title
     if noise_targets.is_noise_target(name):

@@ -44,6 +44,12 @@ def add_upload(data: bytes) -> Upload:
     return upload
 
 
+def requested() -> set[str]:
+    """The keys of the requests that this session submitted."""
+    keys: set[str] = st.session_state.setdefault("_requested", set())
+    return keys
+
+
 def answers(question: str) -> dict[str, Any]:
     """What the worker answered to a question, or the future of its answer, for this session.
 

@@ -50,7 +50,8 @@ def _upload() -> None:
             key="_upload_file",
             on_change=_take_upload,
             label_visibility="collapsed",
-            help="It stays in this session; links to it work only here. At most 25 MB.",
+            help="Only this session sees it, and what is made of it, until you share a result. "
+            "At most 25 MB.",
         )
         problem = st.session_state.get("_upload_problem")
         if problem:

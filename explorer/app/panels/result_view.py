@@ -6,7 +6,7 @@ import json
 
 import streamlit as st
 
-from explorer.app import session
+from explorer.app import session, sharing
 from explorer.app.components.deferred import is_painted
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.naming import describe, network_title, picture_title
@@ -30,6 +30,7 @@ def show(result: Result) -> None:
     """Everything about one result, the most important first."""
     show_pictures(_pictures(result), compare=True, key="pictures")
     show_verdicts(result)
+    sharing.show_switch(result.request)
     _again(result)
     if _is_random(result.request.seed):
         show_seed_runs(result)
