@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.app import session
+from explorer.app import session, sharing
 from explorer.app.components.sidebar_button import show_sidebar_button
 from explorer.app.panels import pending_view, progress_view, result_view, sidebar
 from explorer.jobs import job as states
@@ -30,10 +30,15 @@ if form.request is None:
     st.stop()
 
 request = form.request
+if not sharing.may_be_seen(request):
+    sharing.show_not_shared()
+    st.stop()
+
 if form.submitted and engine.result(request.key) is not None:
     st.toast("Already generated. Change a setting or the random seed.")
 elif form.submitted or pending_view.generation_requested():
     engine.submit(request, session.uploads(), session.visitor())
+    session.requested().add(request.key)
 
 job = engine.job(request.key)
 running = job is not None and not job.finished
