@@ -7,6 +7,7 @@ import torch
 from explorer.synthesis.parametrisation import (
     SMALLEST_CHANNEL,
     Fourier,
+    Grey,
     Pixel,
     colour_matrix,
     parametrisation_called,
@@ -115,3 +116,49 @@ def test_pixels_are_the_image_itself():
 def test_names_lead_to_their_parametrisation():
     assert parametrisation_called("pixel", (4, 6)) == Pixel()
     assert parametrisation_called("fourier", (4, 6)) == Fourier(4, 6)
+    assert parametrisation_called("pixel", (4, 6), channels=1) == Grey(Pixel())
+    assert parametrisation_called("fourier", (4, 6), channels=1) == Grey(Fourier(4, 6))
+
+
+# Grey images, of which one channel is optimised
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_grey_spectrum_stands_for_lucids_image_of_one_channel(size):
+    height, width = size
+    fourier = Grey(Fourier(height, width))
+    shape = fourier.start(pictures(size)).shape
+    assert shape == (2, 1, height, width // 2 + 1, 2)
+    parameters = np.random.default_rng(1).standard_normal(shape)
+    half = parameters[..., 0] + 1j * parameters[..., 1]
+    half = half * scale_by_hand(height, width)[:, : width // 2 + 1]
+    planes = np.fft.irfft2(half, s=size, norm="ortho") / 4
+    found = fourier.images(torch.from_numpy(parameters))
+    assert found.shape == (2, 3, height, width)
+    for channel in range(3):
+        np.testing.assert_allclose(
+            found[:, channel : channel + 1], 1 / (1 + np.exp(-planes)), rtol=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", ["pixel", "fourier"])
+def test_grey_images_begin_with_the_luma_of_their_seeds(name):
+    grey = parametrisation_called(name, (7, 5), channels=1)
+    seeds = pictures((7, 5))
+    parameters = grey.start(seeds)
+    assert parameters.shape[:2] == (2, 1)
+    expected = np.einsum("c,nchw->nhw", (0.299, 0.587, 0.114), seeds.numpy())
+    images = grey.images(parameters)
+    for channel in range(3):
+        np.testing.assert_allclose(images[:, channel], expected, rtol=0, atol=1e-12)
+        assert torch.equal(images[:, channel], images[:, 0])
+    plain = parametrisation_called(name, (7, 5))
+    assert (grey.name, grey.bounds) == (plain.name, plain.bounds)
+
+
+def test_a_grey_pixel_has_the_gradients_of_its_three_channels_added_up():
+    grey = Grey(Pixel())
+    parameters = grey.start(pictures((4, 4), count=1)).requires_grad_()
+    weights = torch.from_numpy(np.random.default_rng(2).standard_normal((1, 3, 4, 4)))
+    (grey.images(parameters) * weights).sum().backward()
+    torch.testing.assert_close(parameters.grad, weights.sum(1, keepdim=True))

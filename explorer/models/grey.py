@@ -12,7 +12,9 @@ from explorer.errors import RequestError
 if TYPE_CHECKING:
     from torch import nn
 
-    from explorer.models.network import InputSpec
+    from explorer.models.network import InputSpec, Network
+
+AVERAGE_ORIGIN = "the average over the architecture's R, G and B"
 
 
 def first_convolution(module: nn.Module) -> tuple[str, nn.Conv2d] | None:
@@ -76,6 +78,16 @@ def grey_input(spec: InputSpec) -> InputSpec:
         return (round(sum(values) / len(values), 6),)
 
     return replace(spec, mean=average(spec.mean), std=average(spec.std))
+
+
+def with_grey_input(network: Network) -> Network:
+    """A network whose module takes one channel with `grey_input`; any other as it is."""
+    from dataclasses import replace
+
+    if network.input.channels == 1 or input_channels(network.module) != 1:
+        return network
+    origins = {**network.origins, "mean": AVERAGE_ORIGIN, "std": AVERAGE_ORIGIN}
+    return replace(network, input=grey_input(network.input), origins=origins)
 
 
 def wrong_channels(reference: str, channels: int) -> RequestError:

@@ -11,7 +11,7 @@ from explorer.errors import RequestError, did_you_mean
 from explorer.models import curated, hubs, pretrained
 from explorer.models.downloads import Progress, from_hub, from_url
 from explorer.models.entry import Entry, describe
-from explorer.models.grey import grey_input, input_channels, wrong_channels
+from explorer.models.grey import with_grey_input, wrong_channels
 from explorer.models.names import wrong_size
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
@@ -139,24 +139,24 @@ def network_of(reference: str, module: Any, size: int | None = None) -> Network:
     channels, height, width = config["input_size"]
     if channels not in (1, 3):
         raise wrong_channels(reference, channels)
-    spec = InputSpec(
-        size=(size, size) if size else (height, width),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
-        crop_pct=float(config["crop_pct"]),
-        crop_mode=config.get("crop_mode") or "center",
-    )
     count, classes = _classes(module)
-    return Network(
+    network = Network(
         reference=reference,
         module=module,
-        input=grey_input(spec) if input_channels(module) == 1 else spec,
+        input=InputSpec(
+            size=(size, size) if size else (height, width),
+            mean=tuple(config["mean"]),
+            std=tuple(config["std"]),
+            interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
+            crop_pct=float(config["crop_pct"]),
+            crop_mode=config.get("crop_mode") or "center",
+        ),
         classifier=_classifier(module),
         classes=classes,
         class_count=count,
         family=module.default_cfg.get("architecture", "") if hasattr(module, "default_cfg") else "",
     )
+    return with_grey_input(network)
 
 
 def _classifier(module: Any) -> str | None:

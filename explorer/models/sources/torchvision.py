@@ -12,7 +12,7 @@ from explorer.models import curated, hubs, pretrained
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
 from explorer.models.files import check_fit, read_state_dict
-from explorer.models.grey import grey_input, input_channels, with_grey_stem
+from explorer.models.grey import with_grey_input, with_grey_stem
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
 
@@ -134,16 +134,16 @@ def network_of(
 
     outputs = output_count(module.get_submodule(classifier(module) or ""))
     classes = tuple(weights.meta["categories"]) if weights is not None else ()
-    spec = input_spec(weights, size)
-    return Network(
+    network = Network(
         reference=reference,
         module=module,
-        input=grey_input(spec) if input_channels(module) == 1 else spec,
+        input=input_spec(weights, size),
         classifier=classifier(module),
         classes=classes if len(classes) == outputs else (),
         class_count=outputs,
         family=type(module).__name__.lower(),
     )
+    return with_grey_input(network)
 
 
 def input_spec(weights: WeightsEnum | None, size: int | None = None) -> InputSpec:
