@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import socket
 import threading
 import time
@@ -9,17 +10,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 import torchvision
 from safetensors.torch import save_file
 
 from explorer.analysis import generation
+from explorer.errors import RequestError
 from explorer.models import catalogue, downloads, hubs
 from explorer.models.hubs import HubUnreachable
 from explorer.models.loading import load, untrained
 from explorer.models.sources import embedded
+from explorer.network_reference import NetworkReference
 from explorer.request import Request
 from explorer.synthesis.loop import Cancelled
+from explorer.validation import network_reference
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -238,6 +243,59 @@ def test_a_timm_network_comes_through_the_hub_with_its_weights(server, tmp_path)
         assert torch.equal(network.module.state_dict()[key], value), key
     assert told[-1] == "loading the network"
     assert network.classes[207] == "golden retriever"
+
+
+def test_a_fine_tune_comes_from_its_repository_at_one_commit(server, tmp_path):
+    module = timm.create_model("test_resnet", num_classes=3)
+    labels = {"label_names": ["cup", "n1", "dog"], "label_descriptions": {"n1": "cat, house cat"}}
+    config = {
+        "architecture": "test_resnet",
+        "num_classes": 3,
+        "pretrained_cfg": {
+            "input_size": [3, 96, 96],
+            "mean": [0.4, 0.5, 0.6],
+            "std": [0.2, 0.3, 0.4],
+            "interpolation": "bilinear",
+            "crop_pct": 0.9,
+            "num_classes": 3,
+            "fixed_input_size": False,
+            "classifier": "fc",
+            "first_conv": "conv1",
+        },
+        **labels,
+    }
+    save_file(module.state_dict(), tmp_path / "w.safetensors")
+    for revision in ("main", COMMIT):
+        where = f"/lab/fine-tune/resolve/{revision}"
+        server.files[f"{where}/config.json"] = json.dumps(config).encode()
+        server.files[f"{where}/model.safetensors"] = (tmp_path / "w.safetensors").read_bytes()
+
+    pinned = network_reference("timm:hf-hub:lab/fine-tune")
+    assert pinned.model == f"timm:hf-hub:lab/fine-tune@{COMMIT}"
+    assert not any("safetensors" in path for _, path, _ in server.asked)
+    network = load(pinned)
+    assert network.input.size == (96, 96)
+    assert (network.input.mean, network.input.std) == ((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+    assert network.classes == ("cup", "cat", "dog")
+    assert COMMIT in network.origins["weights"]
+    images = torch.rand(2, 3, 96, 96)
+    mean, std = (torch.tensor(network.input.mean), torch.tensor(network.input.std))
+    by_hand = module.eval()((images - mean[:, None, None]) / std[:, None, None])
+    torch.testing.assert_close(network(images), by_hand, rtol=1e-5, atol=1e-5)
+    assert load(NetworkReference(pinned.model, size=64)).input.size == (64, 64)
+    assert network_reference(pinned.model) == pinned
+
+
+def test_a_repository_that_holds_no_timm_network_is_said_to_be_none(server):
+    for revision in ("main", COMMIT):
+        server.files[f"/lab/text/resolve/{revision}/config.json"] = b'{"model_type": "bert"}'
+        server.files[f"/lab/text/resolve/{revision}/model.safetensors"] = b"no tensors"
+    with pytest.raises(RequestError, match="is not a network in timm's format"):
+        load(network_reference("timm:hf-hub:lab/text"))
+    with pytest.raises(HubUnreachable, match=r"lab/none has no config\.json"):
+        network_reference("timm:hf-hub:lab/none")
+    with pytest.raises(RequestError, match="write it like 'timm:hf-hub:USER/NAME'"):
+        network_reference("timm:hf-hub:lab/fine-tune@../../secret")
 
 
 def test_a_torchvision_network_is_the_one_that_its_own_builder_makes(server, monkeypatch):

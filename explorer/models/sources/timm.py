@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from explorer.models.entry import Entry, describe
 from explorer.models.grey import with_grey_input, wrong_channels
 from explorer.models.names import wrong_size
 from explorer.models.source import Source
+from explorer.models.sources import timm_hub
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def names() -> tuple[str, ...]:
 @cache
 def entry(name: str) -> Entry | None:
     """What the pretrained list says; RequestError for a name that timm cannot have."""
+    if timm_hub.is_hub_name(name):
+        return None
     if not _NAME.fullmatch(name):
         raise RequestError("model", f"{name!r} is no timm name; one is 'timm:resnet50.a1_in1k'")
     reference = pretrained.full_reference(f"timm:{name}")
@@ -52,8 +56,11 @@ def untrained(reference: NetworkReference) -> Network:
     Raises RequestError for a name that timm does not know, a network that takes neither grey nor
     RGB pictures, or a size that its architecture cannot have.
     """
-    check_architecture(reference.name)
-    module = create(reference.name, reference.size)
+    if timm_hub.is_hub_name(reference.name):
+        module = timm_hub.create(reference, lambda text: None, False, reference.size)
+    else:
+        check_architecture(reference.name)
+        module = create(reference.name, reference.size)
     return network_of(reference.model, module, reference.size)
 
 
@@ -66,6 +73,8 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
     import timm
 
     name = reference.name
+    if timm_hub.is_hub_name(name):
+        return _load_from_hub(reference, progress)
     check_architecture(name)
     architecture = name.partition(".")[0]
     tags = [listed for listed in timm.list_pretrained() if listed.startswith(f"{architecture}.")]
@@ -77,6 +86,14 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
     source = {"file": str(path), "custom_load": path.suffix == ".npz", "url": "", "hf_hub_id": ""}
     module = create(name, reference.size, pretrained=True, pretrained_cfg_overlay=source)
     return network_of(reference.model, module, reference.size)
+
+
+def _load_from_hub(reference: NetworkReference, progress: Progress) -> Network:
+    module = timm_hub.create(reference, progress, True, reference.size)
+    network = network_of(reference.model, module, reference.size)
+    path, commit = timm_hub.repository(reference.name)
+    origin = f"{path} on the Hugging Face Hub, commit {commit or 'unknown'}"
+    return replace(network, origins={**network.origins, "weights": origin})
 
 
 def weights_file(reference: NetworkReference, progress: Progress) -> Path:
@@ -179,6 +196,10 @@ def _classes(module: Any) -> tuple[int, tuple[str, ...]]:
 
     count = int(getattr(module, "num_classes", 0) or 0)
     config: dict[str, Any] = getattr(module, "pretrained_cfg", {})
+    names = tuple(map(str, config.get("label_names") or ()))
+    if names and len(names) == count:
+        described: dict[str, str] = config.get("label_descriptions") or {}
+        return count, tuple(str(described.get(name, name)).split(",")[0] for name in names)
     if config.get("tag") and count == config.get("num_classes"):
         subset = infer_imagenet_subset(config)
         if subset is None:
@@ -211,4 +232,5 @@ SOURCE = Source(
     architecture_of=lambda name: f"timm:{name.partition('.')[0]}",
     location=location,
     full_name=lambda name: pretrained.full_name("timm", name),
+    pin=timm_hub.pin,
 )
