@@ -1,0 +1,279 @@
+"""The state dict in a checkpoint: the dict, and the prefix of names in it, that fit best.
+
+Nothing is taken from lists of usual keys and prefixes: what fits is told by names and shapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.errors import RequestError, did_you_mean
+from explorer.models.checkpoints.foreign import Foreign, is_module, state_of
+from explorer.models.checkpoints.reading import Checkpoint
+
+Shape = tuple[int, ...]
+
+MOST_DEPTH = 4
+"""Of dicts within dicts that are looked into."""
+
+WRAPPERS = frozenset(
+    {
+        "_orig_mod",  # torch.compile
+        "module",  # DataParallel, DistributedDataParallel
+        "_fsdp_wrapped_module",
+        "_checkpoint_wrapped_module",
+        "_forward_module",  # Lightning Fabric
+    }
+)
+"""Modules that hold another and change nothing; their names may stand anywhere in a tensor's."""
+
+_AVERAGES = frozenset(
+    ("ema", "average", "averaged", "avg", "swa", "momentum", "shadow", "target", "slow", "key", "k")
+)
+"""Words in the keys and prefixes of weights that are an average of others over the training."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoundWeights:
+    """The weights in a checkpoint that fit an architecture best.
+
+    state: tensors by the architecture's names, those under the prefix that it lacks included.
+    key: of the dict, such as `model/state_dict`; "" is the checkpoint itself. prefix: what the
+        names in it begin with, such as `module.encoder_q.`.
+    outside: every other tensor by its dotted name; those of the same dict keep theirs, those of
+        other dicts have the keys of these in front.
+    alternatives: where else weights fit just as well, written as a weights_key.
+    """
+
+    state: dict[str, Tensor]
+    key: str
+    prefix: str
+    outside: dict[str, Tensor]
+    alternatives: tuple[str, ...] = ()
+
+    def where(self, shown: str) -> str:
+        """For sentences: `state_dict of net.pt, without the prefix module.`."""
+        place = f"{self.key} of {shown}" if self.key else shown
+        return f"{place}, without the prefix {self.prefix}" if self.prefix else place
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A dict and a prefix. body, head: how many expected names fit under it; order: of the dict."""
+
+    key: str
+    prefix: str
+    body: int
+    head: int
+    order: int
+
+    @property
+    def label(self) -> str:
+        return "/".join(part for part in (self.key, self.prefix.rstrip(".")) if part)
+
+    @property
+    def preference(self) -> tuple[int, ...]:
+        """Least for the best place, see `find`."""
+        words = set(re.split(r"[^a-z]+", self.label.lower()))
+        of_teacher, of_student = "teacher" in words, "student" in words
+        rank = 3 if words & _AVERAGES else 1 if of_teacher else 2 if of_student else 0
+        depth = self.label.replace("/", ".").count(".")
+        return (-self.body, rank, -self.head, depth, self.order)
+
+
+def find(
+    checkpoint: Checkpoint,
+    expected: Mapping[str, Shape],
+    weights_key: str | None = None,
+    head: str | None = None,
+    architecture: str = "the architecture",
+) -> FoundWeights:
+    """The weights in a checkpoint that fit best the names and shapes that are expected.
+
+    Of the dicts and prefixes under which most names fit in their shapes, the head's apart, those of
+    an average over the training come last, and a teacher before a student; then those are preferred
+    where the head fits, too, then the least nested, then the first.
+    head: name of the module that makes the class scores. weights_key: the key of the dict to look
+    in, such as `model/state_dict`, a prefix after it, such as `state_dict/module.encoder_k`, or
+    None. architecture: what messages call it.
+
+    Raises RequestError (field `weights_key`) that lists the keys for one that there is not, (field
+    `model`) for a checkpoint without tensors and (field `architecture`) where nothing fits.
+    """
+    dicts = dict(state_dicts(checkpoint.content))
+    if not dicts:
+        raise RequestError("model", f"{checkpoint.shown} {_without_tensors(checkpoint.content)}")
+    wrappers = WRAPPERS - {part for name in expected for part in name.split(".")}
+    places = [
+        place
+        for order, (key, state) in enumerate(dicts.items())
+        for place in _places(key, order, state, expected, head, wrappers)
+    ]
+    if weights_key is not None:
+        places = _under(weights_key, places, dicts, checkpoint.shown)
+    if not places:
+        raise _nothing_fits(checkpoint.shown, dicts, expected, architecture)
+    best, *others = sorted(places, key=lambda place: place.preference)
+    state, outside = _split(dicts[best.key], best.prefix, wrappers)
+    for key, other in dicts.items():
+        if key != best.key:
+            path = key.replace("/", ".") + "." if key else ""
+            outside |= {f"{path}{name}": tensor for name, tensor in other.items()}
+    alternatives = [
+        place.label
+        for place in others
+        if place.body == best.body
+        and not _shares(_split(dicts[place.key], place.prefix, wrappers)[0], state, expected)
+    ]
+    return FoundWeights(state, best.key, best.prefix, outside, tuple(alternatives))
+
+
+def state_dicts(content: object) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Every dict of tensors by names in a checkpoint, with its key: the path to it, joined by `/`.
+
+    Pickled modules count by their state dicts. What else is in a dict is passed over.
+    """
+    yield from _state_dicts(content, (), MOST_DEPTH)
+
+
+def _state_dicts(
+    value: object, path: tuple[str, ...], depth: int
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    if is_module(value):
+        value = state_of(value)
+    elif isinstance(value, Foreign):
+        value = vars(value)
+    elif isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return
+    tensors = {
+        name: tensor
+        for name, entry in value.items()
+        if isinstance(name, str) and (tensor := _tensor(entry)) is not None
+    }
+    if tensors:
+        yield "/".join(path), tensors
+    if depth:
+        for name, entry in value.items():
+            yield from _state_dicts(entry, (*path, str(name)), depth - 1)
+
+
+def _tensor(value: object) -> Tensor | None:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+        return torch.from_numpy(value)
+    return None
+
+
+def without_wrappers(name: str, wrappers: Collection[str] = WRAPPERS) -> str:
+    """A tensor's name without the modules that only wrap others, wherever they stand in it."""
+    return ".".join(part for part in name.split(".") if part not in wrappers)
+
+
+def _places(
+    key: str,
+    order: int,
+    state: Mapping[str, Tensor],
+    expected: Mapping[str, Shape],
+    head: str | None,
+    wrappers: Collection[str],
+) -> Iterator[_Place]:
+    """Every prefix of a dict's names under which anything fits."""
+    body: Counter[str] = Counter()
+    of_head: Counter[str] = Counter()
+    for name, tensor in state.items():
+        parts = name.split(".")
+        for start in range(len(parts)):
+            if parts[start] in wrappers:
+                continue
+            inner = without_wrappers(".".join(parts[start:]), wrappers)
+            if expected.get(inner) == tuple(tensor.shape):
+                counts = of_head if head and inner.startswith(f"{head}.") else body
+                counts["".join(f"{part}." for part in parts[:start])] += 1
+    for prefix in dict.fromkeys((*body, *of_head)):
+        yield _Place(key, prefix, body[prefix], of_head[prefix], order)
+
+
+def _split(
+    state: Mapping[str, Tensor], prefix: str, wrappers: Collection[str]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """(tensors under the prefix, without it and the wrappers; the others by their names)."""
+    inside: dict[str, Tensor] = {}
+    outside: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if name.startswith(prefix):
+            inside[without_wrappers(name.removeprefix(prefix), wrappers)] = tensor
+        else:
+            outside[name] = tensor
+    return inside, outside
+
+
+def _shares(
+    state: Mapping[str, Tensor], other: Mapping[str, Tensor], names: Collection[str]
+) -> bool:
+    """Whether two state dicts have the same memory under these names: one network held twice."""
+    return all(
+        state[name].data_ptr() == other[name].data_ptr()
+        for name in names
+        if name in state and name in other
+    )
+
+
+def _under(
+    weights_key: str, places: list[_Place], dicts: Mapping[str, object], shown: str
+) -> list[_Place]:
+    """The places that a weights_key may mean: one by its label, or all in a dict and below it."""
+    wanted = weights_key.strip("/").removesuffix(".")
+    exact = [place for place in places if place.label == wanted]
+    if exact:
+        return exact
+    within = [place for place in places if f"{place.key}/".startswith(f"{wanted}/")]
+    if within or wanted in dicts:
+        return within
+    labels = sorted(places, key=lambda place: place.preference)
+    known = list(dict.fromkeys([*(place.label for place in labels[:6]), *dicts]))
+    named = [repr(key) for key in known if key]
+    listed = ", ".join(named[:8]) + (", …" if len(named) > 8 else "")
+    choice = f"there are {listed}" if named else "its weights have no key, so leave it out"
+    raise RequestError(
+        "weights_key",
+        f"{shown} has no weights under {weights_key!r}; "
+        f"{did_you_mean(weights_key, filter(None, known))}{choice}",
+    )
+
+
+def _without_tensors(content: object) -> str:
+    if isinstance(content, dict) and content:
+        return f"holds no tensors by names; its keys are {some(list(map(str, content)))}"
+    return f"holds no tensors by names, but a {type(content).__name__}"
+
+
+def _nothing_fits(
+    shown: str, dicts: Mapping[str, Mapping[str, Tensor]], expected: Mapping[str, Shape], to: str
+) -> RequestError:
+    largest = max(dicts, key=lambda key: len(dicts[key]))
+    inside = f" under {largest!r}" if largest else ""
+    return RequestError(
+        "architecture",
+        f"nothing in {shown} fits {to}. Most tensors are{inside}: {some(list(dicts[largest]))}; "
+        f"the architecture's are {some(list(expected))}",
+    )
+
+
+def some(names: Sequence[str], most: int = 4) -> str:
+    """The first few names, for a message."""
+    return ", ".join(map(shortened_name, names[:most])) + (", …" if len(names) > most else "")
+
+
+def shortened_name(name: str) -> str:
+    """A name of at most 48 characters, its middle left out where it is longer."""
+    return name if len(name) <= 48 else f"{name[:22]}…{name[-22:]}"
