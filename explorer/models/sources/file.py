@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError
 from explorer.models import pretrained
+from explorer.models.architectures import python
 from explorer.models.downloads import Progress
 from explorer.models.files import (
     check_fit,
@@ -32,12 +34,33 @@ def pin(reference: NetworkReference) -> NetworkReference:
         is_file = False
     if not is_file:
         raise RequestError("model", f"there is no file {str(path)!r}")
-    return replace(reference, model=f"file:{path.resolve()}", weights=sha256_of(path))
+    reference = replace(reference, model=f"file:{path.resolve()}")
+    if python.is_python(reference.architecture):
+        pinned = python.pinned(str(reference.architecture))
+        reference = replace(reference, architecture=pinned)
+    return replace(reference, weights=fingerprint(path, reference.architecture))
+
+
+def fingerprint(path: Path, architecture: str | None) -> str:
+    """SHA-256 that stands for a checkpoint, and for the source of a `python:` architecture."""
+    digest = sha256_of(path)
+    if architecture is None or not python.is_python(architecture):
+        return digest
+    return hashlib.sha256(f"{digest} {python.source_hash(architecture)}".encode()).hexdigest()
 
 
 def load(reference: NetworkReference, progress: Progress) -> Network:
     """The network of a checkpoint; RequestError, too, where the file is another one by now."""
-    return load_checkpoint(reference, Path(reference.name), progress, reference.weights)
+    path, weights = Path(reference.name), reference.weights
+    if weights is not None and python.is_python(reference.architecture):
+        if path.is_file() and fingerprint(path, reference.architecture) != weights:
+            raise RequestError(
+                "weights",
+                f"{path.name} or the file of its architecture has changed since the request was "
+                "made",
+            )
+        weights = None
+    return load_checkpoint(reference, path, progress, weights)
 
 
 def load_checkpoint(
@@ -63,7 +86,7 @@ def load_checkpoint(
         network = architecture.describe(reference.model, module)
     check_fit(state, network.module.state_dict(), path, str(reference.architecture))
     network.module.load_state_dict(state)
-    return network.with_input(**normaliser(checkpoint))
+    return network.with_input("the checkpoint", **normaliser(checkpoint))
 
 
 SOURCE = Source(
