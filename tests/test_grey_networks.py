@@ -8,11 +8,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
+from contract import NothingCached, explore, generated, text
 from PIL import Image
 from torch import nn
 
 from explorer import Request, compare, generate
 from explorer.analysis.nulls import gallery_source, null_of
+from explorer.app.links import link
 from explorer.errors import RequestError
 from explorer.images import gallery, make_seed, seeds
 from explorer.images.encoding import from_png
@@ -291,8 +293,7 @@ def toy():
 
 @pytest.fixture(scope="module")
 def result(toy):
-    request = Request("toygrey:digits", layer="relu2", target="cat", steps=300, goal=0.01)
-    return generate(replace(request, seed="noise"))
+    return generate(Request("toygrey:digits", layer="relu2", target="cat", seed="noise"))
 
 
 def test_a_result_is_complete_and_grey(result):
@@ -357,6 +358,29 @@ def test_grey_and_rgb_networks_look_at_each_others_iris(result):
     with torch.no_grad():
         a, b = (module((torch.from_numpy(each)[None, None] / 255 - MEAN) / STD) for each in shown)
     assert seen.match.relative_l2 == pytest.approx(float((a - b).norm() / b.norm()), rel=1e-4)
+
+
+def test_explore_shows_a_grey_result(result, monkeypatch):
+    class Finished(NothingCached):
+        def result(self, key: str):
+            return result if key == result.request.key else None
+
+    monkeypatch.setattr("contract.NothingCached", Finished)
+    app = explore(monkeypatch, **link(result.request))
+    assert not app.exception
+    assert not app.error
+    assert "To the network" in text(app)
+
+
+def test_the_command_line_writes_grey_pictures(toy, monkeypatch, tmp_path, capsys):
+    words = ("--model", "toygrey:digits", "--layer", "relu1", "--seed", "uniform")
+    printed = generated(monkeypatch, capsys, *words, "--out", str(tmp_path))
+    assert printed["network"]["mean"] == [MEAN]
+    assert is_grey(np.load(tmp_path / "iri.npy"))
+    for name in ("iri", "target", "seed"):
+        picture = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB"))
+        assert picture.shape == (SIDE, SIDE, 3)
+        assert is_grey(picture.transpose(2, 0, 1))
 
 
 def test_the_null_is_of_grey_photographs():

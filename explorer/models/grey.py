@@ -55,7 +55,7 @@ def with_grey_stem(module: nn.Module) -> nn.Module:
         kind = type(module).__name__
         raise RequestError(
             "architecture",
-            f"{kind} does not begin with a convolution of 3 channels, so it cannot be made to take "
+            f"{kind} does not begin with a convolution of 3 channels, so it has no version for "
             "grey pictures; choose an architecture that does, such as 'timm:resnet18'",
         )
     with torch.no_grad():

@@ -6,7 +6,7 @@
     title = "ResNet-50, our training"
     summary = "What we did to it, in a sentence."
 
-Optional: `input_size` (px), `mean`, `std`, `interpolation`, `crop_pct`,
+Optional: `weights_key`, `input_size` (px), `mean`, `std`, `interpolation`, `crop_pct`,
 `crop_mode`, `classes`, and the facts that the picker shows (`family`, `residual`, `objective`,
 `augmentation`, `data`, `norm`, `epsilon`, `licence`, `paper`).
 """
@@ -18,15 +18,16 @@ import json
 import os
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from explorer.errors import RequestError, did_you_mean
 from explorer.files import CHECKOUT
+from explorer.models.architectures import python
 from explorer.models.files import sha256_of
-from explorer.network_reference import SIZE_RANGE
+from explorer.network_reference import SIZE_RANGE, NetworkReference
 
 FILE = "models.toml"
 
@@ -49,6 +50,7 @@ class PublishedNetwork:
     interpolation: str | None = None
     crop_pct: float | None = None
     crop_mode: str | None = None
+    weights_key: str | None = None
     classes: tuple[str, ...] = ()
     family: str = ""
     residual: bool = False
@@ -110,7 +112,12 @@ def fingerprint(name: str) -> str:
     except OSError as error:  # its text would tell visitors where the file is
         reason = f"the checkpoint of 'own:{name}' cannot be read ({error.strerror})"
         raise RequestError("model", reason) from error
-    settings = [network.architecture, network.input_size, network.input, network.classes]
+    architecture = network.architecture
+    if python.is_python(architecture):
+        architecture = python.source_hash(architecture)
+    settings: list[object] = [architecture, network.input_size, network.input, network.classes]
+    if network.weights_key is not None:
+        settings.append(network.weights_key)
     return hashlib.sha256(json.dumps([content, settings]).encode()).hexdigest()
 
 
@@ -149,19 +156,40 @@ def _network(name: str, row: object, folder: Path) -> PublishedNetwork:
         values["file"] = str((folder / row["file"]).resolve())
     except (ValueError, OSError) as error:  # such as a null character in it
         raise RequestError(FILE, f"{table}: file cannot be a file's name ({error})") from error
-    low, high = SIZE_RANGE
-    size = values.get("input_size")
-    if isinstance(size, int) and not low <= size <= high:
-        raise RequestError(FILE, f"{table}: input_size is from {low} to {high} px, not {size}")
-    return PublishedNetwork(name=name, **({"title": name} | values))
+    if "input_size" in values:
+        low, high = SIZE_RANGE
+        size = values["input_size"]
+        if not low <= size <= high:
+            raise RequestError(FILE, f"{table}: input_size is from {low} to {high} px, not {size}")
+    network = PublishedNetwork(name=name, **({"title": name} | values))
+    try:
+        if python.is_python(network.architecture):
+            network = replace(network, architecture=python.pinned(network.architecture, folder))
+        _reference(network).check()
+    except RequestError as error:
+        raise RequestError(FILE, f"{table}: {error.field}: {error.message}") from error
+    return network
+
+
+def _reference(network: PublishedNetwork) -> NetworkReference:
+    """The settings as those of a reference, which knows what they may be."""
+    return NetworkReference(
+        f"own:{network.name}",
+        weights="0" * 64,
+        mean=network.mean,
+        std=network.std,
+        interpolation=network.interpolation,
+        crop_pct=network.crop_pct,
+    )
 
 
 def _value(table: str, key: str, value: Any, hint: str) -> Any:
     """The value in the field's type; RequestError if it is of another."""
     wanted, ok = "a text", isinstance(value, str)
     if "tuple[float" in hint:
-        ok = isinstance(value, list) and len(value) == 3 and all(map(_is_number, value))
-        wanted, value = "three numbers", tuple(map(float, value)) if ok else value
+        ok = isinstance(value, list) and len(value) in (1, 3) and all(map(_is_number, value))
+        wanted = "three numbers, or one for a grey network"
+        value = tuple(map(float, value)) if ok else value
     elif "tuple[str" in hint:
         ok = isinstance(value, list) and all(isinstance(each, str) for each in value)
         wanted, value = "a list of texts", tuple(value) if ok else value
