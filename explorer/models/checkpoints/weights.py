@@ -7,32 +7,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from explorer.errors import RequestError, did_you_mean
-from explorer.models.checkpoints.foreign import Foreign, is_module, state_of
 from explorer.models.checkpoints.reading import Checkpoint
+from explorer.models.checkpoints.state_dicts import (
+    COUNTER,
+    MOST_DEPTH,
+    WRAPPERS,
+    some,
+    split,
+    state_dicts,
+    without_wrappers,
+)
+
+_T = TypeVar("_T")
 
 Shape = tuple[int, ...]
 
-MOST_DEPTH = 4
-"""Of dicts within dicts that are looked into."""
-
-WRAPPERS = frozenset(
-    {
-        "_orig_mod",  # torch.compile
-        "module",  # DataParallel, DistributedDataParallel
-        "_fsdp_wrapped_module",
-        "_checkpoint_wrapped_module",
-        "_forward_module",  # Lightning Fabric
-    }
-)
-"""Modules that hold another and change nothing; their names may stand anywhere in a tensor's."""
+Convert = Callable[[dict[str, Tensor]], dict[str, Tensor] | None]
 
 _AVERAGES = frozenset(
     ("ema", "average", "averaged", "avg", "swa", "momentum", "shadow", "target", "slow", "key", "k")
@@ -50,6 +47,7 @@ class FoundWeights:
     outside: every other tensor by its dotted name; those of the same dict keep theirs, those of
         other dicts have the keys of these in front.
     alternatives: where else weights fit just as well, written as a weights_key.
+    converted: whether the names were rewritten from another layout.
     """
 
     state: dict[str, Tensor]
@@ -57,6 +55,7 @@ class FoundWeights:
     prefix: str
     outside: dict[str, Tensor]
     alternatives: tuple[str, ...] = ()
+    converted: bool = False
 
     def where(self, shown: str) -> str:
         """For sentences: `state_dict of net.pt, without the prefix module.`."""
@@ -94,6 +93,7 @@ def find(
     weights_key: str | None = None,
     head: str | None = None,
     architecture: str = "the architecture",
+    convert: Convert | None = None,
 ) -> FoundWeights:
     """The weights in a checkpoint that fit best the names and shapes that are expected.
 
@@ -102,7 +102,8 @@ def find(
     where the head fits, too, then the least nested, then the first.
     head: name of the module that makes the class scores. weights_key: the key of the dict to look
     in, such as `model/state_dict`, a prefix after it, such as `state_dict/module.encoder_k`, or
-    None. architecture: what messages call it.
+    None. architecture: what messages call it. convert: rewrites a state dict from another layout;
+        it is tried where names are missing, and taken where more fit then.
 
     Raises RequestError (field `weights_key`) that lists the keys for one that there is not, (field
     `model`) for a checkpoint without tensors and (field `architecture`) where nothing fits.
@@ -118,10 +119,16 @@ def find(
     ]
     if weights_key is not None:
         places = _under(weights_key, places, dicts, checkpoint.shown)
-    if not places:
+    best, *others = sorted(places, key=lambda place: place.preference) or [_Place("", "", 0, 0, 0)]
+    converted = None
+    if convert is not None and best.body + best.head < _needed(expected):
+        chosen = dicts if weights_key is None else _dicts_under(weights_key, dicts)
+        converted = _converted(chosen, best, expected, head, wrappers, convert)
+    if converted is not None:
+        best, others = converted[0], []
+    elif not places:
         raise _nothing_fits(checkpoint.shown, dicts, expected, architecture)
-    best, *others = sorted(places, key=lambda place: place.preference)
-    state, outside = _split(dicts[best.key], best.prefix, wrappers)
+    state, outside = split(dicts[best.key], best.prefix, wrappers)
     for key, other in dicts.items():
         if key != best.key:
             path = key.replace("/", ".") + "." if key else ""
@@ -130,53 +137,13 @@ def find(
         place.label
         for place in others
         if place.body == best.body
-        and not _shares(_split(dicts[place.key], place.prefix, wrappers)[0], state, expected)
+        and not _shares(split(dicts[place.key], place.prefix, wrappers)[0], state, expected)
     ]
-    return FoundWeights(state, best.key, best.prefix, outside, tuple(alternatives))
-
-
-def state_dicts(content: object) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Every dict of tensors by names in a checkpoint, with its key: the path to it, joined by `/`.
-
-    Pickled modules count by their state dicts. What else is in a dict is passed over.
-    """
-    yield from _state_dicts(content, (), MOST_DEPTH)
-
-
-def _state_dicts(
-    value: object, path: tuple[str, ...], depth: int
-) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    if is_module(value):
-        value = state_of(value)
-    elif isinstance(value, Foreign):
-        value = vars(value)
-    elif isinstance(value, list | tuple):
-        value = dict(enumerate(value))
-    if not isinstance(value, dict):
-        return
-    tensors = {
-        name: tensor
-        for name, entry in value.items()
-        if isinstance(name, str) and (tensor := _tensor(entry)) is not None
-    }
-    if tensors:
-        yield "/".join(path), tensors
-    if depth:
-        for name, entry in value.items():
-            yield from _state_dicts(entry, (*path, str(name)), depth - 1)
-
-
-def _tensor(value: object) -> Tensor | None:
-    if isinstance(value, Tensor):
-        return value.detach()
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
-        return torch.from_numpy(value)
-    return None
-
-
-def without_wrappers(name: str, wrappers: Collection[str] = WRAPPERS) -> str:
-    """A tensor's name without the modules that only wrap others, wherever they stand in it."""
-    return ".".join(part for part in name.split(".") if part not in wrappers)
+    if converted is not None:
+        state = converted[1]
+    return FoundWeights(
+        state, best.key, best.prefix, outside, tuple(alternatives), converted is not None
+    )
 
 
 def _places(
@@ -203,18 +170,40 @@ def _places(
         yield _Place(key, prefix, body[prefix], of_head[prefix], order)
 
 
-def _split(
-    state: Mapping[str, Tensor], prefix: str, wrappers: Collection[str]
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """(tensors under the prefix, without it and the wrappers; the others by their names)."""
-    inside: dict[str, Tensor] = {}
-    outside: dict[str, Tensor] = {}
-    for name, tensor in state.items():
-        if name.startswith(prefix):
-            inside[without_wrappers(name.removeprefix(prefix), wrappers)] = tensor
-        else:
-            outside[name] = tensor
-    return inside, outside
+def _needed(expected: Collection[str]) -> int:
+    return sum(name.rpartition(".")[2] != COUNTER for name in expected)
+
+
+def _converted(
+    dicts: Mapping[str, Mapping[str, Tensor]],
+    best: _Place,
+    expected: Mapping[str, Shape],
+    head: str | None,
+    wrappers: Collection[str],
+    convert: Convert,
+) -> tuple[_Place, dict[str, Tensor]] | None:
+    """The place whose state dict fits best once it is rewritten; None where none fits better."""
+    found: list[tuple[_Place, dict[str, Tensor]]] = []
+    for order, (key, state) in enumerate(dicts.items()):
+        for prefix in [best.prefix, *_common_prefixes(state)] if len(state) > 1 else ():
+            rewritten = convert(split(state, prefix, wrappers)[0])
+            for place in _places(key, order, rewritten or {}, expected, head, wrappers):
+                if place.prefix == "" and place.body > best.body:
+                    found.append((replace(place, prefix=prefix), rewritten or {}))
+    return min(found, key=lambda pair: pair[0].preference, default=None)
+
+
+def _common_prefixes(state: Collection[str]) -> list[str]:
+    """Prefixes that most names have, each longer than the one before; "" is the first."""
+    prefixes, names = [""], list(state)
+    for _ in range(MOST_DEPTH):
+        firsts = Counter(name.partition(".")[0] for name in names if "." in name)
+        first, count = firsts.most_common(1)[0] if firsts else ("", 0)
+        if 2 * count <= len(state):
+            break
+        prefixes.append(f"{prefixes[-1]}{first}.")
+        names = [name.partition(".")[2] for name in names if name.startswith(f"{first}.")]
+    return prefixes
 
 
 def _shares(
@@ -228,6 +217,12 @@ def _shares(
     )
 
 
+def _dicts_under(weights_key: str, dicts: Mapping[str, _T]) -> dict[str, _T]:
+    """The dicts of tensors at a key and below it."""
+    wanted = weights_key.strip("/")
+    return {key: state for key, state in dicts.items() if f"{key}/".startswith(f"{wanted}/")}
+
+
 def _under(
     weights_key: str, places: list[_Place], dicts: Mapping[str, object], shown: str
 ) -> list[_Place]:
@@ -236,9 +231,8 @@ def _under(
     exact = [place for place in places if place.label == wanted]
     if exact:
         return exact
-    within = [place for place in places if f"{place.key}/".startswith(f"{wanted}/")]
-    if within or wanted in dicts:
-        return within
+    if _dicts_under(wanted, dicts):
+        return [place for place in places if place.key in _dicts_under(wanted, dicts)]
     labels = sorted(places, key=lambda place: place.preference)
     known = list(dict.fromkeys([*(place.label for place in labels[:6]), *dicts]))
     named = [repr(key) for key in known if key]
@@ -267,13 +261,3 @@ def _nothing_fits(
         f"nothing in {shown} fits {to}. Most tensors are{inside}: {some(list(dicts[largest]))}; "
         f"the architecture's are {some(list(expected))}",
     )
-
-
-def some(names: Sequence[str], most: int = 4) -> str:
-    """The first few names, for a message."""
-    return ", ".join(map(shortened_name, names[:most])) + (", …" if len(names) > most else "")
-
-
-def shortened_name(name: str) -> str:
-    """A name of at most 48 characters, its middle left out where it is longer."""
-    return name if len(name) <= 48 else f"{name[:22]}…{name[-22:]}"
