@@ -10,6 +10,7 @@ import pytest
 import torch
 from contract import NothingCached, explore, generated, text
 from PIL import Image
+from test_cuda_graphs import Tapes
 from torch import nn
 
 from explorer import Request, compare, generate
@@ -184,12 +185,14 @@ def test_noise_targets_are_drawn_grey():
 # IRIs stay grey
 
 
-def search(network, loss="regularizer-free", optimiser="adam", steps=6, count=2, **more):
+def search(network, loss="regularizer-free", optimiser="adam", steps=6, recorder=None, **more):
+    count = 2
     targets, starts = coloured(count, 1), coloured(count, 2)
     problem = Problem(
         network, "relu2", targets, starts, [loss_named(loss)] * count, [0.0] * count, **more
     )
-    return synthesise(problem, OPTIMISERS[optimiser], steps), luma(starts)
+    traces = synthesise(problem, OPTIMISERS[optimiser], steps, recorder=recorder)
+    return traces, luma(starts)
 
 
 @pytest.mark.parametrize("optimiser", list(OPTIMISERS))
@@ -216,6 +219,20 @@ def test_every_loss_keeps_the_image_grey(network, loss):
         assert is_grey(trace.iri)
         assert is_grey((trace.iri * 255).round().to(torch.uint8))
         assert np.isfinite(trace.loss).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "optimiser"), [("freq", "momentum"), ("freq+fourier", "adam"), ("freq", "lbfgs")]
+)
+def test_replayed_steps_come_to_the_same(network, loss, optimiser):
+    recorder = Tapes()
+    called, replayed = (
+        search(network, loss, optimiser, steps=25, recorder=each)[0] for each in (None, recorder)
+    )
+    assert recorder.replays > 1
+    for one, other in zip(called, replayed, strict=True):
+        torch.testing.assert_close(one.iri, other.iri, rtol=1e-3, atol=1e-4)
+        assert is_grey(other.iri)
 
 
 def test_the_gradient_is_the_difference_that_a_grey_pixel_makes():

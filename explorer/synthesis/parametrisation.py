@@ -21,6 +21,9 @@ from explorer.images.luma import luma
 SMALLEST_CHANNEL = 0.5 / 255
 """How near 0 and 1 a channel of a seed may come in `fourier`: half a step of an 8-bit picture."""
 
+IRI_MARGIN = 1e-6
+"""The same of an IRI from which a search goes on: as near as float32 tells it from 0 and 1."""
+
 FOURIER_DIVISOR = 4.0
 
 # The square root of the covariance of colours in ImageNet's photos, as published with Lucid.
@@ -40,8 +43,11 @@ class Parametrisation(Protocol):
     @property
     def bounds(self) -> tuple[float, float]: ...
 
-    def start(self, seeds: Tensor) -> Tensor:
-        """The parameters N×… whose images are the seeds, N×3×H×W in [0, 1], or nearly so."""
+    def start(self, seeds: Tensor, margin: float = SMALLEST_CHANNEL) -> Tensor:
+        """The parameters N×… whose images are the seeds, N×3×H×W in [0, 1], or nearly so.
+
+        margin: how near 0 and 1 a channel may come, where the parametrisation reaches neither.
+        """
 
     def images(self, parameters: Tensor) -> Tensor:
         """The images, N×3×H×W in [0, 1]; differentiable."""
@@ -58,7 +64,7 @@ class Pixel:
     name: str = "pixel"
     bounds: tuple[float, float] = (0.0, 1.0)
 
-    def start(self, seeds: Tensor) -> Tensor:
+    def start(self, seeds: Tensor, margin: float = SMALLEST_CHANNEL) -> Tensor:
         """A copy of the seeds: nothing is lost."""
         return seeds.clone()
 
@@ -85,13 +91,13 @@ class Fourier:
     name: str = "fourier"
     bounds: tuple[float, float] = (-math.inf, math.inf)
 
-    def start(self, seeds: Tensor) -> Tensor:
+    def start(self, seeds: Tensor, margin: float = SMALLEST_CHANNEL) -> Tensor:
         """The spectrum of the seeds, by undoing each step of `images`.
 
-        Lost: a sigmoid never reaches 0 and 1, so channels nearer to them than SMALLEST_CHANNEL are
-        moved in by up to that much, which an 8-bit picture hardly shows.
+        Lost: a sigmoid never reaches 0 and 1, so channels nearer to them than `margin` are moved in
+        by up to that much; by default an 8-bit picture hardly shows it.
         """
-        inside = seeds.clamp(SMALLEST_CHANNEL, 1 - SMALLEST_CHANNEL)
+        inside = seeds.clamp(margin, 1 - margin)
         planes = torch.logit(inside)
         if planes.shape[1] != 1:
             unmixed = torch.linalg.inv(colour_matrix(seeds))
@@ -136,13 +142,13 @@ class Grey:
         """The channel's."""
         return self.channel.bounds
 
-    def start(self, seeds: Tensor) -> Tensor:
+    def start(self, seeds: Tensor, margin: float = SMALLEST_CHANNEL) -> Tensor:
         """The parameters of the seeds' luma."""
-        return self.channel.start(luma(seeds))
+        return self.channel.start(luma(seeds), margin)
 
     def images(self, parameters: Tensor) -> Tensor:
         """The channel three times, N×3×H×W."""
-        return self.channel.images(parameters).expand(-1, 3, -1, -1)
+        return self.channel.images(parameters).repeat(1, 3, 1, 1)
 
 
 def colour_matrix(like: Tensor) -> Tensor:
