@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.images import folder
+from explorer.images import folder, formats
 from explorer.images.errors import PictureError
 
 
@@ -69,5 +69,32 @@ def test_what_cannot_be_used_is_said_with_its_name(own, tmp_path):
         folder.read_pictures(own)
     for path in own.glob("[123].png"):
         path.unlink()
-    with pytest.raises(PictureError, match=r"holds 1 pictures .* 3 to 200"):
+    with pytest.raises(PictureError, match=r"holds 1 picture \(PNG, .* or HEIC\); 3 to 200"):
         folder.digest_of(own)
+
+
+def test_whatever_is_left_out_is_counted_and_some_of_it_named(own):
+    assert folder.left_out(own) == (
+        "Left out of 'own': 1 file of other kinds (notes.txt) and 1 subfolder (deeper)."
+    )
+    for name in ("a.psd", "b.cr2", "c.svg", "Thumbs.db", ".DS_Store"):
+        (own / name).write_bytes(b"")
+    (own / "deeper").rmdir()
+    assert folder.left_out(own) == (
+        "Left out of 'own': 5 files of other kinds (Thumbs.db, a.psd, b.cr2 and 2 more)."
+    )
+    for path in own.glob("[123].png"):
+        path.unlink()
+    with pytest.raises(PictureError, match=r"holds 1 picture .* Left out of 'own': 5 files"):
+        folder.picture_files(own)
+    for path in list(own.iterdir()):
+        if path.suffix != ".png" and path.name != ".DS_Store":
+            path.unlink()
+    assert folder.left_out(own) == ""
+
+
+def test_every_suffix_of_a_picture_counts_in_capitals_too(own):
+    for number, suffix in enumerate(formats.SUFFIXES, start=10):
+        (own / f"photo{number}{suffix.upper()}").write_bytes(png(number))
+    assert len(folder.picture_files(own)) == 4 + len(formats.SUFFIXES)
+    assert len(folder.read_pictures(own)) == 4 + len(formats.SUFFIXES)

@@ -183,7 +183,7 @@ def test_normalised_picture_has_no_metadata_and_the_same_name_as_its_source():
         (saved(Image.new("RGB", (32, 32)), "PPM"), "not a picture"),
         (saved(Image.new("RGB", (1, 1)), "PNG"), "at least 16 px"),
         (saved(Image.new("L", (3000, 20)), "PNG"), "64 times"),
-        (saved(Image.new("F", (32, 32)), "TIFF"), "32 bits"),
+        (saved(Image.new("F", (32, 32)), "TIFF"), "32-bit floating-point numbers"),
         (png_header_only(20_000, 20_000), "40 megapixels"),
         (png_header_only(8_000, 8_000), "8000×8000 px, 64 megapixels; at most 40"),
         (png_header_only(2**31 - 1, 2**31 - 1), "megapixels"),

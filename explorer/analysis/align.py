@@ -83,6 +83,7 @@ class AlignmentReport:
         return {
             "request": without_target(self.request),
             "targets": self.targets.text,
+            "target_notes": list(self.targets.notes),
             **asdict(self.counts),
             "alignment": self.alignment.to_dict(),
             "alignment_of_converged": self.alignment_of_converged.to_dict(),
@@ -142,7 +143,8 @@ def requests_for(
     seeds: those of all networks that are to be compared; the request's own by default. Raises
     RequestError where no target is left, or the last one's random seed would be too large.
     """
-    names = [name for name in targets.labels if name not in (seeds or {request.seed})]
+    left_out = targets.that_are(seeds or {request.seed})
+    names = [name for name in targets.labels if name not in left_out]
     if not names:
         raise RequestError("targets", "the seed is the only one, so nothing is left to be matched")
     largest = RNG_SEED_RANGE[1] - len(names) + 1

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.errors import RequestError
-from explorer.images import gallery
+from explorer.images import gallery, seeds
 from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
-from explorer.images.folder import picture_files
+from explorer.images.folder import left_out, picture_files
+from explorer.images.identity import content_name, is_one_of
 from explorer.validation import read_upload
 from explorer.zoo.pictures import picture
 
@@ -24,12 +25,26 @@ class TargetSet:
     """A set of targets.
 
     text: what they are, in words. labels: by the name that a Request has for each. pictures: PNG
-    bytes of those that are not the gallery's.
+    bytes of those that are not the gallery's. notes: sentences on what was given and is not among
+    them: other files of the folder, second copies of a picture.
     """
 
     text: str
     labels: Mapping[str, str]
     pictures: Mapping[str, bytes]
+    notes: tuple[str, ...] = ()
+
+    def that_are(self, seed_images: Collection[str]) -> list[str]:
+        """The names of the targets that are one of these seed images, compared by their pixels."""
+        pictures = [name for name in seed_images if name not in seeds.kinds()]
+        return [name for name in self.labels if is_one_of(name, pictures)]
+
+    def notes_with(self, seed_images: Collection[str]) -> tuple[str, ...]:
+        """The notes, and one on the targets of which no IRI is made because they are the seed."""
+        labels = [repr(self.labels[name]) for name in self.that_are(seed_images)]
+        if not labels:
+            return self.notes
+        return (*self.notes, f"The seed image is no target for itself: {', '.join(labels)}.")
 
 
 def target_set(targets: str | Path | Sequence[str] | TargetSet, size: int) -> TargetSet:
@@ -51,8 +66,8 @@ def target_set(targets: str | Path | Sequence[str] | TargetSet, size: int) -> Ta
         )
     if not targets:
         raise RequestError("targets", f"the list is empty; give gallery names, or {HELP}")
-    labels = {name: name for name in targets}
-    return TargetSet(f"{len(labels)} images by name", labels, {})
+    labels, notes = _without_copies((name, name) for name in targets)
+    return TargetSet(f"{len(labels)} images by name", labels, {}, notes)
 
 
 def _from_text(words: str, size: int) -> TargetSet:
@@ -74,17 +89,38 @@ def _from_text(words: str, size: int) -> TargetSet:
 def _of_folder(path: Path) -> TargetSet:
     try:
         files = {each.name: each.read_bytes() for each in picture_files(path)}
+        others = left_out(path)
     except (PictureError, OSError) as error:
         raise RequestError("targets", str(error)) from error
-    return _uploads(f"pictures of the folder {path.name!r}", files)
+    notes = (others,) if others else ()
+    return _uploads(f"pictures of the folder {path.name!r}", files, notes)
 
 
-def _uploads(kind: str, files: Mapping[str, bytes]) -> TargetSet:
-    labels, pictures = {}, {}
+def _uploads(kind: str, files: Mapping[str, bytes], notes: tuple[str, ...] = ()) -> TargetSet:
+    names, pictures = [], {}
     for label, data in files.items():
         try:
             upload = read_upload(data)
         except PictureError as error:
             raise RequestError("targets", f"{label}: {error}") from error
-        labels[upload.name], pictures[upload.name] = label, upload.png
-    return TargetSet(f"{len(labels)} {kind}", labels, pictures)
+        names.append((upload.name, label))
+        pictures[upload.name] = upload.png
+    labels, copies = _without_copies(names)
+    return TargetSet(f"{len(labels)} {kind}", labels, pictures, notes + copies)
+
+
+def _without_copies(
+    named: Iterable[tuple[str, str]],
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The labels by name, each picture once under its first, and a note on the labels dropped."""
+    labels: dict[str, str] = {}
+    first: dict[str, str] = {}
+    copies = []
+    for name, label in named:
+        content = content_name(name)
+        if content in first:
+            copies.append(f"{label!r} (as {first[content]!r})")
+        else:
+            first[content] = labels[name] = label
+    note = f"Counted once, since the pixels are the same: {', '.join(copies)}."
+    return labels, (note,) if copies else ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explorer.analysis.targets import HELP as TARGETS_HELP
@@ -14,6 +16,8 @@ from explorer.cli.running import EngineRunner
 
 if TYPE_CHECKING:
     from explorer.analysis.align import AlignmentReport, Counts, PaperAlignment
+    from explorer.analysis.targets import TargetSet
+    from explorer.request import Request
 
 RNG_HELP = (
     "random seed from which the first target's seed image is drawn; each following target takes "
@@ -32,6 +36,20 @@ def add_targets_option(parser: argparse.ArgumentParser) -> None:
         default="gallery",
         help=f"{TARGETS_HELP} (default: %(default)s)",
     )
+
+
+def targets_from(options: argparse.Namespace, requests: Sequence[Request]) -> TargetSet:
+    """The set that --targets names for these requests.
+
+    What was given and is no target is printed to stderr: other files of a folder, copies, seeds.
+    Raises as `explorer.analysis.align.targets_for`.
+    """
+    from explorer.analysis.align import targets_for
+
+    targets = targets_for(options.targets, requests)
+    for note in targets.notes_with({request.seed for request in requests}):
+        print(note, file=sys.stderr)
+    return targets
 
 
 def print_counts(counts: Counts) -> None:
@@ -53,8 +71,9 @@ def _run(options: argparse.Namespace) -> None:
     from explorer.analysis.align import align
 
     request, pictures = request_from(options, ANY_TARGET)
+    targets = targets_from(options, [request])
     with EngineRunner.started() as runner:
-        report = align(request, options.targets, pictures, runner)
+        report = align(request, targets, pictures, runner)
     if options.json:
         print(json.dumps(report.to_json(), indent=1))
         return

@@ -6,7 +6,13 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from explorer.cli.align import ANY_TARGET, RNG_HELP, add_targets_option, print_counts
+from explorer.cli.align import (
+    ANY_TARGET,
+    RNG_HELP,
+    add_targets_option,
+    print_counts,
+    targets_from,
+)
 from explorer.cli.command import Command, number
 from explorer.cli.option_tables import LAYER_OPTION, LOADING_OPTIONS
 from explorer.cli.options import (
@@ -42,8 +48,9 @@ def _run(options: argparse.Namespace) -> None:
         request, files = request_from(options, ANY_TARGET, network)
         requests.append(request)
         pictures |= files
+    targets = targets_from(options, requests)
     with EngineRunner.started() as runner:
-        report = stir(requests[0], requests[1], options.targets, pictures, runner)
+        report = stir(requests[0], requests[1], targets, pictures, runner)
     if options.json:
         print(json.dumps(report.to_json(), indent=1))
     else:

@@ -1,21 +1,26 @@
 """A folder of the user's own photographs: its picture files, and a digest of their contents."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from .errors import PictureError
-from .reading import read_picture
+from .formats import LISTED, SUFFIXES
+from .reading import pixel_digest, read_picture
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MIN_PICTURES = 3
 MAX_PICTURES = 200
+_NAMED = 3  # of the files that are left out
 
 
 def picture_files(folder: Path) -> list[Path]:
     """The folder's picture files, sorted by name; subfolders are not searched.
+
+    A picture file is one with a suffix of `explorer.images.formats`; `left_out` says which others
+    there are.
 
     Raises
     ------
@@ -24,13 +29,32 @@ def picture_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise PictureError(f"there is no folder {str(folder)!r}.")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if _is_picture(path))
     if not MIN_PICTURES <= len(files) <= MAX_PICTURES:
+        others = left_out(folder)
         raise PictureError(
-            f"{str(folder)!r} holds {len(files)} pictures ({', '.join(SUFFIXES)}); "
-            f"{MIN_PICTURES} to {MAX_PICTURES} can be used."
+            f"{str(folder)!r} holds {_counted(len(files), 'picture')} ({LISTED}); "
+            f"{MIN_PICTURES} to {MAX_PICTURES} can be used." + (f" {others}" if others else "")
         )
     return files
+
+
+def left_out(folder: Path) -> str:
+    """A sentence that counts what in the folder is no picture file and names some; "" if nothing.
+
+    Subfolders count; hidden files, such as those that file managers write, do not.
+    """
+    others = sorted(
+        path for path in folder.iterdir() if not _is_picture(path) and path.name[0] != "."
+    )
+    files = [path.name for path in others if not path.is_dir()]
+    subfolders = [path.name for path in others if path.is_dir()]
+    parts = []
+    if files:
+        parts.append(f"{_counted(len(files), 'file')} of other kinds ({_some(files)})")
+    if subfolders:
+        parts.append(f"{_counted(len(subfolders), 'subfolder')} ({_some(subfolders)})")
+    return f"Left out of {folder.name!r}: {' and '.join(parts)}." if parts else ""
 
 
 def digest_of(folder: Path) -> str:
@@ -52,21 +76,33 @@ def read_pictures(folder: Path) -> list[np.ndarray]:
         As `picture_files` and `read_picture` do, with the file's name; or if fewer than
         MIN_PICTURES differ.
     """
-    pictures: dict[bytes, np.ndarray] = {}
+    pictures: dict[str, np.ndarray] = {}
     for path in picture_files(folder):
         try:
             picture = read_picture(path.read_bytes())
         except (PictureError, OSError) as error:
             raise PictureError(f"{path.name}: {error}") from error
-        hashed = hashlib.sha256(repr(picture.shape).encode())
-        hashed.update(picture.data)
-        pictures.setdefault(hashed.digest(), picture)
+        pictures.setdefault(pixel_digest(picture), picture)
     if len(pictures) < MIN_PICTURES:
         raise PictureError(
             f"only {len(pictures)} of the pictures in {str(folder)!r} differ; "
             f"{MIN_PICTURES} are needed."
         )
     return list(pictures.values())
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import unknown_name
+from .reading import pixel_digest
 
 _FOLDER = Path(__file__).parent / "gallery"
 
@@ -64,3 +65,12 @@ def load(name: str) -> np.ndarray:
     """
     with Image.open(_FOLDER / describe(name).file) as image:
         return np.array(image.convert("RGB"))
+
+
+@functools.cache
+def digest(name: str) -> str:
+    """`explorer.images.digest` of the picture's file, by which a copy of it is told.
+
+    Raises PictureError as `load` does.
+    """
+    return pixel_digest(load(name))

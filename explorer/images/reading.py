@@ -12,26 +12,28 @@ import io
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from . import formats
 from .encoding import to_png
 from .errors import PictureError
+from .file_header import as_pillow_opens, is_subsampled, stored_bits, tiff_layout
+from .sixteen_bit import check_colours, grey_to_8bit
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 25 * 2**20
-MAX_MEGAPIXELS = 40
-MAX_MEGAPIXELS_OF = {"WEBP": 16, "GIF": 16}  # their decoders need several copies of the picture
 MIN_SIDE = 16  # px
 MAX_SIDE = 1024  # px, of the picture that is returned
 
-_LISTED = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 _WHITE = (255, 255, 255, 255)
+_SAVE_AS = "save it as 8-bit or 16-bit RGB or grey."
+_DAMAGED = "the picture is damaged or cut off; open it in a viewer and save it again."
 
 
 def read_picture(data: bytes) -> np.ndarray:
-    """Decode an untrusted picture file.
+    """Decode an untrusted picture file of one of `formats.FORMATS`.
 
-    The first frame of an animation is taken, EXIF rotation is applied, transparency is laid over
-    white, 16-bit grey is scaled to 8 bits, CMYK is converted, and a picture of more than 1024 px
-    is reduced to 1024 px on its longer side.
+    The first frame of an animation is taken, the primary image of a HEIC file, EXIF rotation is
+    applied, transparency is laid over white, 16-bit values are scaled to 8 bits (grey by the rules
+    of `sixteen_bit`; of colours the upper 8 bits are kept), CMYK, CIELAB and Y′CbCr are converted,
+    and a picture of more than 1024 px is reduced to 1024 px on its longer side.
 
     Returns
     -------
@@ -41,7 +43,8 @@ def read_picture(data: bytes) -> np.ndarray:
     ------
     PictureError
         For everything else, in one sentence: not a picture, another format, damaged or truncated,
-        too many bytes or pixels, too small, too narrow, pixels that are not 8 or 16 bits.
+        too many bytes or pixels, too small, too narrow, a number of channels or kind of value of
+        which nobody knows how it looks, 16-bit values of which the file does not say what is white.
     """
     if not data:
         raise PictureError("the file is empty; a picture is needed.")
@@ -51,24 +54,22 @@ def read_picture(data: bytes) -> np.ndarray:
             "so save the picture smaller."
         )
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _open(data) as image:
             size = _output_size(image)
-            return _decode(image, size)
+            return _decode(image, size, data)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError(f"this is not a picture that can be read; send {_LISTED}.") from error
+        raise PictureError(_why_unidentified(data)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(
-            f"the picture has far more than {MAX_MEGAPIXELS} megapixels, the most that is read; "
-            "make it smaller first."
+            f"the picture has far more than {formats.MAX_MEGAPIXELS} megapixels, the most that is "
+            "read; make it smaller first."
         ) from error
     except MemoryError as error:
         raise PictureError("the picture needs too much memory; make it smaller first.") from error
     except Exception as error:  # Pillow's decoders raise anything: SyntaxError, struct.error, …
-        raise PictureError(
-            "the picture is damaged or cut off; open it in a viewer and save it again."
-        ) from error
+        raise PictureError(_DAMAGED) from error
 
 
 def normalise(data: bytes) -> bytes:
@@ -80,22 +81,61 @@ def normalise(data: bytes) -> bytes:
 
 
 def digest(data: bytes) -> str:
-    """SHA-256, in hexadecimal, of the size and pixels that `read_picture` returns.
+    """`pixel_digest` of what `read_picture` returns; raises PictureError as that does.
 
     It identifies a picture independently of its metadata and compression, so that
-    `digest(normalise(data)) == digest(data)`. Raises PictureError as `read_picture` does.
+    `digest(normalise(data)) == digest(data)`.
     """
-    picture = read_picture(data)
+    return pixel_digest(read_picture(data))
+
+
+def pixel_digest(picture: np.ndarray) -> str:
+    """SHA-256, in hexadecimal, of the size and pixels of a uint8 H×W×3 picture."""
     height, width, _ = picture.shape
     hashed = hashlib.sha256(b"rgb8 %d %d\n" % (height, width))
-    hashed.update(picture.data)
+    hashed.update(np.ascontiguousarray(picture).data)
     return hashed.hexdigest()
+
+
+def _open(data: bytes) -> Image.Image:
+    """The picture with its header read and nothing decoded.
+
+    pillow-heif's class is called directly: registered with Pillow, as it offers, it would be tried
+    on every file that any part of the process opens.
+    """
+    if formats.beginning_of(data) is not formats.HEIC:
+        file = io.BytesIO(as_pillow_opens(data))
+        return Image.open(file, formats=formats.PILLOW_DECODERS)
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise PictureError(
+            "HEIC pictures need the package pillow-heif, which is not installed here; save the "
+            "picture as JPEG."
+        ) from error
+    return HeifImageFile(io.BytesIO(data))
+
+
+def _why_unidentified(data: bytes) -> str:
+    """Why no decoder takes the file, as far as its beginning and a TIFF's header say."""
+    beginning = formats.beginning_of(data)
+    if beginning is None:
+        return f"this is not a picture that can be read; send {formats.LISTED}."
+    if beginning.title == "TIFF":
+        try:
+            return f"a TIFF of {tiff_layout(data)} cannot be read; {_SAVE_AS}"
+        except Exception:  # as Pillow's decoders
+            return _DAMAGED
+    return (
+        f"the file begins as {beginning.title} does and cannot be read as one: it is damaged, or "
+        "of a rare kind; open it in a viewer and save it again as 8-bit RGB or grey."
+    )
 
 
 def _output_size(image: Image.Image) -> tuple[int, int]:
     """Check the size in the file's header; returns (width, height) after the reduction."""
     width, height = image.size
-    limit = MAX_MEGAPIXELS_OF.get(image.format or "", MAX_MEGAPIXELS)
+    limit = formats.decoded_by(image.format).max_megapixels
     if width * height > limit * 1e6:
         raise PictureError(
             f"the picture has {width}×{height} px, {width * height / 1e6:.0f} megapixels; "
@@ -115,40 +155,54 @@ def _output_size(image: Image.Image) -> tuple[int, int]:
     return size
 
 
-def _decode(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+def _decode(image: Image.Image, size: tuple[int, int], data: bytes) -> np.ndarray:
     file_format = image.format
     if file_format in ("JPEG", "MPO"):
         image.draft(None, (2 * size[0], 2 * size[1]))  # decode at a fraction, saving memory
+    _check_layout(image, data)
     image.load()
-    image = _to_plain_mode(image)
+    if file_format == "HEIF":
+        size = _output_size(image)  # that of the header may be another
+    image = _to_plain_mode(image, data)
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
-    if file_format != "TIFF":  # Pillow has rotated those already while loading
+    if file_format not in ("TIFF", "HEIF"):  # rotated while loading
         image = ImageOps.exif_transpose(image)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
     return np.ascontiguousarray(np.asarray(image.convert("RGB")))
 
 
-def _to_plain_mode(image: Image.Image) -> Image.Image:
-    """The picture in one of the modes that resample correctly: L, RGB, RGBA, CMYK."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(_scaled_to_8bit(np.asarray(image)))
+def _check_layout(image: Image.Image, data: bytes) -> None:
+    """PictureError for values that no rule turns into colours, or that are decoded wrongly."""
     if image.mode in ("I", "F"):
         raise PictureError(
-            "the picture has 32 bits per channel; save it with 8 or 16 bits per channel."
+            f"a picture of {tiff_layout(data)} cannot be read, since nothing says which of them "
+            f"are black and white; {_SAVE_AS}"
         )
+    if is_subsampled(image):
+        raise PictureError(
+            f"an uncompressed TIFF with reduced resolution of colour cannot be read; {_SAVE_AS}"
+        )
+
+
+def _to_plain_mode(image: Image.Image, data: bytes) -> Image.Image:
+    """The picture in one of the modes that resample correctly: L, RGB, RGBA, CMYK."""
+    if image.mode.startswith("I;16"):
+        return grey_to_8bit(image, data)
+    check_colours(image, data)
+    if image.mode == "La":  # has no conversion but to LA
+        image = image.convert("LA")
     if image.has_transparency_data:
+        _scale_transparency(image, data)
         return image if image.mode == "RGBA" else image.convert("RGBA")
     if image.mode in ("L", "RGB", "CMYK"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _scaled_to_8bit(grey: np.ndarray) -> np.ndarray:
-    """16-bit values / 257, rounded, in bands of rows so that little memory is needed."""
-    levels = np.empty(grey.shape, np.uint8)
-    for top in range(0, len(grey), 256):
-        band = grey[top : top + 256].astype(np.uint32)
-        levels[top : top + 256] = (band * 255 + 32767) // 65535
-    return levels
+def _scale_transparency(image: Image.Image, data: bytes) -> None:
+    """Scale the transparent value of a PNG with 2 or 4 bits of grey as Pillow scales its pixels."""
+    if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
+        largest = 2 ** stored_bits(image, data) - 1
+        image.info["transparency"] = (image.info["transparency"] & largest) * 255 // largest

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from explorer.errors import RequestError
+from explorer.images.formats import suffixes
 from explorer.research.training.datasets import Dataset
 
 LEAST_TRAINING, LEAST_TEST = 8, 2  # pictures of each class
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+ENDINGS = suffixes("PNG", "JPEG", "WebP", "BMP")
 _TEST_FOLDERS = ("test", "val", "valid", "validation")
 _ARRAYS = ("jpeg", "offset", "label", "split", "classes")
 _EVERY = 5  # without a test folder, every fifth picture of each class is held out
