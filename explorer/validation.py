@@ -14,6 +14,7 @@ from pathlib import Path
 from explorer.errors import RequestError, did_you_mean, unknown
 from explorer.images import folder, gallery, noise_targets, seeds
 from explorer.images.errors import PictureError
+from explorer.images.identity import same_picture, upload_name
 from explorer.images.reading import digest, normalise
 from explorer.losses.variants import Loss, loss_named, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
@@ -37,7 +38,7 @@ class Upload:
 
 def read_upload(data: bytes) -> Upload:
     """An uploaded picture, decoded safely; PictureError says what was wrong with it."""
-    return Upload(f"picture:{digest(data)}", normalise(data))
+    return Upload(upload_name(digest(data)), normalise(data))
 
 
 def parse_request(
@@ -141,7 +142,7 @@ def validate(request: Request) -> Request:
     for field, name in (("target", request.target), ("seed", request.seed)):
         if not name.startswith("picture:"):
             _check_name(field, name)
-    if request.target == request.seed and request.seed not in seeds.kinds():
+    if request.seed not in seeds.kinds() and same_picture(request.target, request.seed):
         raise RequestError("seed", "seed and target are the same image; choose another seed")
     request = _in_normal_form(request)
     loss = loss_of(request)

@@ -13,6 +13,7 @@ from explorer.analysis.fitting import as_batch, fit_to
 from explorer.errors import RequestError
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png
+from explorer.images.identity import is_one_of
 from explorer.models.network import Network
 from explorer.request import Request
 
@@ -38,10 +39,18 @@ def load_images(
     """The images of these requests, fitted to the network.
 
     pictures: PNG bytes of every `picture:SHA256` that they name; RequestError names the field for
-    which one is missing.
+    which one is missing, and the seed where it has the target's pixels.
     """
     targets = [_named("target", each.target, each, network, pictures) for each in requests]
     starts = [_named("seed", each.seed, each, network, pictures) for each in requests]
+    for request, target, start in zip(requests, targets, starts, strict=True):
+        if np.array_equal(target, start):
+            height, width = network.input.size
+            raise RequestError(
+                "seed",
+                f"at the network's {width}×{height} px, seed {_short(request.seed)} and target "
+                f"{_short(request.target)} are the same image; choose another seed",
+            )
     names = tuple(mismatched_for(each) for each in requests)
     mismatched = [fit_to(gallery.load(name), network) for name in names]
     return BatchImages(
@@ -50,10 +59,19 @@ def load_images(
 
 
 def mismatched_for(request: Request) -> str:
-    """The control's wrong target: the gallery's next picture that is neither target nor seed."""
-    names = [name for name in gallery.names() if name not in (request.target, request.seed)]
+    """The control's wrong target: the gallery's next picture that is neither target nor seed.
+
+    Nor a copy of either: pictures are compared by their pixels.
+    """
+    chosen = (request.target, request.seed)
+    names = [name for name in gallery.names() if not is_one_of(name, chosen)]
     later = [name for name in names if name > request.target]
     return (later or names)[0]
+
+
+def _short(name: str) -> str:
+    """The name as messages give it, an upload's by the first digits of its SHA-256."""
+    return repr(name if len(name) < 20 else f"{name[:16]}…")
 
 
 def _named(
