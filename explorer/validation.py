@@ -18,8 +18,9 @@ from explorer.images.identity import same_picture, upload_name
 from explorer.images.reading import digest, normalise
 from explorer.losses.variants import Loss, loss_named, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
-from explorer.models import catalogue, class_names
-from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
+from explorer.models import catalogue, class_names, layer_expression
+from explorer.models.layer_expression import LayerExpression
+from explorer.models.names import PENULTIMATE
 from explorer.models.sources import SOURCES
 from explorer.network_reference import NetworkReference
 from explorer.request import NULL_PREFIX, Request
@@ -134,11 +135,7 @@ def validate(request: Request) -> Request:
     """
     if request.null is None and request.null_folder is not None:
         request = with_null(request, request.null_folder)
-    entry = catalogue.entry(request.model)
-    if entry is not None and entry.layers:
-        layers = [name for name, _, _ in entry.layers]
-        if request.layer not in (*layers, PENULTIMATE, LOGITS):
-            raise unknown_layer(request.layer, request.model, layers)
+    layer = _layer(request)
     for field, name in (("target", request.target), ("seed", request.seed)):
         if not name.startswith("picture:"):
             _check_name(field, name)
@@ -150,6 +147,7 @@ def validate(request: Request) -> Request:
     return replace(
         request,
         model=catalogue.full_reference(request.model),
+        layer=str(layer),
         adversary=_adversary(request.adversary, loss, catalogue.input_size(request.network)),
     )
 
@@ -171,6 +169,17 @@ def check_adversary_size(name: str, size: tuple[int, int]) -> None:
             f"{name!r} needs images of at least {needed}×{needed} px, and this network takes "
             f"{size[0]}×{size[1]}; choose {', '.join(able)}",
         )
+
+
+def _layer(request: Request) -> LayerExpression:
+    """The layer, as far as the catalogue knows the network's; RequestError where it has no such."""
+    entry = catalogue.entry(request.model)
+    shapes = {name: shape for name, _, shape in entry.layers} if entry is not None else {}
+    same_size = request.size is None or entry is None or set(entry.input_size) == {request.size}
+    expression = layer_expression.check(request.layer, request.model, shapes, same_size)
+    if request.relu_gradient is not None:
+        layer_expression.straight_through_place(expression)
+    return expression
 
 
 def _in_normal_form(request: Request) -> Request:

@@ -233,7 +233,7 @@ def test_null_survives_json_and_dead_pictures():
     assert null.n_pairs == 12
     assert null.distributions["spearman"].n == null.distributions["cosine"].n == 2
     assert null.source == "four pictures"
-    assert null.relative_l2.n == 8  # all but those with a zero target and a live other
+    assert null.relative_l2.n == null.distributions["snr_db"].n == 6  # without zero targets
     text = json.dumps(null.to_dict(), allow_nan=False)
     assert Null.from_dict(json.loads(text)) == null
     empty = null_distribution(torch.ones(3, 4))

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from explorer.analysis.fitting import as_batch, fit_to
 from explorer.errors import RequestError
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png
 from explorer.images.identity import is_one_of
+from explorer.models.fitting import as_batch, fit_to
 from explorer.models.network import Network
 from explorer.request import Request
 

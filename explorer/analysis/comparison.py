@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from explorer.analysis.arguments import as_network, as_result, validated
-from explorer.analysis.fitting import as_batch, fit_to
 from explorer.analysis.generation import device
 from explorer.analysis.network_comparison import NetworkComparison
 from explorer.analysis.nulls import BytesStore, null_of, null_source
@@ -22,6 +21,7 @@ from explorer.metrics.by_layer import compare_layers
 from explorer.metrics.invariance import SharedInvariance
 from explorer.metrics.matching import match_images
 from explorer.metrics.stir import Inverted, at_layer, shared_invariance
+from explorer.models.fitting import as_batch, fit_to
 from explorer.models.loading import load
 from explorer.models.threads import fitting_threads
 from explorer.network_reference import NetworkReference
@@ -53,19 +53,19 @@ def compare(
         iri, target = as_batch((fit_to(each, observer) for each in images), observer).split(1)
         unrelated = null_of(
             observer,
-            layer,
+            judged.layer,
             null_source(judged.null, judged.null_folder),
             network,
             store=store,
         )
-        (match,) = match_images(observer, layer, iri, target, unrelated)
+        (match,) = match_images(observer, judged.layer, iri, target, unrelated)
         (layers,) = compare_layers(observer, iri, target)
     return NetworkComparison(
         key=result.request.key,
         made_for=result.request.model,
         made_at=result.request.layer,
         network=network,
-        layer=layer,
+        layer=judged.layer,
         input_size=observer.input.size,
         match=match,
         null=unrelated,

@@ -88,7 +88,7 @@ def generate_batch(
     with fitting_threads(network):
         images = load_images(requests, network, pictures or {})
         losses = [loss_of(request) for request in requests]
-        _check_layer_suits(network, requests[0], losses)
+        _check_layer_suits(network, requests, images.targets, losses)
         optimiser = _optimiser(network, requests[0], losses)
 
         callback.stage("generating the image")
@@ -131,20 +131,33 @@ def _load(reference: NetworkReference, callback: StagedCallback) -> Network:
     return load(reference, device(), progress)
 
 
-def _check_layer_suits(network: Network, request: Request, losses: Sequence[Loss]) -> None:
-    """RequestError where a loss compares maps, as by Gram matrices, and the layer has no places."""
-    need_maps = [loss.comparison for loss in losses if COMPARISONS[loss.comparison].needs_map]
-    if need_maps:
-        blank = torch.full((1, 3, *network.input.size), 0.5, device=network.device)
+def _check_layer_suits(
+    network: Network, requests: Sequence[Request], targets: Tensor, losses: Sequence[Loss]
+) -> None:
+    """RequestError where the layer gives a target's search nothing to go by.
+
+    That is where the target's representation is all zeros, and where a loss compares maps, as by
+    Gram matrices, and the layer has no places.
+    """
+    layer, shape = requests[0].layer, torch.Size()
+    for request, target in zip(requests, targets.split(1), strict=True):
         with torch.no_grad():
-            shape = representation(network, request.layer, blank).shape[1:]
-        if len(shape) not in (2, 3):
-            numbers = "×".join(map(str, shape))
+            of_target = representation(network, layer, target)
+        if not of_target.any():
             raise RequestError(
-                "representation",
-                f"{need_maps[0]!r} needs channels at several places, and layer {request.layer!r} "
-                f"gives {numbers} numbers; choose a layer of shape C×H×W, or 'cosine'",
+                "layer",
+                f"the representation of the target {request.target!r} at {layer!r} is all zeros, "
+                "so a relative distance to it is undefined; choose another layer, part or target",
             )
+        shape = of_target.shape[1:]
+    need_maps = [loss.comparison for loss in losses if COMPARISONS[loss.comparison].needs_map]
+    if need_maps and len(shape) not in (2, 3):
+        numbers = "×".join(map(str, shape))
+        raise RequestError(
+            "representation",
+            f"{need_maps[0]!r} needs channels at several places, and layer {layer!r} gives "
+            f"{numbers} numbers; choose a layer of shape C×H×W, or 'cosine'",
+        )
 
 
 def _optimiser(network: Network, request: Request, losses: Sequence[Loss]) -> Optimiser:

@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from explorer.analysis.fitting import as_batch, fit_to
 from explorer.analysis.progress import NullCallback, StagedCallback
 from explorer.errors import RequestError
 from explorer.images import folder, gallery
@@ -21,6 +20,7 @@ from explorer.images.errors import PictureError
 from explorer.metrics.null import Null
 from explorer.metrics.null_distribution import null_distribution
 from explorer.metrics.representation_measures import pair_measures
+from explorer.models.fitting import as_batch, fit_to
 from explorer.models.layers import representation
 from explorer.models.network import Network
 from explorer.network_reference import NetworkReference

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.analysis.arguments import as_network, validated
-from explorer.analysis.fitting import as_batch, fit_to
 from explorer.analysis.generation import device
 from explorer.analysis.nulls import null_of, null_source
 from explorer.errors import RequestError
@@ -16,6 +15,7 @@ from explorer.images.encoding import to_8bit
 from explorer.metrics.by_layer import compare_layers
 from explorer.metrics.match import LayerComparison
 from explorer.metrics.null import Null
+from explorer.models.fitting import as_batch, fit_to
 from explorer.models.loading import load
 from explorer.models.threads import fitting_threads
 from explorer.network_reference import NetworkReference
@@ -61,7 +61,7 @@ def null(
     loaded = load(request.network, device())
     with fitting_threads(loaded):
         source = null_source(request.null, request.null_folder)
-        return null_of(loaded, layer, source, request.network)
+        return null_of(loaded, request.layer, source, request.network)
 
 
 def _check_image(name: str, image: object) -> None:

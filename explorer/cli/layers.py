@@ -9,9 +9,20 @@ from collections.abc import Iterable
 from explorer.cli.command import Command, print_rows
 from explorer.cli.option_tables import LOADING_OPTIONS
 from explorer.cli.options import add_options, network_from
+from explorer.models.layer_expression import MOST_TERMS
+
+PARTS_HELP = (
+    "Where an IRI may match (--layer of the other commands): a layer by its name, layer3.1; one or "
+    "several of its channels, layer3.1@channel=12 or layer3.1@channel=3,5,7; one unit by channel, "
+    "row and column, layer3.1@unit=12,7,7 (of a vector fc@unit=12, of tokens "
+    "blocks.5@unit=TOKEN,FEATURE); all channels at the centre of the map, layer3.1@centre; or up "
+    f"to {MOST_TERMS} of these with weights, 'layer2+0.5*layer3@centre', each divided by its root "
+    "mean square norm over the gallery's photographs. Indices count from 0."
+)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = PARTS_HELP
     parser.add_argument("reference", help="such as embedded:NAME")
     add_options(parser, LOADING_OPTIONS)
 

@@ -40,7 +40,12 @@ class Option:
 
 
 MODEL_OPTION = Option("--model", "model", "a reference, see `models`; or file:PATH")
-LAYER_OPTION = Option("--layer", "layer", "a layer's name, see `layers`", default="penultimate")
+LAYER_OPTION = Option(
+    "--layer",
+    "layer",
+    "a layer, a part of one or several: see `layers --help`",
+    default="penultimate",
+)
 LOADING_OPTIONS = (
     Option("--arch", "architecture", "for file: models, the architecture, such as timm:resnet18"),
     Option(

@@ -20,8 +20,14 @@ def beyond_null(values: Mapping[str, float | None], null: Null) -> bool:
     the null, and the Pearson correlation positive (R² alone would pass an inverted representation).
     Other measures are shown and decide nothing. An undefined value fails. Source: Feather et al.
     2023, success test 1.
+
+    One or two numbers, such as a single unit, have no correlation. There SNR alone decides, and
+    must be better than that of 99 % of the null's pairs: in one dimension the nearest of some
+    thousand pairs are as near as one likes.
     """
     snr, pearson, spearman = (values.get(name) for name in ("snr_db", "pearson", "spearman"))
+    if snr is not None and not null.distributions["pearson_r2"].n:
+        return snr > null.distributions["snr_db"].quantiles["q99"]
     if snr is None or pearson is None or spearman is None:
         return False
     largest = {name: each.max for name, each in null.distributions.items()}

@@ -13,7 +13,12 @@ import torch
 from torch import Tensor
 
 from explorer.metrics.null import BINS, Distribution, Null
-from explorer.metrics.representation import SNR_CAP_DB, average_ranks, in_double
+from explorer.metrics.representation import (
+    FEWEST_CORRELATED,
+    SNR_CAP_DB,
+    average_ranks,
+    in_double,
+)
 from explorer.metrics.representation_measure import PairMeasure
 from explorer.metrics.representation_measures import pair_measures
 
@@ -23,6 +28,7 @@ _CHUNK_NUMBERS = 2**21
 def null_distribution(representations: Tensor, bins: int = BINS, source: str = "") -> Null:
     """The null from representations P×… of P unrelated pictures, all P·(P − 1) ordered pairs.
 
+    Pairs whose target gives nothing but zeros are in no distribution: no image is near it or far.
     Takes about as much memory again as the representations. Raises ValueError for fewer than two
     pictures. Source: the first success test of Feather et al. 2023.
     """
@@ -31,6 +37,7 @@ def null_distribution(representations: Tensor, bins: int = BINS, source: str = "
     if pictures < 2:
         raise ValueError(f"a null needs representations of at least 2 pictures, not {pictures}")
     all_pairs, unrelated = AllPairs(vectors), ~torch.eye(pictures, dtype=torch.bool)
+    unrelated &= vectors.ne(0).any(1).cpu()
     return Null(
         n_pictures=pictures,
         n_pairs=pictures * (pictures - 1),
@@ -130,11 +137,12 @@ def _ranks(vectors: Tensor) -> Tensor:
 
 
 def _correlations(vectors: Tensor) -> Tensor:
-    constant = (vectors.amax(1) == vectors.amin(1)).cpu()
+    undefined = (vectors.amax(1) == vectors.amin(1)).cpu()
+    undefined |= vectors.shape[1] < FEWEST_CORRELATED
     means = torch.stack([in_double(row[None]).mean() for row in vectors])
     correlations = _normalised(_products(vectors, means))
-    correlations[constant] = torch.nan
-    correlations[:, constant] = torch.nan
+    correlations[undefined] = torch.nan
+    correlations[:, undefined] = torch.nan
     return correlations
 
 

@@ -16,6 +16,9 @@ from explorer.metrics.representation_measures import pair_measures
 
 SNR_CAP_DB = 300.0
 
+FEWEST_CORRELATED = 3
+"""Numbers of a representation; the correlation of two pairs of numbers is always 1 or −1."""
+
 
 def all_measures(
     representation: Tensor, target_representation: Tensor, most_ranked: int | None = None
@@ -51,14 +54,17 @@ def cosine(representation: Tensor, target_representation: Tensor) -> Tensor:
 
 
 def pearson(representation: Tensor, target_representation: Tensor) -> Tensor:
-    """Pearson's correlation per sample, N values in [−1, 1]; nan where either one is constant."""
+    """Pearson's correlation per sample, N values in [−1, 1].
+
+    nan where either one is constant, or holds fewer than FEWEST_CORRELATED numbers.
+    """
     return _correlation(*_pair(representation, target_representation))
 
 
 def spearman(representation: Tensor, target_representation: Tensor) -> Tensor:
     """Spearman's rank correlation per sample, N values in [−1, 1]; ties share their mean rank.
 
-    nan where either one is constant or holds a nan.
+    nan where either one is constant, holds a nan, or fewer than FEWEST_CORRELATED numbers.
     """
     a, b = _pair(representation, target_representation)
     undefined = (a.isnan() | b.isnan()).any(dim=1)
@@ -129,4 +135,5 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     constant = (a.amax(1) == a.amin(1)) | (b.amax(1) == b.amin(1))
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     correlation = (a * b).sum(1) / (_norm(a) * _norm(b))
-    return correlation.clamp(-1, 1).masked_fill(constant, torch.nan)
+    undefined = constant | (a.shape[1] < FEWEST_CORRELATED)
+    return correlation.clamp(-1, 1).masked_fill(undefined, torch.nan)

@@ -5,25 +5,33 @@ what goes into the classifier, `logits` what comes out. The network is run only 
 layer that was asked for: a hook stops the pass there, so nothing after it costs time or can write
 into the representation in place, whether or not the network could be traced. Hooks are there only
 while a pass runs, under the network's own lock.
+
+A representation is asked for by an expression (`explorer.models.layer_expression`): a layer, some
+of its numbers, or several of these with weights (`explorer.models.layer_scales`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
+from explorer.models import layer_scales
+from explorer.models.layer_expression import LayerExpression, parse, unknown_in
+from explorer.models.layer_place import CHANNEL, Place
+from explorer.models.names import LOGITS, PENULTIMATE, no_logits
 from explorer.models.network import Network
 
 LISTING_BATCH = 2
 """With one image only, anything whose first dimension is 1 would look like a batch of it."""
+
+_NAME = re.compile(r"(?P<module>[^#\[]*)(?:#\d+)?(?:\[[^\]]*\])*")
 
 _Note = Callable[[str, str, object], None]
 
@@ -84,7 +92,9 @@ def visit_layers(network: Network, images: Tensor, visit: Callable[[Layer, Tenso
 def representation(network: Network, layer: str, images: Tensor) -> Tensor:
     """g(images), N×…, at one layer; images N×3×H×W in [0, 1]. Differentiable in the images.
 
-    Raises RequestError (field `layer`) that names the nearest layers if there is no such one.
+    layer: an expression. A whole layer and some of its channels keep its axes; a unit (N×1), the
+    centre (N×C) and several places (N×D) are vectors. Raises RequestError (field `layer`) that
+    names the nearest layers if there is no such one, or says which parts there are.
     """
     return representations(network, (layer,), images)[layer]
 
@@ -92,26 +102,94 @@ def representation(network: Network, layer: str, images: Tensor) -> Tensor:
 def representations(network: Network, layers: Iterable[str], images: Tensor) -> dict[str, Tensor]:
     """g(images) at several layers in one pass, as far as the last of them; names in given order.
 
-    Images N×3×H×W in [0, 1]; each value N×…, its own copy, so that operations in place further
-    on in the network cannot change it. Raises RequestError (field `layer`) for an unknown name.
+    layers: expressions, as of `representation`. Images N×3×H×W in [0, 1]; each value N×…, its own
+    copy, so that operations in place further on in the network cannot change it. Raises
+    RequestError (field `layer`) as `representation`.
     """
-    wanted = list(dict.fromkeys(layers))
-    taken: dict[str, Tensor] = {}
+    wanted = {text: expression_of(network, text) for text in layers}
+    for expression in wanted.values():
+        _measure_scales(network, expression)
+    taken = _taken(network, wanted.values(), images)
+    return {text: layer_scales.joined(network, each, taken) for text, each in wanted.items()}
+
+
+def expression_of(network: Network, text: str) -> LayerExpression:
+    """The expression of a text; a module's own name means that module, whatever it looks like."""
+
+    def is_layer(name: str) -> bool:
+        match = _NAME.fullmatch(name)
+        return match is not None and (
+            match["module"] in network.parts or match["module"] in (PENULTIMATE, LOGITS)
+        )
+
+    return parse(text, is_layer)
+
+
+def measure_scales(network: Network, layer: str) -> None:
+    """Measure the scales of an expression's layers now and not in its first pass.
+
+    That is what must be done before a pass is recorded, or run with another gradient. Nothing to
+    do for a single place. Raises RequestError as `representation`.
+    """
+    _measure_scales(network, expression_of(network, layer))
+
+
+def _measure_scales(network: Network, expression: LayerExpression) -> None:
+    def represent(images: Tensor) -> dict[Place, Tensor]:
+        return _taken(network, [expression], images)
+
+    if expression.single is None:
+        layer_scales.measure(network, [place for place, _ in expression.terms], represent)
+
+
+def _taken(
+    network: Network, expressions: Collection[LayerExpression], images: Tensor
+) -> dict[Place, Tensor]:
+    """The representation at each place of the expressions, N×…"""
+    places = list(dict.fromkeys(place for each in expressions for place, _ in each.terms))
+    taken: dict[Place, Tensor] = {}
 
     def note(name: str, kind: str, output: object) -> None:
         for part, tensor in _parts(name, output, images.shape[0]):
-            if part in wanted:
-                last = len(taken) == len(wanted) - 1
-                taken[part] = tensor if last else tensor.clone()
-        if len(taken) == len(wanted):
+            for place in places:
+                if place.layer == part:
+                    last = len(taken) == len(places) - 1
+                    numbers = part_of(tensor, place)
+                    taken[place] = numbers if last else numbers.clone()
+        if len(taken) == len(places):
             raise _Reached
 
-    try:
-        _run(network, images, note, {re.split(r"[#\[]", name, maxsplit=1)[0] for name in wanted})
-    except _Reached:
-        return {name: taken[name] for name in wanted}
-    missing = next(name for name in wanted if name not in taken)
-    raise unknown_layer(missing, network.reference, [layer.name for layer in list_layers(network)])
+    with suppress(_Reached):
+        _run(network, images, note, {_module_of(place.layer) for place in places})
+    for place in places:
+        if place not in taken:
+            if network.headless and _module_of(place.layer) == LOGITS:
+                raise no_logits(network.reference)
+            expression = next(each for each in expressions if place.layer in each.layers)
+            names = [layer.name for layer in list_layers(network)]
+            raise unknown_in(expression, place.layer, network.reference, names)
+    return taken
+
+
+def part_of(layer: Tensor, place: Place) -> Tensor:
+    """The numbers of a whole layer, N×…, that a place names; as of `representation`.
+
+    Made of slices alone, which need no index on the device. Raises RequestError (field `layer`)
+    where the layer has no such part.
+    """
+    if place.part is None:
+        return layer
+    numbers = layer
+    for axis, indices in enumerate(place.kept(tuple(layer.shape[1:])), start=1):
+        if indices is not None:
+            kept = [numbers.narrow(axis, index, 1) for index in indices]
+            numbers = kept[0] if len(kept) == 1 else torch.cat(kept, axis)
+    return numbers if place.part.kind == CHANNEL else numbers.flatten(1)
+
+
+def _module_of(name: str) -> str:
+    """The module's name in a layer's, without its use and part (`act#2[0]` → `act`)."""
+    return re.split(r"[#\[]", name, maxsplit=1)[0]
 
 
 def _parts(name: str, output: object, batch: int) -> Iterator[tuple[str, Tensor]]:
@@ -157,4 +235,5 @@ def _run(network: Network, images: Tensor, note: _Note, only: Iterable[str] | No
         output = network.module(network.normalise(images))
         if not network.heads:
             note(PENULTIMATE, "output", output)
-        note(LOGITS, "output", output)
+        if not network.headless:
+            note(LOGITS, "output", output)

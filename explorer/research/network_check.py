@@ -22,10 +22,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from explorer.analysis.fitting import fit_to
 from explorer.errors import RequestError
 from explorer.images import gallery, seeds
 from explorer.losses.variants import loss_named
+from explorer.models.fitting import fit_to
 from explorer.models.layers import Layer, list_layers, representation, visit_layers
 from explorer.models.loading import untrained
 from explorer.models.names import LOGITS, PENULTIMATE, first_line

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from explorer.losses.objective import Objective
 from explorer.losses.term import TermInputs
-from explorer.models.layers import representation
+from explorer.models.layer_expression import straight_through_place
+from explorer.models.layers import expression_of, measure_scales, part_of, representation
 from explorer.synthesis.folding import folded
 from explorer.synthesis.parametrisation import parametrisation_called
 from explorer.synthesis.problem import Problem
@@ -45,11 +46,17 @@ class Evaluator:
     """
 
     def __init__(self, problem: Problem, surrogate_gradient: bool = False) -> None:
+        # Now, by the network as it is: passes may be recorded, or calibrate what they pass.
+        measure_scales(problem.network, problem.layer)
         self._network = folded(problem.network, problem.layer)
         self._relus: SurrogateReLUs | None = None
         if surrogate_gradient and not problem.straight_through:
             self._network, self._relus = with_surrogate_relus(self._network)
-        self._layer, self._straight_through = problem.layer, problem.straight_through
+        self._layer = problem.layer
+        self._expression = expression_of(problem.network, problem.layer)
+        self._straight_through = (
+            straight_through_place(self._expression) if problem.straight_through else None
+        )
         self._targets, self._seeds = problem.targets, problem.seeds
         self._distance = problem.distance
         self._target_representation = self._representation_of_targets()
@@ -110,16 +117,26 @@ class Evaluator:
 
     @torch.no_grad()
     def _representation_of_targets(self) -> Tensor:
-        def forward() -> Tensor:
-            return representation(self._network, self._layer, self._targets)
+        def forward(layer: str) -> Tensor:
+            return representation(self._network, layer, self._targets)
 
-        return forward() if self._relus is None else self._relus.calibrate(forward)
+        if self._relus is None:
+            return forward(self._layer)
+        place = self._expression.single
+        if place is None or place.part is None:
+            return self._relus.calibrate(lambda: forward(self._layer))
+        # A part of a layer ends in the ReLU that the whole layer ends in.
+        whole = self._relus.calibrate(lambda: forward(place.layer))
+        return part_of(whole, place).clone()
 
     def _inputs(self, images: Tensor, transformed: Tensor) -> TermInputs:
         """The images, with the representation of the transformed ones."""
-        features = representation(self._network, self._layer, transformed)
-        if self._straight_through and torch.is_grad_enabled():
-            features = straight_through(features, self._layer)
+        if self._straight_through is not None and torch.is_grad_enabled():
+            place = self._straight_through
+            whole = representation(self._network, place.layer, transformed)
+            features = part_of(straight_through(whole, place.layer), place)
+        else:
+            features = representation(self._network, self._layer, transformed)
         return TermInputs(
             images,
             features,

@@ -17,28 +17,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from explorer.models.layers import representation
+from explorer.models.layers import expression_of, representations
 from explorer.models.network import Network
 
 MAX_PARAMETERS = 60_000_000  # above, a second copy of the weights costs more than it saves
 TOLERANCE = 1e-5  # largest relative ℓ₂ difference of the representation that counts as rounding
 
-_cache: weakref.WeakKeyDictionary[Network, dict[str, Network]] = weakref.WeakKeyDictionary()
+_cache: weakref.WeakKeyDictionary[Network, dict[tuple[str, ...], Network]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def folded(network: Network, layer: str) -> Network:
     """The network with its batch-norms folded, channels last; itself where none can be.
 
-    Its representation at `layer` is the network's up to rounding: this is measured on a noise image
-    first, so that an architecture that folding would change is left as it is.
+    layer: an expression. The representations at all its layers are the network's up to rounding:
+    this is measured on a noise image first, on the whole layers, so that an architecture that
+    folding would change is left as it is.
     """
-    by_layer = _cache.setdefault(network, {})
-    if layer not in by_layer:
-        by_layer[layer] = _fold(network, layer) or network
-    return by_layer[layer]
+    by_layers = _cache.setdefault(network, {})
+    layers = expression_of(network, layer).layers
+    if layers not in by_layers:
+        by_layers[layers] = _fold(network, layers) or network
+    return by_layers[layers]
 
 
-def _fold(network: Network, layer: str) -> Network | None:
+def _fold(network: Network, layers: tuple[str, ...]) -> Network | None:
     parameters = sum(parameter.numel() for parameter in network.module.parameters())
     norms = (type(module) is nn.BatchNorm2d for module in network.module.modules())
     if parameters > MAX_PARAMETERS or not any(norms):
@@ -46,7 +50,7 @@ def _fold(network: Network, layer: str) -> Network | None:
     noise = torch.rand(1, 3, *network.input.size, generator=torch.Generator().manual_seed(0))
     noise = noise.to(network.device)
     pairs = _pairs(network, noise)
-    if not pairs or layer.split("#")[0] in pairs:
+    if not pairs or any(layer.split("#")[0] in pairs for layer in layers):
         return None
     module = copy.deepcopy(network.module)
     for convolution, norm in pairs.items():
@@ -57,9 +61,14 @@ def _fold(network: Network, layer: str) -> Network | None:
         module.set_submodule(norm, nn.Identity())
     folded_network = replace(network, module=module.to(memory_format=torch.channels_last))
     with torch.no_grad():
-        exact, rounded = (representation(each, layer, noise) for each in (network, folded_network))
-    same = float((rounded - exact).norm()) <= TOLERANCE * float(exact.norm())
-    return folded_network if same else None
+        exact, rounded = (
+            representations(each, layers, noise) for each in (network, folded_network)
+        )
+    same = (
+        float((rounded[layer] - exact[layer]).norm()) <= TOLERANCE * float(exact[layer].norm())
+        for layer in layers
+    )
+    return folded_network if all(same) else None
 
 
 def _pairs(network: Network, images: Tensor) -> dict[str, str]:

@@ -8,8 +8,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from explorer.analysis.fitting import as_batch, fit_to
 from explorer.images import gallery, seeds
+from explorer.models.fitting import as_batch, fit_to
 from explorer.models.loading import load
 from explorer.models.names import PENULTIMATE
 from explorer.models.network import InputSpec, Network

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.analysis.fitting import as_batch, fit_to
 from explorer.analysis.generation import device
 from explorer.analysis.nulls import null_of
 from explorer.analysis.targets import FIRST_DRAWN
@@ -21,6 +20,7 @@ from explorer.metrics import perceptual
 from explorer.metrics.alignment import nearer_target, nearer_wrong
 from explorer.metrics.matching import match_images
 from explorer.metrics.perceptual_verdict import Comparison
+from explorer.models.fitting import as_batch, fit_to
 from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explorer.losses.variants import Loss
+from explorer.models.layers import expression_of
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.synthesis.optimizers import records
 from explorer.synthesis.optimizers.record import Optimiser
@@ -43,7 +44,7 @@ def automatic(
     the network ignores stays as it was in the seed, or nearly; Adam does not.
     """
     embedded = network.family == EMBEDDED_FAMILY
-    at_the_end = layer in (PENULTIMATE, LOGITS)
+    at_the_end = set(expression_of(network, layer).layers) <= {PENULTIMATE, LOGITS}
     if any(loss.uses_distance for loss in losses):
         # Exact gradients: surrogate ones match so easily that the adversary gets little done.
         return records.MOMENTUM
