@@ -26,10 +26,10 @@ def match_images(
     null: of this network and layer. In full float32 precision, also where a GPU would round the
     inputs of its products to TF32. Raises RequestError (field `layer`) for an unknown layer.
     """
-    wanted = dict.fromkeys((layer, LOGITS))
+    has_classes = network.class_count > 0
+    wanted = dict.fromkeys((layer, LOGITS) if has_classes else (layer,))
     with torch.no_grad(), full_precision():
         of_images, of_targets = (representations(network, wanted, x) for x in (images, targets))
-    has_classes = network.class_count > 0
     return match_representations(
         of_images[layer],
         of_targets[layer],

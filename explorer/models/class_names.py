@@ -1,4 +1,4 @@
-"""Names of a network's classes from a file of the user's own, and the digest that stands for them.
+"""Names of a network's classes, from a file of the user's own or from values in a checkpoint.
 
 No torch.
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from explorer.errors import RequestError
 
 FIELD = "classes"
 MOST_BYTES = 16 * 2**20
+_PLACEHOLDER = re.compile(r"(label|class)[ _-]?\d+", re.IGNORECASE)
+_MOST_NAMES = 100_000
+_LONGEST_NAME = 200
 
 
 def read(path: Path) -> tuple[str, ...]:
@@ -62,3 +67,41 @@ def _from_json(path: Path, text: str) -> list[str]:
     if not all(isinstance(name, str) for name in names):
         raise RequestError(FIELD, f"{path.name} holds something else than names; {wanted}")
     return [name.strip() for name in names]
+
+
+def from_values(value: object) -> tuple[str, ...] | None:
+    """The class names in a value of a checkpoint, in the order of the logits; None in any other.
+
+    A list of names, an object from index to name (`idx_to_class`, `id2label`) or from name to index
+    (`class_to_idx`, `label2id`); names such as `LABEL_0` are none. Control characters are left out.
+    """
+    if isinstance(value, Mapping) and 0 < len(value) <= _MOST_NAMES:
+        by_index = {
+            index: name
+            for first, second in value.items()
+            for index, name in [_index_and_name(first, second)]
+        }
+        names = [by_index.get(index) for index in range(len(value))]
+    elif isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES:
+        names = list(value)
+    else:
+        return None
+    texts = [_plain(name) for name in names if isinstance(name, str)]
+    if len(texts) < len(names) or not all(texts) or all(map(_PLACEHOLDER.fullmatch, texts)):
+        return None
+    return tuple(texts)
+
+
+def _index_and_name(first: object, second: object) -> tuple[int | None, object]:
+    """Of an entry in either direction; the index is None where neither is one."""
+    for index, name in ((second, first), (first, second)):
+        if isinstance(index, int) and not isinstance(index, bool) and isinstance(name, str):
+            return index, name
+    if isinstance(first, str) and first.isdigit() and len(first) < 8:
+        return int(first), second
+    return None, None
+
+
+def _plain(name: str) -> str:
+    kept = "".join(char if char.isprintable() else " " for char in name)
+    return " ".join(kept.split())[:_LONGEST_NAME]

@@ -18,6 +18,15 @@ def unknown_layer(name: str, reference: str, names: list[str]) -> RequestError:
     )
 
 
+def no_logits(reference: str) -> RequestError:
+    """The error for the logits of a network whose checkpoint has no classifier."""
+    return RequestError(
+        "layer",
+        f"{reference} has no classifier, so it has no logits; choose '{PENULTIMATE}' or another of "
+        "its layers",
+    )
+
+
 def wrong_size(reference: str, size: int, reason: object = None) -> RequestError:
     """The error for an image size that a network's architecture cannot have, and why.
 
