@@ -16,6 +16,8 @@ __all__ = ["ARCHITECTURES", "Architecture", "ArchitectureSource", "architecture_
 _MODULES = (
     "explorer.models.architectures.timm",
     "explorer.models.architectures.torchvision",
+    "explorer.models.architectures.cifar",
+    "explorer.models.architectures.python",
 )
 """In the order in which messages show them."""
 
