@@ -123,6 +123,20 @@ def test_the_transparent_value_of_a_16_bit_grey_png_is_laid_over_white():
     assert row_of(png(STEPS * 3000, 16, 0, chunk(b"tRNS", struct.pack(">H", 30_001)))) == expected
 
 
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_16_bit_grey_png_is_rotated_as_its_exif_says(transparent):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its side: turn clockwise
+    ramp = (np.arange(30 * 20).reshape(30, 20) * 100).astype(np.uint16)
+    file = io.BytesIO()
+    options = {"transparency": 0} if transparent else {}
+    Image.fromarray(ramp).save(file, "PNG", exif=exif.tobytes(), **options)
+    expected = np.rint(np.rot90(ramp, -1) / 257)
+    if transparent:
+        expected[0, -1] = 255
+    np.testing.assert_array_equal(read_picture(file.getvalue())[..., 0], expected)
+
+
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("order", ORDERS)
 def test_fewer_bits_in_16_are_scaled_where_a_tiff_gives_their_largest_value(bits, order):
@@ -215,6 +229,27 @@ def test_the_transparent_value_of_a_grey_png_is_that_of_its_own_bits(bits):
         255 if value == hidden else 255 * value / (2**bits - 1) for value in values[0].tolist()
     )
     assert row_of(png(values, bits, 0, chunk(b"tRNS", struct.pack(">H", hidden)))) == expected
+
+
+def test_of_a_png_s_transparent_value_only_as_many_bits_count_as_a_sample_has():
+    expected = grey(10 * step for step in range(SIDE))
+    expected[3] = [255] * 3
+    hidden = chunk(b"tRNS", struct.pack(">H", 0x0100 + 30))
+    assert row_of(png(STEPS * 10, 8, 0, hidden)) == expected
+    colours = np.dstack([STEPS * 10] * 3)
+    hidden = chunk(b"tRNS", struct.pack(">HHH", *[0x0100 + 30] * 3))
+    assert row_of(png(colours, 8, 2, hidden)) == expected
+
+
+@pytest.mark.parametrize("alpha", [0, 51])
+def test_a_bmp_whose_alpha_is_zero_everywhere_has_none(alpha):
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    info = struct.pack("<IiiHHIIiiII", 124, SIDE, SIDE, 1, 32, 3, 0, 0, 0, 0, 0) + masks
+    pixels = np.zeros((SIDE, SIDE, 4), np.uint8)
+    pixels[..., 2], pixels[..., 3] = 200, alpha  # blue, green, red, alpha
+    header = b"BM" + struct.pack("<IHHI", 14 + 124 + pixels.size, 0, 0, 14 + 124)
+    data = header + info.ljust(124, b"\0") + pixels.tobytes()
+    assert row_of(data)[0] == ([200, 0, 0] if alpha == 0 else [244, 204, 204])
 
 
 def test_alpha_of_grey_is_laid_over_white_straight_or_premultiplied():

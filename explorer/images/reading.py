@@ -10,7 +10,7 @@ import hashlib
 import io
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from . import formats
 from .encoding import to_png
@@ -126,6 +126,8 @@ def _why_unidentified(data: bytes) -> str:
             return f"a TIFF of {tiff_layout(data)} cannot be read; {_SAVE_AS}"
         except Exception:  # as Pillow's decoders
             return _DAMAGED
+    if beginning.title == "AVIF" and not features.check("avif"):
+        return "the Pillow that is installed here reads no AVIF; save the picture as JPEG."
     return (
         f"the file begins as {beginning.title} does and cannot be read as one: it is damaged, or "
         "of a rare kind; open it in a viewer and save it again as 8-bit RGB or grey."
@@ -194,15 +196,27 @@ def _to_plain_mode(image: Image.Image, data: bytes) -> Image.Image:
     if image.mode == "La":  # has no conversion but to LA
         image = image.convert("LA")
     if image.has_transparency_data:
-        _scale_transparency(image, data)
+        if image.format in ("BMP", "DIB") and image.getextrema()[-1] == (0, 0):
+            return image.convert("RGB")  # an unused channel: programs that write none fill in 0
+        _adapt_transparency(image, data)
         return image if image.mode == "RGBA" else image.convert("RGBA")
     if image.mode in ("L", "RGB", "CMYK"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _scale_transparency(image: Image.Image, data: bytes) -> None:
-    """Scale the transparent value of a PNG with 2 or 4 bits of grey as Pillow scales its pixels."""
-    if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
-        largest = 2 ** stored_bits(image, data) - 1
-        image.info["transparency"] = (image.info["transparency"] & largest) * 255 // largest
+def _adapt_transparency(image: Image.Image, data: bytes) -> None:
+    """Make a PNG's transparent grey or colour one of the values that Pillow gives its pixels.
+
+    Pillow scales 2 and 4 bits of grey to 8, but not the value of tRNS; and of that only as many
+    bits count as a sample has.
+    """
+    hidden = image.info.get("transparency")
+    if image.format != "PNG" or hidden is None or image.mode not in ("L", "RGB"):
+        return
+    largest = 2 ** stored_bits(image, data) - 1
+    image.info["transparency"] = (
+        (hidden & largest) * 255 // largest
+        if isinstance(hidden, int)
+        else tuple(value & largest for value in hidden)
+    )

@@ -36,6 +36,7 @@ _ADVICE = (
 def grey_to_8bit(image: Image.Image, data: bytes) -> Image.Image:
     """A grey picture of 16-bit values, as opened from `data`, in mode L, or RGBA if transparent.
 
+    It keeps the metadata, of which the rotation is still to be applied.
     Every value becomes round(255 · value / white), 255 minus that in a TIFF with 0 for white. The
     grey value that a PNG's tRNS names is transparent. Raises PictureError where the file does not
     say what is white and no value is above a quarter of the range.
@@ -48,13 +49,13 @@ def grey_to_8bit(image: Image.Image, data: bytes) -> Image.Image:
         levels[top : top + _ROWS] = (band * 255 + white // 2) // white
     if is_white_zero(image, data):
         np.subtract(255, levels, out=levels)
+    grey = Image.fromarray(levels)
     hidden = image.info.get("transparency")
-    if not isinstance(hidden, int):
-        return Image.fromarray(levels)
-    opaque = np.where(values == hidden, np.uint8(0), np.uint8(255))
-    del values
-    grey = Image.fromarray(levels).convert("RGBA")
-    grey.putalpha(Image.fromarray(opaque))
+    if isinstance(hidden, int):
+        opaque = np.where(values == hidden, np.uint8(0), np.uint8(255))
+        grey = grey.convert("RGBA")
+        grey.putalpha(Image.fromarray(opaque))
+    grey.info = {name: value for name, value in image.info.items() if name != "transparency"}
     return grey
 
 
