@@ -129,7 +129,7 @@ def test_the_seed_is_left_out_of_the_targets_whatever_its_name(seed, tmp_path, c
         assert {each.target for each in requests_for(search, chosen)} == names
         printed = capsys.readouterr()
         assert printed.out == ""
-        assert "The seed image is no target for itself: 'cat" in printed.err
+        assert "Not a target, since it is the seed: 'cat" in printed.err
 
 
 def test_a_noise_target_is_made_from_noise_of_its_name():

@@ -44,7 +44,7 @@ class TargetSet:
         labels = [repr(self.labels[name]) for name in self.that_are(seed_images)]
         if not labels:
             return self.notes
-        return (*self.notes, f"The seed image is no target for itself: {', '.join(labels)}.")
+        return (*self.notes, f"Not a target, since it is the seed: {', '.join(labels)}.")
 
 
 def target_set(targets: str | Path | Sequence[str] | TargetSet, size: int) -> TargetSet:
