@@ -13,9 +13,10 @@ from pathlib import Path
 
 from explorer.errors import RequestError, did_you_mean, unknown
 from explorer.images import folder, gallery, noise_targets, seeds
+from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
 from explorer.images.identity import same_picture, upload_name
-from explorer.images.reading import digest, normalise
+from explorer.images.reading import pixel_digest, read_picture
 from explorer.losses.variants import Loss, loss_named, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import catalogue, class_names, layer_expression
@@ -39,7 +40,8 @@ class Upload:
 
 def read_upload(data: bytes) -> Upload:
     """An uploaded picture, decoded safely; PictureError says what was wrong with it."""
-    return Upload(upload_name(digest(data)), normalise(data))
+    picture = read_picture(data)
+    return Upload(upload_name(pixel_digest(picture)), to_png(picture))
 
 
 def parse_request(
