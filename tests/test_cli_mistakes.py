@@ -16,7 +16,7 @@ from explorer.analysis import examples, generation
 from explorer.cli.program import COMMANDS, run
 from explorer.jobs import engine as engines
 from explorer.jobs import worker, worker_processes
-from explorer.models import files
+from explorer.models.checkpoints import reading
 from explorer.request import Request
 from explorer.result import Result, ResultError
 from explorer.store import Store, starter
@@ -291,7 +291,7 @@ def test_a_checkpoint_that_is_pickled_code_is_refused_without_a_warning(tmp_path
     path = tmp_path / "own.pth"
     path.write_bytes(pickle.dumps({"weights": Path("x")}))
     with pytest.raises(Exception, match="save model") as caught:
-        files.read_state_dict(path)
+        reading.read(path, path.name)
     assert "Error" not in str(caught.value)
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from explorer.models import catalogue
-from explorer.models.files import sha256_of
+from explorer.models.checkpoints.reading import sha256_of
 from explorer.models.layers import list_layers, representation, representations, visit_layers
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
@@ -605,11 +605,11 @@ def test_unknown_architectures_and_networks_are_told_what_would_be_right(tmp_pat
 
 
 def test_networks_of_other_input_channels_are_refused():
-    module = timm.create_model("resnet10t", pretrained=False, in_chans=1)
-    module.default_cfg = module.default_cfg | {"input_size": (1, 176, 176)}
+    module = timm.create_model("resnet10t", pretrained=False, in_chans=6)
+    module.default_cfg = module.default_cfg | {"input_size": (6, 176, 176)}
     module.pretrained_cfg = module.default_cfg
-    with pytest.raises(RequestError, match="1 channels"):
-        timm_source.network_of("timm:grey", module)
+    with pytest.raises(RequestError, match="takes 6 channels"):
+        timm_source.network_of("timm:multispectral", module)
 
 
 def test_normalisation_is_per_channel(toy):

@@ -10,7 +10,7 @@ from timm.data import resolve_data_config
 from torchvision import models
 
 from explorer.models import catalogue, models_toml, pretrained
-from explorer.models.files import sha256_of
+from explorer.models.checkpoints.reading import sha256_of
 from explorer.models.loading import cache, load, untrained
 from explorer.models.sources import robust, torchhub
 from explorer.network_reference import NetworkReference

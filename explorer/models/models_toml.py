@@ -26,7 +26,7 @@ from typing import Any, get_type_hints
 from explorer.errors import RequestError, did_you_mean
 from explorer.files import CHECKOUT
 from explorer.models.architectures import python
-from explorer.models.files import sha256_of
+from explorer.models.checkpoints.reading import sha256_of
 from explorer.network_reference import SIZE_RANGE, NetworkReference
 
 FILE = "models.toml"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -79,29 +79,25 @@ def _read_safetensors(path: Path, shown: str) -> Checkpoint:
 
 
 def _read_torch(path: Path, shown: str, format_: str) -> object:
+    """With stand-ins for the objects of classes that are no plain values."""
     import torch
 
-    foreign = foreign_globals(path, format_)
-    try:
-        with _plain_tensors(foreign):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # torch's own unpickler raises a dozen kinds for other bytes
-        raise RequestError(FIELD, f"{shown} {_why_refused(foreign)}") from error
+    with warnings.catch_warnings(action="ignore"), _known(_plain_values()):
+        foreign = foreign_globals(path, format_)
+        try:
+            with _known(stand_ins(foreign)):
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except MemoryError:
+            raise
+        except Exception as error:  # torch's own unpickler raises a dozen kinds for other bytes
+            raise RequestError(FIELD, f"{shown} {_why_refused(foreign)}") from error
 
 
-@contextmanager
-def _plain_tensors(foreign: frozenset[str]) -> Iterator[None]:
-    """While this lasts torch reads tensors, plain values and stand-ins for `foreign` objects."""
+def _known(classes: list[Any]) -> AbstractContextManager[None]:
+    """While this lasts torch's `weights_only` unpickler takes these classes, too."""
     import torch
 
-    allowed = [*_plain_values(), *stand_ins(foreign)]
-    with (
-        warnings.catch_warnings(action="ignore"),
-        torch.serialization.safe_globals(allowed),
-    ):
-        yield
+    return torch.serialization.safe_globals(classes)
 
 
 def _plain_values() -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -73,17 +74,33 @@ def without_wrappers(name: str, wrappers: Collection[str] = WRAPPERS) -> str:
 
 
 def split(
-    state: Mapping[str, Tensor], prefix: str, wrappers: Collection[str]
+    state: Mapping[str, Tensor], prefix: str, wrappers: Collection[str] = WRAPPERS
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """(tensors under the prefix, without it and the wrappers; the others by their names)."""
     inside: dict[str, Tensor] = {}
     outside: dict[str, Tensor] = {}
     for name, tensor in state.items():
         if name.startswith(prefix):
-            inside[without_wrappers(name.removeprefix(prefix), wrappers)] = tensor
+            plain = name.removeprefix(prefix)
+            inner = without_wrappers(plain, wrappers)
+            if inner == plain or inner not in inside:
+                inside[inner] = tensor
         else:
             outside[name] = tensor
     return inside, outside
+
+
+def common_prefixes(state: Collection[str]) -> list[str]:
+    """Prefixes that most names have, each longer than the one before; "" is the first."""
+    prefixes, names = [""], list(state)
+    for _ in range(MOST_DEPTH):
+        firsts = Counter(name.partition(".")[0] for name in names if "." in name)
+        first, count = firsts.most_common(1)[0] if firsts else ("", 0)
+        if 2 * count <= len(state):
+            break
+        prefixes.append(f"{prefixes[-1]}{first}.")
+        names = [name.partition(".")[2] for name in names if name.startswith(f"{first}.")]
+    return prefixes
 
 
 def some(names: Sequence[str], most: int = 4) -> str:

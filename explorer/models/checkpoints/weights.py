@@ -17,8 +17,8 @@ from explorer.errors import RequestError, did_you_mean
 from explorer.models.checkpoints.reading import Checkpoint
 from explorer.models.checkpoints.state_dicts import (
     COUNTER,
-    MOST_DEPTH,
     WRAPPERS,
+    common_prefixes,
     some,
     split,
     state_dicts,
@@ -185,25 +185,12 @@ def _converted(
     """The place whose state dict fits best once it is rewritten; None where none fits better."""
     found: list[tuple[_Place, dict[str, Tensor]]] = []
     for order, (key, state) in enumerate(dicts.items()):
-        for prefix in [best.prefix, *_common_prefixes(state)] if len(state) > 1 else ():
+        for prefix in [best.prefix, *common_prefixes(state)] if len(state) > 1 else ():
             rewritten = convert(split(state, prefix, wrappers)[0])
             for place in _places(key, order, rewritten or {}, expected, head, wrappers):
                 if place.prefix == "" and place.body > best.body:
                     found.append((replace(place, prefix=prefix), rewritten or {}))
     return min(found, key=lambda pair: pair[0].preference, default=None)
-
-
-def _common_prefixes(state: Collection[str]) -> list[str]:
-    """Prefixes that most names have, each longer than the one before; "" is the first."""
-    prefixes, names = [""], list(state)
-    for _ in range(MOST_DEPTH):
-        firsts = Counter(name.partition(".")[0] for name in names if "." in name)
-        first, count = firsts.most_common(1)[0] if firsts else ("", 0)
-        if 2 * count <= len(state):
-            break
-        prefixes.append(f"{prefixes[-1]}{first}.")
-        names = [name.partition(".")[2] for name in names if name.startswith(f"{first}.")]
-    return prefixes
 
 
 def _shares(
@@ -233,8 +220,9 @@ def _under(
         return exact
     if _dicts_under(wanted, dicts):
         return [place for place in places if place.key in _dicts_under(wanted, dicts)]
-    labels = sorted(places, key=lambda place: place.preference)
-    known = list(dict.fromkeys([*(place.label for place in labels[:6]), *dicts]))
+    ranked = sorted(places, key=lambda place: place.preference)
+    fitting = [place.label for place in ranked if 2 * place.body > ranked[0].body]
+    known = list(dict.fromkeys([*fitting[:6], *dicts]))
     named = [repr(key) for key in known if key]
     listed = ", ".join(named[:8]) + (", …" if len(named) > 8 else "")
     choice = f"there are {listed}" if named else "its weights have no key, so leave it out"

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from explorer.errors import RequestError, did_you_mean
 from explorer.models import curated, hubs, pretrained
+from explorer.models.checkpoints.reading import sha256_of
 from explorer.models.deep_compression import decode, from_caffe
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
-from explorer.models.files import sha256_of
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.source import Source
 from explorer.models.sources import torchvision

@@ -6,18 +6,13 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from explorer.errors import RequestError
+from explorer.errors import RequestError, did_you_mean
 from explorer.models import pretrained
 from explorer.models.architectures import python
+from explorer.models.checkpoints.reading import read, sha256_of
 from explorer.models.downloads import Progress
-from explorer.models.files import (
-    check_fit,
-    normaliser,
-    read_state_dict,
-    sha256_of,
-    strip_prefixes,
-)
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
 
@@ -25,20 +20,45 @@ if TYPE_CHECKING:
     from explorer.models.network import Network
 
 
+_USUAL_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".tar")
+
+
 def pin(reference: NetworkReference) -> NetworkReference:
-    """The reference with the file's full path and SHA-256; RequestError where there is no file."""
-    path = Path(reference.name)
-    try:
-        is_file = path.is_file()
-    except (OSError, ValueError):  # too long for a file's name, or with a null character
-        is_file = False
-    if not is_file:
-        raise RequestError("model", f"there is no file {str(path)!r}")
+    """The reference with the file's full path and SHA-256; `~` is the user's home folder.
+
+    Raises RequestError (field `model`) where there is no such file.
+    """
+    path = _path(reference.name)
     reference = replace(reference, model=f"file:{path.resolve()}")
     if python.is_python(reference.architecture):
         pinned = python.pinned(str(reference.architecture))
         reference = replace(reference, architecture=pinned)
     return replace(reference, weights=fingerprint(path, reference.architecture))
+
+
+def _path(name: str) -> Path:
+    """The file behind `file:`, written as a path or as the rest of a `file://` address."""
+    path = Path(name)
+    try:
+        for written in (name, unquote(name.removeprefix("//"))):
+            path = Path(written).expanduser()
+            if path.is_file():
+                return path
+        if path.is_dir():
+            some = ", ".join(repr(str(path / each)) for each in _checkpoints_in(path)[:3])
+            choice = f"name the checkpoint in it{f', such as {some}' if some else ''}"
+            raise RequestError("model", f"{str(path)!r} is a folder; {choice}")
+        near = did_you_mean(path.name, _checkpoints_in(path.parent), "file:")
+    except (OSError, ValueError, RuntimeError):
+        # Too long for a file's name, with a null character, or of a user whom there is not.
+        near = ""
+    raise RequestError("model", f"there is no file {str(path)!r}{f'; {near}'.rstrip()}")
+
+
+def _checkpoints_in(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(each.name for each in folder.iterdir() if each.suffix in _USUAL_SUFFIXES)
 
 
 def fingerprint(path: Path, architecture: str | None) -> str:
@@ -66,27 +86,21 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
 def load_checkpoint(
     reference: NetworkReference, path: Path, progress: Progress, sha256: str | None = None
 ) -> Network:
-    """A file's network by its `architecture`; a classifier with other classes is its own.
+    """The network of a file's weights in the reference's `architecture`.
 
-    Raises RequestError for an architecture that does not exist, a file that is no checkpoint of
-    plain tensors or does not fit, or whose SHA-256 is another one than `sha256`.
+    No message names the file of a published network. Raises RequestError for an architecture that
+    does not exist, a file that is no checkpoint or does not fit, or whose SHA-256 is another one
+    than `sha256`.
     """
     from explorer.models.architectures import architecture_named
-    from explorer.models.network import output_count
+    from explorer.models.checkpoints.loading import network_of
 
-    architecture = architecture_named(reference.architecture or "", reference.size)
-    checkpoint = read_state_dict(path, sha256)
+    architecture_named(reference.architecture or "", reference.size)
+    published = reference.source != "file"
+    shown = f"the checkpoint of {reference.model}" if published else path.name
+    checkpoint = read(path, shown, sha256)
     progress("loading the network")
-    network = architecture.describe(reference.model, architecture.create())
-    state = strip_prefixes(checkpoint, set(network.module.state_dict()))
-    bias = state.get(f"{network.classifier}.bias")
-    head = network.module.get_submodule(network.classifier or "")
-    if bias is not None and bias.shape[0] != output_count(head):
-        module = architecture.create(num_classes=bias.shape[0])
-        network = architecture.describe(reference.model, module)
-    check_fit(state, network.module.state_dict(), path, str(reference.architecture))
-    network.module.load_state_dict(state)
-    return network.with_input("the checkpoint", **normaliser(checkpoint))
+    return network_of(reference, checkpoint)
 
 
 SOURCE = Source(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError, did_you_mean
 from explorer.models import curated, hubs, pretrained
+from explorer.models.checkpoints.reading import read
 from explorer.models.curated import Description
 from explorer.models.downloads import Progress, from_hub
 from explorer.models.entry import Entry, describe
-from explorer.models.files import check_fit, normaliser, read_state_dict, strip_prefixes
 from explorer.models.source import Source
 from explorer.models.sources import torchvision
 from explorer.network_reference import NetworkReference
@@ -122,17 +122,19 @@ def untrained(reference: NetworkReference) -> Network:
 
 def load(reference: NetworkReference, progress: Progress) -> Network:
     """The network with its published weights, and the mean and deviation stored with them."""
-    name = reference.name
-    path = from_hub(reference.model, REPOSITORY, (file_name(name),), REVISION, progress)
+    from explorer.models.checkpoints import tensor_statistics
+    from explorer.models.checkpoints.loading import load_found
+
+    files = (file_name(reference.name),)
+    path = from_hub(reference.model, REPOSITORY, files, REVISION, progress)
     progress("loading the network")
-    module = _create(name)
-    checkpoint = read_state_dict(path)
-    state = torchvision.renamed(strip_prefixes(checkpoint, set(module.state_dict())))
-    check_fit(state, module.state_dict(), path, reference.model)
-    module.load_state_dict(state)
-    weights = torchvision.weights_of(_preset(name))
-    network = torchvision.network_of(reference.model, module, weights, reference.size)
-    return network.with_input("the checkpoint", **normaliser(checkpoint))
+    network = untrained(reference)
+    found = load_found(network, read(path, path.name))
+    normalisers, _ = tensor_statistics.near(network, found)
+    if not normalisers:
+        return network
+    stored = normalisers[0]
+    return network.with_input("the checkpoint", mean=stored.mean, std=stored.std)
 
 
 def _architecture(name: str) -> str:

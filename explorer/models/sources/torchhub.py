@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError, did_you_mean
 from explorer.models import curated, hubs, pretrained
+from explorer.models.checkpoints.reading import read
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
-from explorer.models.files import check_fit, read_state_dict, strip_prefixes
 from explorer.models.source import Source
 from explorer.models.sources import torchvision
 from explorer.network_reference import NetworkReference
@@ -30,12 +30,11 @@ _HOST = "https://dl.fbaipublicfiles.com"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class PublishedFile:
     """One published file.
 
     digest: what the content's MD5 (`md5:`) or SHA-256 (`sha256:`) begins with; "" where its
         authors and users name none.
-    training_only: beginnings of names that belong to the training (projectors, prototypes).
     """
 
     name: str
@@ -43,42 +42,39 @@ class Checkpoint:
     licence: str
     megabytes: int
     digest: str = ""
-    training_only: tuple[str, ...] = ()
 
 
 CHECKPOINTS = {
     checkpoint.name: checkpoint
     for checkpoint in (
-        Checkpoint(
+        PublishedFile(
             "resnet50_moco_v2",
             f"{_HOST}/moco/moco_checkpoints/moco_v2_800ep/moco_v2_800ep_pretrain.pth.tar",
             "cc-by-nc-4.0",
             340,
             "md5:a04e12f8",
-            ("fc.",),
         ),
-        Checkpoint(
+        PublishedFile(
             "resnet50_swav",
             f"{_HOST}/deepcluster/swav_800ep_pretrain.pth.tar",
             "cc-by-nc-4.0",
             113,
-            training_only=("projection_head.", "prototypes."),
         ),
-        Checkpoint(
+        PublishedFile(
             "resnet50_barlow_twins",
             f"{_HOST}/barlowtwins/ep1000_bs2048_lrw0.2_lrb0.0048_lambd0.0051/resnet50.pth",
             "cc-by-nc-4.0",
             94,
             "sha256:cf015f40cc",
         ),
-        Checkpoint(
+        PublishedFile(
             "resnet50_vicreg",
             f"{_HOST}/vicreg/resnet50.pth",
             "cc-by-nc-4.0",
             94,
             "sha256:c843e7652491ff2f712734619fd74d85e5e92ac902615665ad3fd50dc6ada591",
         ),
-        Checkpoint(
+        PublishedFile(
             "resnet50_dino",
             f"{_HOST}/dino/dino_resnet50_pretrain/dino_resnet50_pretrain.pth",
             "apache-2.0",
@@ -88,7 +84,7 @@ CHECKPOINTS = {
 }
 
 
-def named(name: str) -> Checkpoint:
+def named(name: str) -> PublishedFile:
     """The checkpoint of this name; RequestError lists those that there are."""
     if name in CHECKPOINTS:
         return CHECKPOINTS[name]
@@ -133,20 +129,15 @@ def untrained(reference: NetworkReference) -> Network:
 
 def load(reference: NetworkReference, progress: Progress) -> Network:
     """The network with its published weights, downloaded on first use; projectors are left out."""
+    from explorer.models.checkpoints.loading import load_found
+
     checkpoint = named(reference.name)
     path = from_url(
         reference.model, checkpoint.url, progress, checkpoint.digest, _file(reference.name)
     )
     progress("loading the network")
     network = untrained(reference)
-    expected = network.module.state_dict()
-    state = {
-        key: value
-        for key, value in strip_prefixes(read_state_dict(path), set(expected)).items()
-        if not key.startswith(checkpoint.training_only)
-    }
-    check_fit(state, expected, path, reference.model)
-    network.module.load_state_dict(state)
+    load_found(network, read(path, path.name))
     return network
 
 

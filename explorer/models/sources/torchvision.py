@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.errors import RequestError, did_you_mean, unknown
 from explorer.models import curated, hubs, pretrained
+from explorer.models.checkpoints.reading import read
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
-from explorer.models.files import check_fit, read_state_dict
 from explorer.models.grey import with_grey_input, with_grey_stem
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
     from torchvision.models import WeightsEnum
 
     from explorer.models.network import InputSpec, Network
 
 _NAME = re.compile(r"[a-z0-9_]+(/[A-Z0-9_]+)?")
-_OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")
 
 
 def names() -> tuple[str, ...]:
@@ -65,16 +64,17 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
     Raises RequestError for names that do not exist, HubUnreachable where a download is needed and
     torchvision's host does not answer.
     """
+    from explorer.models.checkpoints.loading import load_found
+
     weights = weights_of(reference.name)
     if weights is None:
         raise RequestError("model", f"torchvision has no weights for {reference.name!r}")
     path = from_url(reference.model, weights.url, progress)
     progress("loading the network")
     module = create(reference.name, weights)
-    state = renamed(read_state_dict(path))
-    check_fit(state, module.state_dict(), path, reference.model)
-    module.load_state_dict(state)
-    return network_of(reference.model, module, weights, reference.size)
+    network = network_of(reference.model, module, weights, reference.size)
+    load_found(network, read(path, path.name))
+    return network
 
 
 def architecture_name(name: str) -> str:
@@ -181,11 +181,6 @@ def classifier(module: nn.Module) -> str | None:
         if isinstance(child, nn.Linear | nn.Conv2d) and not name.lower().startswith("aux")
     ]
     return candidates[-1] if candidates else None
-
-
-def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """torchvision's first DenseNets wrote `norm.1` where today's module says `norm1`."""
-    return {_OLD_DENSENET.sub(r"\1\2", name): value for name, value in state.items()}
 
 
 SOURCE = Source(
