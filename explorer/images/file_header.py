@@ -81,7 +81,8 @@ def stored_bits(image: Image.Image, data: bytes) -> int:
     """In how many bits each sample is stored: 8 for other files than PNG and TIFF."""
     if isinstance(image, TiffImageFile):
         return max(_all(image.tag_v2, BITS_PER_SAMPLE), default=1)
-    return data[24] if image.format == "PNG" else 8
+    header = _png_chunk(data, b"IHDR") if image.format == "PNG" else b""
+    return header[8] if len(header) > 8 else 8
 
 
 def significant_bits(image: Image.Image, data: bytes) -> int | None:
