@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from explorer.analysis.align import align
     from explorer.analysis.comparison import compare
+    from explorer.analysis.continuation import continue_result
     from explorer.analysis.generation import generate, generate_batch
     from explorer.analysis.profile import layer_profile, null
     from explorer.analysis.stir import stir
     from explorer.errors import RequestError
+    from explorer.models.network import Network
     from explorer.network_reference import NetworkReference
     from explorer.request import Request
     from explorer.result import Result
 
 _HOMES = {
+    "Network": "explorer.models.network",
     "NetworkReference": "explorer.network_reference",
     "Request": "explorer.request",
     "RequestError": "explorer.errors",
     "Result": "explorer.result",
     "align": "explorer.analysis.align",
     "compare": "explorer.analysis.comparison",
+    "continue_result": "explorer.analysis.continuation",
     "generate": "explorer.analysis.generation",
     "generate_batch": "explorer.analysis.generation",
     "layer_profile": "explorer.analysis.profile",
@@ -37,12 +41,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "Network",
     "NetworkReference",
     "Request",
     "RequestError",
     "Result",
     "align",
     "compare",
+    "continue_result",
     "generate",
     "generate_batch",
     "layer_profile",

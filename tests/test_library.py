@@ -217,7 +217,7 @@ def test_a_null_folder_that_is_not_there_is_named_by_compare(result):
         (lambda: stir(STANDARD, None), "request must be a Request"),
         (lambda: align(QUICK, 3), "targets must be gallery, .* not int"),
         (lambda: compare("result.zip", STANDARD), "result must be a Result, .* not str"),
-        (lambda: null(None), "network must be a NetworkReference or a str"),
+        (lambda: null(None), "network must be a Network, a NetworkReference or a str"),
         (lambda: layer_profile(None, *[gallery_picture("cat")] * 2), "network must be"),
         (lambda: layer_profile(STANDARD, "cat", "cat"), "picture must be .* not str"),
         (

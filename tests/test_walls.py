@@ -220,15 +220,23 @@ def test_the_store_knows_nothing_of_the_rest_of_explorer():
 def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
     for name, more in (
         ("explorer.errors", set()),
+        ("explorer.network_reference", {"explorer"}),
         ("explorer.request", {"explorer"}),
+        ("explorer.provenance", {"explorer"}),
         ("explorer.result", {"numpy", "explorer"}),
     ):
         roots = {each.partition(".")[0] for each in imports(name)}
         assert roots - set(sys.stdlib_module_names) <= more, name
-    assert ours("explorer.request") == {"explorer", "explorer.errors"}
+    assert ours("explorer.network_reference") == {"explorer", "explorer.errors"}
+    assert ours("explorer.request") == {
+        "explorer",
+        "explorer.errors",
+        "explorer.network_reference",
+    }
     records = {"match", "null", "perceptual_verdict"}
     assert {each for each in ours("explorer.result") if each.count(".")} == {
         "explorer.errors",
+        "explorer.provenance",
         "explorer.request",
         "explorer.metrics",
         *(f"explorer.metrics.{name}" for name in records),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from explorer.network_reference import NetworkReference
+from explorer.network_reference import CHECKPOINT_SOURCES, NetworkReference
 from explorer.request import Request
 from explorer.result import Result
 from explorer.validation import network_reference, validate
@@ -16,14 +17,20 @@ EXAMPLE = "embedded:residual-multi-adv2"
 def as_network(network: object) -> NetworkReference:
     """The network; a str is its reference, such as `embedded:residual-multi-adv2`.
 
-    Raises TypeError for anything else, RequestError (field `model`) for an unknown source.
+    The content of a checkpoint is looked up where the reference does not say which it is. Raises
+    TypeError for anything else, RequestError (field `model`) for an unknown source.
     """
+    reference = _reference_of_loaded(network)
+    if reference is not None:
+        return reference
     if isinstance(network, NetworkReference):
-        return network
+        is_pinned = network.weights is not None or network.source not in CHECKPOINT_SOURCES
+        return network if is_pinned else network_reference(network.model, **network.to_dict())
     if isinstance(network, str):
         return network_reference(network)
     raise TypeError(
-        f"network must be a NetworkReference or a str such as {EXAMPLE!r}{_not(network)}"
+        "network must be a Network, a NetworkReference or a str such as "
+        f"{EXAMPLE!r}{_not(network)}"
     )
 
 
@@ -61,7 +68,7 @@ def as_requests(requests: object) -> list[Request]:
 
 def as_search(request: object) -> Request:
     """The request; a network alone, or its reference, stands for a Request with the defaults."""
-    if isinstance(request, NetworkReference | str):
+    if isinstance(request, NetworkReference | str) or _reference_of_loaded(request) is not None:
         return Request.from_dict(as_network(request).to_dict())
     return as_request(request)
 
@@ -71,6 +78,14 @@ def as_result(result: object) -> Result:
     if isinstance(result, Result):
         return result
     raise TypeError(f"result must be a Result, from generate or Result.from_bytes{_not(result)}")
+
+
+def _reference_of_loaded(value: object) -> NetworkReference | None:
+    """The reference of a `Network`; None for anything else. It imports no torch by itself."""
+    module = sys.modules.get("explorer.models.network")
+    if module is None or not isinstance(value, module.Network):
+        return None
+    return NetworkReference(value.reference)
 
 
 def _not(value: object) -> str:

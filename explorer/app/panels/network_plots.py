@@ -9,14 +9,14 @@ import streamlit as st
 
 from explorer import validation
 from explorer.app import session
-from explorer.app.naming import network_title, number
+from explorer.app.naming import literal, network_title, number
 from explorer.errors import RequestError
 from explorer.jobs import work
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Distribution
 from explorer.metrics.representation_measure import PairMeasure
 from explorer.metrics.representation_measures import pair_measures
-from explorer.models import catalogue
+from explorer.models import catalogue, layer_expression
 from explorer.plots.match import layer_profile, null_histogram
 from explorer.result import Result
 
@@ -37,7 +37,10 @@ def show_null(result: Result) -> None:
     distribution = null.distributions[measure.null]
     measured = result.match.values.get(measure.name)
     if measured is None or not distribution.n:
-        st.caption("It is undefined here: a representation is constant or zero.")
+        st.caption(
+            "It is undefined here: a representation is constant or zero, or it holds fewer than "
+            "three numbers, which have no correlation."
+        )
         return
     value = measure.in_null(measured)
     st.plotly_chart(
@@ -87,12 +90,20 @@ def show_layers(result: Result) -> None:
     _layer_plot(result.layers, measure, result.request.layer, "matched here", "layers")
     distances = [each.values.get("relative_l2") for each in result.layers]
     known = [distance for distance in distances if distance is not None]
-    st.caption(
-        f"At the first layers they differ (up to {max(known):.2f} in relative distance); at the "
-        "matched layer, and after it, the network hardly tells them apart."
-        if result.matched and known
-        else "Each layer, from the image to the classes."
-    )
+    names = [each.name for each in result.layers]
+    expression = layer_expression.parse(result.request.layer, names.__contains__)
+    if result.matched and known and expression.is_whole_layer:
+        st.caption(
+            f"At the first layers they differ (up to {max(known):.2f} in relative distance); at "
+            "the matched layer, and after it, the network hardly tells them apart."
+        )
+    elif expression.is_whole_layer:
+        st.caption("Each layer, from the image to the classes.")
+    else:
+        st.caption(
+            "Each layer, all of it, from the image to the classes. Matched was "
+            f"`{expression.title}`: what that leaves open may differ, there and after it."
+        )
     if any(each.ranked is not None for each in result.layers):
         st.caption("At the largest layers, ranks are those of a part of the numbers.")
 
@@ -109,7 +120,8 @@ def _layer_plot(
         layer_profile(layers, measure, layer, mark),
         config=NO_BAR,
         key=key,
-        alt=f"{measure.title} of IRI and target at {len(layers)} layers; {mark}: {layer}",
+        alt=f"{measure.title} of IRI and target at {len(layers)} layers; {mark}: "
+        f"{layer_expression.title(layer)}",
     )
 
 
@@ -124,9 +136,7 @@ def show_classes(result: Result) -> None:
 def _classes(match: Match) -> str:
     lines = ["| | likeliest | second | third |", "| --- | --- | --- | --- |"]
     for title, predictions in (("target", match.target_top), ("IRI", match.iri_top)):
-        cells = [
-            f"{each.name.replace('|', '&#124;')} {each.probability:.0%}" for each in predictions
-        ]
+        cells = [f"{literal(each.name)} {each.probability:.0%}" for each in predictions]
         cells += ["–"] * (3 - len(cells))
         lines.append(f"| **{title}** | {' | '.join(cells[:3])} |")
     return "\n".join(lines)
@@ -152,7 +162,7 @@ def show_other(result: Result) -> None:
     try:
         validation.check_visitor_may_name(model)
         observer = validation.observer(validation.network_reference(model))
-    except RequestError as error:
+    except (RequestError, HubUnreachable) as error:
         st.error(str(error), icon=":material/error:")
         return
     question = session.answers(f"{observer.key} sees {result.request.key}")

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer import validation
-from explorer.app import links, url_state
+from explorer.app import continued, links, url_state
 from explorer.app.links import DEFAULTS, EFFORTS, SidebarFields
-from explorer.app.panels import image_picker, loss_picker, network_picker, search_settings
+from explorer.app.panels import (
+    image_picker,
+    layer_picker,
+    loss_picker,
+    network_picker,
+    search_settings,
+)
 from explorer.app.url_state import Readers
 from explorer.errors import RequestError
 from explorer.images.errors import PictureError
+from explorer.models.hubs import HubUnreachable
 from explorer.request import Request
 
 _READERS: Readers = {
@@ -37,10 +44,12 @@ class Form:
 
 def read_form() -> Form:
     """Draw the sidebar, write its state into the URL, and read it."""
-    url_state.read({**_READERS, **loss_picker.readers()})
+    read = url_state.read({**_READERS, **loss_picker.readers()}, links.first_example())
+    if read is not None:
+        continued.go_on_from(read.get(continued.PARAMETER))
     with st.sidebar:
         model = network_picker.network(DEFAULTS.model)
-        layer = network_picker.layer(model, st.session_state.get("size"), DEFAULTS.layer)
+        layer = layer_picker.layer(model, st.session_state.get("size"), DEFAULTS.layer)
         target = image_picker.target()
         seed = image_picker.seed()
         loss = loss_picker.loss_panel(DEFAULTS.loss)
@@ -68,11 +77,13 @@ def read_form() -> Form:
         goal=goal,
         rng_seed=rng_seed,
         size=size,
+        continues=None,
     )
+    fields["continues"] = continued.key_for(links.parameters(fields, effort))
     url_state.write(links.parameters(fields, effort))
     try:
         return Form(_request(fields, EFFORTS[effort]), "", submitted)
-    except (RequestError, PictureError) as error:
+    except (RequestError, PictureError, HubUnreachable) as error:
         return Form(None, str(error), submitted)
 
 
@@ -91,5 +102,5 @@ def _request(fields: SidebarFields, steps: int) -> Request:
     """The validated request; RequestError or PictureError says why there is none."""
     validation.check_visitor_may_name(fields["model"])
     network = validation.network_reference(fields["model"], size=fields["size"])
-    request = Request(**fields, weights=network.weights, steps=steps)
+    request = Request.from_dict({**fields, **network.to_dict(), "steps": steps})
     return validation.with_null(validation.validate(request))

@@ -19,6 +19,7 @@ _MODULES = (
     "explorer.models.sources.torchhub",
     "explorer.models.sources.published",
     "explorer.models.sources.file",
+    "explorer.models.sources.module",
 )
 """In the order in which lists show them."""
 

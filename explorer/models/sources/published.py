@@ -63,6 +63,7 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
     checkpoint = replace(
         reference,
         architecture=network.architecture,
+        weights_key=network.weights_key,
         size=reference.size or network.input_size,
     )
     loaded = file.load_checkpoint(checkpoint, Path(network.file), progress)

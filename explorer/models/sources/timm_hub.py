@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from explorer.errors import RequestError
 from explorer.models.downloads import Progress, from_hub
@@ -76,7 +76,7 @@ def create(
         path, revision = repository(reference.name)
         folder = from_hub(reference.model, path, WEIGHTS, revision, progress).parent
         progress("loading the network")
-    fixed = {} if size is None else {"img_size": size}
+    fixed: dict[str, Any] = {} if size is None else {"img_size": size}
     try:
         try:
             return timm.create_model(f"local-dir:{folder}", pretrained=pretrained, **fixed)
