@@ -17,6 +17,7 @@ from explorer.metrics.null import Distribution
 from explorer.metrics.representation_measure import PairMeasure
 from explorer.metrics.representation_measures import pair_measures
 from explorer.models import catalogue, layer_expression
+from explorer.models.hubs import HubUnreachable
 from explorer.plots.match import layer_profile, null_histogram
 from explorer.result import Result
 
