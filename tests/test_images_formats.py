@@ -192,3 +192,10 @@ def test_reading_stays_below_512_megabytes(kind, tmp_path):
     )
     assert done.stdout.startswith("refused") == kind.startswith("HEIC")
     assert int(done.stdout.split("peak")[1]) < (100 if kind.startswith("HEIC") else 512)
+
+
+def test_a_page_asks_for_heic_only_where_it_can_be_read(monkeypatch):
+    assert ".heic" in formats.readable_suffixes()
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    left = set(formats.SUFFIXES) - set(formats.readable_suffixes())
+    assert left == set(formats.HEIC.suffixes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,16 @@ LISTED = f"{', '.join(_titles[:-1])} or {_titles[-1]}"
 
 _HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AV1_BRANDS = {b"avif", b"avis"}
+
+
+def readable_suffixes() -> tuple[str, ...]:
+    """The suffixes of the formats that can be read here: HEIC needs pillow-heif.
+
+    A browser on an iPhone turns HEIC into JPEG where a page does not ask for HEIC, so that a page
+    must ask for what can be read and no more.
+    """
+    without = () if find_spec("pillow_heif") else HEIC.suffixes
+    return tuple(suffix for suffix in SUFFIXES if suffix not in without)
 
 
 def suffixes(*titles: str) -> tuple[str, ...]:

@@ -110,8 +110,8 @@ def _open(data: bytes) -> Image.Image:
         from pillow_heif import HeifImageFile
     except ImportError as error:
         raise PictureError(
-            "HEIC pictures need the package pillow-heif, which is not installed here; save the "
-            "picture as JPEG."
+            "HEIC pictures need the package pillow-heif, which is not installed here (pip install "
+            "pillow-heif); or save the picture as JPEG."
         ) from error
     return HeifImageFile(io.BytesIO(data))
 

@@ -11,10 +11,10 @@ from explorer.app.panels.select import select
 from explorer.app.url_state import Readers
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.errors import PictureError
-from explorer.images.formats import SUFFIXES
+from explorer.images.formats import readable_suffixes
 
 READERS: Readers = {"target": str, "seed": str}
-FILE_TYPES = tuple(suffix.removeprefix(".") for suffix in SUFFIXES)
+FILE_TYPES = tuple(suffix.removeprefix(".") for suffix in readable_suffixes())
 
 
 def target() -> str:
