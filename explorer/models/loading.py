@@ -57,7 +57,6 @@ def with_overrides(network: Network, reference: NetworkReference) -> Network:
     for name in ("mean", "std", "interpolation", "crop_pct"):
         value = getattr(reference, name)
         if value is not None:
-            _check_channels(network, name, value)
             network = network.with_input("the request", **{name: value})
     if reference.size is not None:
         network = replace(network, origins={**network.origins, "size": "the request"})
@@ -77,16 +76,6 @@ def with_overrides(network: Network, reference: NetworkReference) -> Network:
         )
     origins = {**network.origins, "classes": path.name}
     return replace(network, classes=names, origins=origins)
-
-
-def _check_channels(network: Network, name: str, value: object) -> None:
-    channels = len(network.input.mean)
-    if isinstance(value, tuple) and len(value) != channels:
-        raise RequestError(
-            name,
-            f"{len(value)} given, and {network.reference} takes images of {channels} "
-            f"channel{'s' if channels > 1 else ''}; give {channels}",
-        )
 
 
 def untrained(reference: NetworkReference | str) -> Network:
