@@ -19,6 +19,7 @@ from explorer.metrics.alignment import Alignment, alignment, over_measures
 from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
 from explorer.network_reference import NetworkReference
+from explorer.provenance import NetworkUsed
 from explorer.request import RNG_SEED_RANGE, Request
 from explorer.validation import validate
 
@@ -78,9 +79,15 @@ class AlignmentReport:
     alignment_of_converged: Alignment
     paper: PaperAlignment
 
+    @property
+    def network(self) -> NetworkUsed | None:
+        """The network as it was loaded; None where only older results are there to tell."""
+        return network_of(self.results)
+
     def to_json(self) -> dict[str, object]:
         """Plain JSON values, for `iri align --json`."""
         return {
+            "network": None if self.network is None else self.network.to_dict(),
             "request": without_target(self.request),
             "targets": self.targets.text,
             "target_notes": list(self.targets.notes),
@@ -126,6 +133,11 @@ def align(
         ),
         paper=_paper(of_matched, matched),
     )
+
+
+def network_of(results: Sequence[Result]) -> NetworkUsed | None:
+    """How the network of these results was loaded, as the first that records it says."""
+    return next((result.network for result in results if result.network is not None), None)
 
 
 def targets_for(

@@ -13,6 +13,7 @@ from torch import Tensor
 from explorer.analysis.arguments import as_network, as_result, validated
 from explorer.analysis.generation import device
 from explorer.analysis.network_comparison import NetworkComparison
+from explorer.analysis.network_used import network_used
 from explorer.analysis.nulls import BytesStore, null_of, null_source
 from explorer.analysis.runner import IriSet
 from explorer.errors import RequestError
@@ -71,6 +72,7 @@ def compare(
         null=unrelated,
         layers=layers,
         seconds=round(time.perf_counter() - started_at, 3),
+        network_used=network_used(observer),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Null
 from explorer.network_reference import NetworkReference
+from explorer.provenance import NetworkUsed
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class NetworkComparison:
 
     key: of the result. made_for, made_at: the network and layer that the IRI was made for.
     network, layer: the observer. input_size: height and width in px at which it looked. match,
-    null: at the observer's layer; layers: all of them, in order of execution.
+    null: at the observer's layer; layers: all of them, in order of execution. network_used: the
+    observer as it was loaded.
     """
 
     key: str
@@ -29,6 +31,7 @@ class NetworkComparison:
     null: Null
     layers: tuple[LayerComparison, ...]
     seconds: float
+    network_used: NetworkUsed | None = None
 
     @property
     def model(self) -> str:
@@ -46,4 +49,5 @@ class NetworkComparison:
             "match": self.match.to_dict() | {"null": self.null.to_dict()},
             "layers": [each.to_dict() for each in self.layers],
             "seconds": self.seconds,
+            "network": None if self.network_used is None else self.network_used.to_dict(),
         }

@@ -10,13 +10,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.analysis.align import Counts, batch_size, requests_for, targets_for, without_target
+from explorer.analysis.align import (
+    Counts,
+    batch_size,
+    network_of,
+    requests_for,
+    targets_for,
+    without_target,
+)
 from explorer.analysis.arguments import as_search
 from explorer.analysis.runner import InProcess, IriSet, Runner
 from explorer.analysis.targets import TargetSet
 from explorer.errors import RequestError
 from explorer.metrics.invariance import FEWEST_IMAGES
 from explorer.network_reference import NetworkReference
+from explorer.provenance import NetworkUsed
 from explorer.request import Request
 
 if TYPE_CHECKING:
@@ -25,12 +33,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StirReport:
-    """STIR of two networks in both directions over a set of targets, and how their IRIs fared."""
+    """STIR of two networks in both directions over a set of targets, and how their IRIs fared.
+
+    used: both networks as they were loaded; None where only older results are there to tell.
+    """
 
     networks: tuple[Request, Request]
     targets: TargetSet
     counts: tuple[Counts, Counts]
     shared: SharedInvariance
+    used: tuple[NetworkUsed | None, NetworkUsed | None] = (None, None)
 
     def to_json(self) -> dict[str, object]:
         """Plain JSON values, for `iri stir --json`."""
@@ -38,6 +50,7 @@ class StirReport:
             "networks": [without_target(request) for request in self.networks],
             "targets": self.targets.text,
             "made": [asdict(counts) for counts in self.counts],
+            "networks_used": [None if each is None else each.to_dict() for each in self.used],
             **self.shared.to_dict(),
         }
 
@@ -71,4 +84,5 @@ def stir(
         targets=chosen,
         counts=(Counts.of_results(made[0]), Counts.of_results(made[1])),
         shared=runner.shared_invariance(IriSet.of(made[0]), IriSet.of(made[1])),
+        used=(network_of(made[0]), network_of(made[1])),
     )

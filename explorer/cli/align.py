@@ -12,6 +12,7 @@ from explorer.analysis.targets import HELP as TARGETS_HELP
 from explorer.cli.arguments import some_text
 from explorer.cli.command import Command
 from explorer.cli.options import add_network_options, add_search_options, request_from
+from explorer.cli.outputs import print_network
 from explorer.cli.running import EngineRunner
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _run(options: argparse.Namespace) -> None:
         f"{report.targets.text}"
     )
     print_counts(report.counts)
+    print_network(report.network)
     if report.counts.matched:
         _print_shares(report)
     else:

@@ -1,4 +1,4 @@
-"""Where a command is to write, checked before it computes anything."""
+"""Where a command is to write, checked before it computes anything; what commands print alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ import os
 from pathlib import Path
 
 from explorer.errors import RequestError
+from explorer.provenance import NetworkUsed
+
+
+def print_network(network: NetworkUsed | None, title: str = "") -> None:
+    """How a network was loaded, a line for each sentence, after a title where there is one."""
+    sentences = () if network is None else network.sentences
+    if title and sentences:
+        print(title)
+    for sentence in sentences:
+        print(f"  {sentence}" if title else sentence)
 
 
 def check_folder(field: str, folder: Path | None) -> None:

@@ -21,6 +21,7 @@ from explorer.cli.options import (
     network_fields,
     request_from,
 )
+from explorer.cli.outputs import print_network
 from explorer.cli.running import EngineRunner
 from explorer.request import Request
 
@@ -61,6 +62,7 @@ def _print(report: StirReport, models: tuple[str, str]) -> None:
     for which, (model, counts) in enumerate(zip(models, report.counts, strict=True), start=1):
         print(f"network {which}: {model}; {report.targets.text}")
         print_counts(counts)
+        print_network(report.used[which - 1])
     shared = report.shared
     print(
         f"Linear CKA of the two on the targets: {shared.similarity:.3f} "
