@@ -73,6 +73,8 @@ class Network:
     class_count: how many of the first logits are classes (other heads may follow them).
     origins: by setting, where it was taken from; notes: sentences on what was left out or assumed
         while loading. See `explorer.provenance.NetworkUsed`.
+    headless: whether its checkpoint has no classifier; what comes out is then the penultimate
+        representation, and there are no logits.
     lock: held while hooks are on the module, so that two threads cannot mix activations.
     layer_scales: of places in the network, as far as they were measured; see
         `explorer.models.layers`. Copies with the same weights share them.
@@ -87,6 +89,7 @@ class Network:
     family: str = ""
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    headless: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     layer_scales: dict[tuple[str, InputSpec], float] = field(default_factory=dict, repr=False)
     _scales: dict[tuple[torch.device, torch.dtype], tuple[Tensor, ...]] = field(
@@ -95,6 +98,46 @@ class Network:
 
     def __post_init__(self) -> None:
         self.module.eval().requires_grad_(False)
+
+    @classmethod
+    def from_module(
+        cls,
+        module: nn.Module,
+        *,
+        size: int | tuple[int, int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        classes: Sequence[str] = (),
+        classifier: str | None = None,
+        interpolation: str = "bilinear",
+        crop_pct: float = 1.0,
+    ) -> Network:
+        """The network of any `torch.nn.Module`, for `Request`, `align`, `compare` and the like.
+
+            network = Network.from_module(net, size=32, mean=[0.5] * 3, std=[0.25] * 3)
+            result = generate(Request(model=network.reference, target="cat"))
+
+        module: takes N×3×H×W, or N×1×H×W, normalised; it is copied. size: px, of a side, or
+        (height, width). mean, std: per channel, on images in [0, 1]; one number each for a grey
+        network. classes: names of the logits. classifier: name of the module that makes them; None
+        is the last linear layer or convolution.
+
+        Its `reference` holds the hash of the weights, of the source of the module's classes as far
+        as Python can show it, and of these settings. It lasts as long as the Network does. Raises
+        TypeError for what is no module, RequestError for settings that do not fit it.
+        """
+        from explorer.models.in_memory import network_of_module
+
+        return network_of_module(
+            module,
+            size=size,
+            mean=mean,
+            std=std,
+            classes=classes,
+            classifier=classifier,
+            interpolation=interpolation,
+            crop_pct=crop_pct,
+        )
 
     def with_input(self, origin: str, **changes: Any) -> Network:
         """The same network with another mean, deviation, size, …: fields of its InputSpec.
