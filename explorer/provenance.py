@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from explorer.models.origins import is_assumed
 
 
 @dataclass(frozen=True)
@@ -62,34 +64,54 @@ class NetworkUsed:
         )
 
     @property
+    def assumed(self) -> tuple[str, ...]:
+        """The settings that nothing states and that were taken from the architecture instead."""
+        return tuple(name for name, origin in self.origins.items() if is_assumed(origin))
+
+    @property
     def sentences(self) -> tuple[str, ...]:
-        """What a person should know of it, in sentences: the settings, their origins, the notes."""
+        """What a person should know of it, a sentence each: weights, settings by origin, notes.
+
+        Plain text: names from a checkpoint stand in it, so it is never to be read as Markdown.
+        """
         values = {
-            "size": "×".join(map(str, self.size)) + " px",
-            "mean": ", ".join(f"{value:g}" for value in self.mean),
-            "std": ", ".join(f"{value:g}" for value in self.std),
-            "interpolation": self.interpolation,
-            "crop_pct": f"{self.crop_pct:g}",
+            "mean": f"mean {_listed(self.mean)}",
+            "std": f"standard deviation {_listed(self.std)}",
+            "size": f"size {'×'.join(map(str, self.size))} px",
+            "interpolation": f"{self.interpolation} interpolation",
+            "crop_pct": f"crop {self.crop_pct:g}",
         }
         by_origin: dict[str, list[str]] = {}
         for name, value in values.items():
-            by_origin.setdefault(self.origins.get(name, ""), []).append(f"{name} {value}")
+            by_origin.setdefault(self.origins.get(name, ""), []).append(value)
+        of_classes = self.origins.get("classes", "")
+        if of_classes:
+            by_origin.setdefault(of_classes, []).append("class names")
         weights = self.origins.get("weights")
-        classes = self.origins.get("classes")
         return (
             *([f"Weights from {weights}"] if weights else []),
-            *(
-                f"Input: {'; '.join(settings)}" + (f" (from {origin})" if origin else "")
-                for origin, settings in by_origin.items()
-            ),
-            *([f"Class names from {classes}"] if classes else []),
-            *self.notes,
+            *(_sentence(", ".join(settings), origin) for origin, settings in by_origin.items()),
+            *(note[:1].upper() + note[1:] for note in self.notes),
         )
+
+
+def _listed(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _sentence(settings: str, origin: str) -> str:
+    sentence = settings[:1].upper() + settings[1:]
+    if is_assumed(origin):
+        return f"{sentence}, {origin}"
+    return f"{sentence}, from {origin}" if origin else sentence
 
 
 @dataclass(frozen=True)
 class Curves:
-    """The loss and the relative ℓ₂ distance at the layer after each step, from step 0 on."""
+    """The loss and the relative ℓ₂ distance at the layer after each step, from step 0 on.
+
+    Of a result that goes on from another, over the whole way from the first seed.
+    """
 
     step: tuple[int, ...]
     loss: tuple[float, ...]
@@ -121,10 +143,13 @@ class OptimiserUsed:
 class Provenance:
     """How a result was made.
 
-    steps: how many were taken; best_step: after which the IRI was nearest its target. stopped:
+    steps: how many this run took, at most the request's; best_step: after which the IRI was nearest
+    its target, counted like curves and frames from the first seed on. stopped:
     `goal`, `plateau` (no nearer any more) or `budget`. weights: of the loss's terms. device: its
     name. versions: of Python and libraries. batch: how many IRIs were made at once. seconds: of
     everything, seconds_making: of the search, seconds_measuring: of what came after it.
+    steps_before, seconds_before, keys_before: of the results that it goes on from: their steps and
+    seconds in sum, and their keys, the first one first; 0 and none where it started from its seed.
     extra: fields that another version wrote.
     """
 
@@ -139,6 +164,9 @@ class Provenance:
     seconds_making: float
     seconds_measuring: float
     seconds: float
+    steps_before: int = 0
+    seconds_before: float = 0.0
+    keys_before: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,7 +183,15 @@ class Provenance:
             "seconds_making": self.seconds_making,
             "seconds_measuring": self.seconds_measuring,
             "seconds": self.seconds,
+            **(self._before() if self.keys_before else {}),
             **self.extra,
+        }
+
+    def _before(self) -> dict[str, Any]:
+        return {
+            "steps_before": self.steps_before,
+            "seconds_before": self.seconds_before,
+            "keys_before": list(self.keys_before),
         }
 
     @classmethod
@@ -175,5 +211,8 @@ class Provenance:
             seconds_making=rest.pop("seconds_making", 0.0),
             seconds_measuring=rest.pop("seconds_measuring", 0.0),
             seconds=rest.pop("seconds", 0.0),
+            steps_before=rest.pop("steps_before", 0),
+            seconds_before=rest.pop("seconds_before", 0.0),
+            keys_before=tuple(rest.pop("keys_before", ())),
             extra=rest,
         )

@@ -213,7 +213,7 @@ class Request:
         """Requests with the same one can run as one batch: same network, layer and search."""
         representation = (self.network, self.layer, self.transforms, self.relu_gradient)
         search = (self.parametrisation, self.optimiser, self.steps, self.adversary, self.null)
-        return (*representation, *search)
+        return (*representation, *search, self.continues is None)
 
 
 def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
+from explorer.analysis.continuation import fitted_picture
 from explorer.errors import RequestError
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png
@@ -16,6 +17,7 @@ from explorer.images.identity import is_one_of
 from explorer.models.fitting import as_batch, fit_to
 from explorer.models.network import Network
 from explorer.request import Request
+from explorer.result import Result
 
 
 @dataclass(frozen=True)
@@ -24,27 +26,33 @@ class BatchImages:
 
     targets, seeds, mismatched: N×3×H×W in [0, 1] at the network's input size, on its device; grey
     for a grey network.
-    mismatched_names: in the gallery.
+    mismatched_names: in the gallery. starts: the IRIs that are gone on from, where they are.
     """
 
     targets: Tensor
     seeds: Tensor
     mismatched: Tensor
     mismatched_names: tuple[str, ...]
+    starts: Tensor | None = None
 
 
 def load_images(
-    requests: Sequence[Request], network: Network, pictures: Mapping[str, bytes]
+    requests: Sequence[Request],
+    network: Network,
+    pictures: Mapping[str, bytes],
+    earlier: Sequence[Result | None] = (),
 ) -> BatchImages:
     """The images of these requests, fitted to the network.
 
     pictures: PNG bytes of every `picture:SHA256` that they name; RequestError names the field for
-    which one is missing, and the seed where it has the target's pixels.
+    which one is missing, and the seed where it has the target's pixels. earlier: the results that
+    the requests go on from, all or none; their uploads are taken as they were fitted then.
     """
-    targets = [_named("target", each.target, each, network, pictures) for each in requests]
-    starts = [_named("seed", each.seed, each, network, pictures) for each in requests]
-    for request, target, start in zip(requests, targets, starts, strict=True):
-        if np.array_equal(target, start):
+    pairs = list(zip(requests, earlier or [None] * len(requests), strict=True))
+    targets = [_named("target", each.target, each, network, pictures, was) for each, was in pairs]
+    origins = [_named("seed", each.seed, each, network, pictures, was) for each, was in pairs]
+    for request, target, origin in zip(requests, targets, origins, strict=True):
+        if np.array_equal(target, origin):
             height, width = network.input.size
             raise RequestError(
                 "seed",
@@ -54,8 +62,25 @@ def load_images(
     names = tuple(mismatched_for(each) for each in requests)
     mismatched = [fit_to(gallery.load(name), network) for name in names]
     return BatchImages(
-        as_batch(targets, network), as_batch(starts, network), as_batch(mismatched, network), names
+        as_batch(targets, network),
+        as_batch(origins, network),
+        as_batch(mismatched, network),
+        names,
+        _starts(earlier, network),
     )
+
+
+def _starts(earlier: Sequence[Result | None], network: Network) -> Tensor | None:
+    """The IRIs from which searches go on; RequestError where one has not the network's size."""
+    results = [result for result in earlier if result is not None]
+    for result in results:
+        if result.iri.shape[1:] != network.input.size:
+            (height, width), (high, wide) = result.iri.shape[1:], network.input.size
+            raise RequestError(
+                "continues",
+                f"its image has {width}×{height} px, and the network takes {wide}×{high} px",
+            )
+    return as_batch([result.iri for result in results], network) if results else None
 
 
 def mismatched_for(request: Request) -> str:
@@ -80,6 +105,7 @@ def _named(
     request: Request,
     network: Network,
     pictures: Mapping[str, bytes],
+    earlier: Result | None,
 ) -> np.ndarray:
     """The image that a request's target or seed names, float32 3×H×W in [0, 1]."""
     spec = network.input
@@ -89,6 +115,8 @@ def _named(
         return noise_targets.make_target(name, spec.size, spec.channels)
     if not name.startswith("picture:"):
         return fit_to(gallery.load(name), network)
+    if earlier is not None:
+        return fitted_picture(earlier, field)
     if name not in pictures:
         raise RequestError(field, "this picture is not here any more; upload it again")
     return fit_to(from_png(pictures[name]), network)

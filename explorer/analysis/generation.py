@@ -19,6 +19,7 @@ from torch import Tensor
 from explorer import validation
 from explorer.analysis.arguments import as_request, as_requests
 from explorer.analysis.batch_images import BatchImages, load_images
+from explorer.analysis.continuation import earlier_results, whole
 from explorer.analysis.measurement import Measurements, measure_batch
 from explorer.analysis.network_used import network_used
 from explorer.analysis.nulls import BytesStore, null_of, null_source
@@ -70,7 +71,8 @@ def generate_batch(
 ) -> list[Result]:
     """The results of requests that share network, layer, optimiser and steps, made as one batch.
 
-    pictures: PNG bytes of every `picture:SHA256` that they name. callback: told the progress, asked
+    pictures: PNG bytes of every `picture:SHA256` that they name, and the results that they go on
+    from (`explorer.analysis.continuation.pictures_with`). callback: told the progress, asked
     whether to go on. store: where nulls are kept. Raises RequestError for a request that cannot be
     right, HubUnreachable where weights would have to be downloaded and cannot be, Cancelled when
     the callback says so, NotFinite when the loss stops being a number, TypeError for anything but
@@ -82,11 +84,12 @@ def generate_batch(
     if any(request.batch_key != requests[0].batch_key for request in requests):
         raise ValueError("requests of one batch share network, layer, optimiser and steps")
     callback = callback or NullCallback()
+    earlier = earlier_results(requests, pictures or {})
     started_at = time.perf_counter()
 
     network = _load(requests[0].network, callback)
     with fitting_threads(network):
-        images = load_images(requests, network, pictures or {})
+        images = load_images(requests, network, pictures or {}, earlier)
         losses = [loss_of(request) for request in requests]
         _check_layer_suits(network, requests, images.targets, losses)
         optimiser = _optimiser(network, requests[0], losses)
@@ -111,12 +114,13 @@ def generate_batch(
         seconds_measuring=round(ended_at - search_ended_at, 3),
         seconds=round(ended_at - started_at, 3),
     )
-    return [
+    results = [
         _result(request, images.targets[index], images.seeds[index], trace, measured, run)
         for index, (request, trace, measured) in enumerate(
             zip(requests, traces, measurements, strict=True)
         )
     ]
+    return [whole(*each) for each in zip(earlier, results, strict=True)]
 
 
 def _load(reference: NetworkReference, callback: StagedCallback) -> Network:
@@ -186,6 +190,7 @@ def _search(
         distance=_adversary(first.adversary, network) if first.adversary else None,
         rng_seeds=[request.rng_seed for request in requests],
         straight_through=first.relu_gradient is not None,
+        starts=images.starts,
     )
     return synthesise(problem, optimiser, first.steps, callback)
 

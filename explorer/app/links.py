@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from explorer.analysis.examples import EXAMPLES
+from explorer.app import continued
 from explorer.app.panels.loss_picker import weight_key
 from explorer.cli.options import exact
 from explorer.models.sources import SOURCES
 from explorer.request import Request
-from explorer.validation import DEFAULT_ADVERSARY
+from explorer.validation import DEFAULT_ADVERSARY, validate
 
 EFFORTS = {"quick": 100, "normal": 500, "thorough": 1500, "long": 5000}
 """Steps by the name of the effort."""
 
 DEFAULT_EFFORT = "normal"
-DEFAULTS = EXAMPLES[0][1]
+DEFAULTS = validate(Request(model="embedded:residual-multi-adv2"))
+"""What a URL leaves out. It stays as it is: links that people stored leave it out, too."""
 
 
 class SidebarFields(TypedDict):
@@ -35,6 +37,7 @@ class SidebarFields(TypedDict):
     goal: float
     rng_seed: int
     size: int | None
+    continues: str | None
 
 
 _PARAMETERS = {
@@ -50,6 +53,7 @@ _PARAMETERS = {
     "goal": "goal",
     "rng_seed": "rng",
     "size": "size",
+    "continues": continued.PARAMETER,
 }
 """URL parameter by field; weights have one parameter per term."""
 
@@ -60,12 +64,16 @@ _DEFAULT_VALUES = DEFAULTS.to_dict() | {
 
 
 def parameters(fields: SidebarFields, effort: str) -> dict[str, str]:
-    """The URL parameters for these fields; those at their defaults are left out."""
+    """The URL parameters for these fields; those at their defaults are left out.
+
+    The network is always named: a URL without any parameter stands for the first example.
+    """
     values: Mapping[str, object] = fields
     texts = {
         parameter: _text(values[name])
         for name, parameter in _PARAMETERS.items()
-        if values[name] is not None and values[name] != _DEFAULT_VALUES.get(name)
+        if name == "model"
+        or (values[name] is not None and values[name] != _DEFAULT_VALUES.get(name))
     }
     texts |= {weight_key(term): _text(weight) for term, weight in fields["term_weights"] or ()}
     return texts if effort == DEFAULT_EFFORT else texts | {"effort": effort}
@@ -94,8 +102,14 @@ def link(request: Request) -> dict[str, str]:
         goal=request.goal,
         rng_seed=request.rng_seed,
         size=request.size,
+        continues=request.continues,
     )
     return parameters(fields, effort)
+
+
+def first_example() -> dict[str, str]:
+    """The URL parameters for which a URL without any stands."""
+    return link(EXAMPLES[0][1])
 
 
 def _text(value: object) -> str:

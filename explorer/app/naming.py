@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from explorer.images import gallery, noise_targets, seeds
 from explorer.losses.variants import LOSSES
-from explorer.models import catalogue
+from explorer.models import catalogue, layer_expression
 from explorer.request import Request
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>$|~:#&]")
 
 
 def picture_title(name: str) -> str:
@@ -27,12 +31,19 @@ def network_title(reference: str) -> str:
 
 def describe(request: Request) -> str:
     """The request in a sentence, as Markdown."""
+    goes_on = f"; goes on from result {request.continues[:8]}" if request.continues else ""
     adjusted = " (adjusted)" if request.term_weights or request.representation else ""
     return (
-        f"**{network_title(request.model)}**, layer `{request.layer}`, from "
-        f"*{picture_title(request.seed)}* to *{picture_title(request.target)}*, "
-        f"loss *{LOSSES[request.loss].title.lower()}*{adjusted}, up to {request.steps:,} steps."
+        f"**{network_title(request.model)}**, layer `{layer_expression.title(request.layer)}`, "
+        f"from *{picture_title(request.seed)}* to *{picture_title(request.target)}*, "
+        f"loss *{LOSSES[request.loss].title.lower()}*{adjusted}, "
+        f"up to {request.steps:,} steps{goes_on}."
     )
+
+
+def literal(text: str) -> str:
+    """Markdown that shows a text as it is, such as a class name from somebody's checkpoint."""
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -18,11 +18,14 @@ def uploads_of(request: Request) -> tuple[str, ...]:
 def may_be_seen(request: Request) -> bool:
     """Whether this session may see the result and its progress.
 
-    It may if no upload is in it, if the session holds all its uploads or asked for it itself, or
-    if it is shared.
+    It may if no upload is in it, if the session holds all its uploads or asked for it itself, if it
+    is shared, or if it goes on from a result that may be seen.
     """
     missing = set(uploads_of(request)) - set(session.uploads())
-    return not missing or request.key in session.requested() or is_shared(request)
+    if not missing or request.key in session.requested() or is_shared(request):
+        return True
+    earlier = session.engine().result(request.continues) if request.continues else None
+    return earlier is not None and may_be_seen(earlier.request)
 
 
 def is_shared(request: Request) -> bool:

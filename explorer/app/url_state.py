@@ -17,12 +17,13 @@ Readers = Mapping[str, Callable[[str], object]]
 """By URL parameter, the function from its text to the widget's value, or ValueError."""
 
 
-def read(readers: Readers) -> None:
+def read(readers: Readers, when_empty: Mapping[str, str]) -> Mapping[str, str] | None:
     """Set the widgets to what the URL says, before they are drawn.
 
+    when_empty: the parameters for which a URL without any stands.
     A parameter whose text raises ValueError leaves its widget's default. Done only when the URL is
     not the one written last (a link, or back and forward); whoever comes back from another page
-    finds the sidebar as it was.
+    finds the sidebar as it was. Returns the parameters, None where nothing was done.
     """
     parameters = st.query_params.to_dict()
     last: dict[str, str] | None = st.session_state.get(_LAST)
@@ -30,7 +31,8 @@ def read(readers: Readers) -> None:
     if last is not None and from_other_page and not parameters:
         parameters = last
     elif parameters == last:
-        return
+        return None
+    parameters = parameters or dict(when_empty)
     for name, reader in readers.items():
         st.session_state.pop(name, None)
         if name in parameters:
@@ -38,6 +40,7 @@ def read(readers: Readers) -> None:
                 st.session_state[name] = reader(parameters[name])
             except ValueError:
                 continue
+    return parameters
 
 
 def write(parameters: dict[str, str]) -> None:

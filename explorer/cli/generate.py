@@ -6,34 +6,62 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from explorer.cli.arguments import file_path
+from explorer.cli.arguments import file_path, some_text
 from explorer.cli.command import Command, number
-from explorer.cli.options import add_network_options, add_search_options, requests_from
-from explorer.cli.outputs import check_folder
+from explorer.cli.option_tables import (
+    MODEL_OPTION,
+    NETWORK_OPTIONS,
+    SEARCH_OPTIONS,
+    TARGET_OPTION,
+)
+from explorer.cli.options import (
+    add_options,
+    add_search_options,
+    given_fields,
+    requests_from,
+)
+from explorer.cli.outputs import check_folder, print_network
 from explorer.cli.running import EngineRunner
+from explorer.cli.stored_results import result_to_continue
+from explorer.errors import RequestError
 from explorer.files import write_atomically
 
 if TYPE_CHECKING:
+    from explorer.request import Request
     from explorer.result import Result
+
+_DEFAULTS = [option for option in (*NETWORK_OPTIONS, *SEARCH_OPTIONS) if option.default is not None]
+"""The options whose default is filled in only where no result is continued."""
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    add_network_options(parser)
-    parser.add_argument(
-        "--target", required=True, help="a gallery picture's name, a file, noise or wide-noise"
-    )
+    add_options(parser, (*NETWORK_OPTIONS, TARGET_OPTION), required=())
     add_search_options(
         parser,
         "random seed from which the seed image is drawn; several, such as 0,1,2, make one IRI each",
     )
+    parser.add_argument(
+        "--continue",
+        dest="continues",
+        metavar="RESULT",
+        type=some_text,
+        help="go on from the image of this result: its key or the key's first 8 digits, a folder "
+        "that --out wrote, or its zip; every other option may be left out, and only --steps (as "
+        "many more), --goal and --optimiser may differ from the result's",
+    )
     parser.add_argument("--out", type=file_path, help="folder for iri.png, iri.npy, result.json, …")
+    parser.set_defaults(**{option.attribute: None for option in _DEFAULTS})
 
 
 def _run(options: argparse.Namespace) -> None:
     check_folder("out", options.out)
-    requests, pictures = requests_from(options, target=options.target)
+    if options.continues is None:
+        requests, pictures = _from_seeds(options)
+    else:
+        request, pictures = _continuing(options)
+        requests = [request]
     with EngineRunner.started() as runner:
         results = runner.generate(requests, pictures)
     if options.out is not None:
@@ -51,6 +79,31 @@ def _run(options: argparse.Namespace) -> None:
         print(f"{matched} of {len(results)} are the same to the network")
     if options.out is not None:
         print(f"Written to {options.out}")
+
+
+def _from_seeds(options: argparse.Namespace) -> tuple[list[Request], dict[str, bytes]]:
+    """The requests that the options ask for, one per random seed, and the pictures they name."""
+    for option in (MODEL_OPTION, TARGET_OPTION):
+        if getattr(options, option.attribute) is None:
+            raise RequestError(option.field, f"it is missing; give {option.flag}, or --continue")
+    for option in _DEFAULTS:
+        if getattr(options, option.attribute) is None:
+            setattr(options, option.attribute, option.value(str(option.default)))
+    return requests_from(options, target=options.target)
+
+
+def _continuing(options: argparse.Namespace) -> tuple[Request, dict[str, bytes]]:
+    """The request that goes on from a result, and that result among the pictures it needs."""
+    from explorer import validation
+    from explorer.analysis.continuation import check_agrees, continuation, pictures_with
+    from explorer.store import Store
+
+    earlier = result_to_continue(options.continues, Store())
+    fields: dict[str, Any] = continuation(earlier).to_dict() | given_fields(options)
+    del fields["parametrisation"]
+    request, pictures = validation.parse_request(**fields, null_folder=options.null_folder)
+    check_agrees(request, earlier.request)
+    return request, pictures_with([earlier], pictures)
 
 
 def _write(result: Result, folder: Path, several: bool) -> None:
@@ -76,6 +129,8 @@ def _to_json(results: Sequence[Result]) -> dict[str, object]:
 
 
 def _print_result(result: Result) -> None:
+    if result.request.continues is not None:
+        _print_before(result)
     null = result.null.relative_l2
     person, provenance = result.person, result.provenance
     print(f"To the network the same? {'yes' if result.matched else 'no'}")
@@ -96,9 +151,17 @@ def _print_result(result: Result) -> None:
         f"({'' if result.converged else 'not '}converged), {provenance.seconds:.1f} s on "
         f"{provenance.device}"
     )
-    if result.network is not None:
-        for sentence in result.network.sentences:
-            print(sentence)
+    print_network(result.network)
+
+
+def _print_before(result: Result) -> None:
+    from explorer.analysis.continuation import passes
+
+    before = result.provenance.steps_before
+    print(
+        f"Continues result {result.request.continues}: {before} steps before, "
+        f"{passes(result.provenance)} in all"
+    )
 
 
 COMMAND = Command("generate", "generate one IRI and measure it", _run, _add_options, True)

@@ -38,6 +38,11 @@ class Option:
     metavar: str | None = None
     repeats: bool = False
 
+    @property
+    def attribute(self) -> str:
+        """Where argparse keeps its value: `relu_gradient` for `--relu-gradient`."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
 
 MODEL_OPTION = Option("--model", "model", "a reference, see `models`; or file:PATH")
 LAYER_OPTION = Option(
@@ -86,6 +91,9 @@ LOADING_OPTIONS = (
 """What says, with --model, which network and with which input."""
 
 NETWORK_OPTIONS = (MODEL_OPTION, LAYER_OPTION, *LOADING_OPTIONS)
+TARGET_OPTION = Option(
+    "--target", "target", "a gallery picture's name, a file, noise or wide-noise"
+)
 SEARCH_OPTIONS = (
     Option("--seed", "seed", "a seed kind, gallery name or file", default="grey-noise"),
     Option("--loss", "loss", "a loss variant's name, see `losses`", default="regularizer-free"),

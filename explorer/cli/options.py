@@ -17,6 +17,7 @@ from explorer.cli.option_tables import (
     LOADING_OPTIONS,
     NETWORK_OPTIONS,
     SEARCH_OPTIONS,
+    TARGET_OPTION,
     Option,
 )
 from explorer.errors import RequestError
@@ -28,9 +29,15 @@ _REQUIRED = ("model",)
 
 
 def add_options(
-    parser: argparse.ArgumentParser, options: Sequence[Option], suffix: str = ""
+    parser: argparse.ArgumentParser,
+    options: Sequence[Option],
+    suffix: str = "",
+    required: Sequence[str] = _REQUIRED,
 ) -> None:
-    """Add these options to a command's parser; suffix: behind each flag, as in `--arch2`."""
+    """Add these options to a command's parser.
+
+    suffix: behind each flag, as in `--arch2`. required: the fields whose option must be given.
+    """
     defaults = Request.defaults()
     for option in options:
         text = option.help if isinstance(option.help, str) else option.help()
@@ -47,7 +54,7 @@ def add_options(
                 option.flag + suffix,
                 type=option.value,
                 default=option.default,
-                required=option.field in _REQUIRED,
+                required=option.field in required,
                 metavar=option.metavar,
                 help=help_text,
             )
@@ -88,7 +95,7 @@ def network_from(
     from explorer import validation
 
     fields = network_fields(options, model, suffix)
-    return validation.network_reference(**fields)  # type: ignore[arg-type]  # checked there
+    return validation.network_reference(str(fields["model"]), **fields)
 
 
 def network_fields(
@@ -124,6 +131,22 @@ def request_from(
     return validation.parse_request(**fields, target=target, null_folder=options.null_folder)
 
 
+def given_fields(options: argparse.Namespace) -> dict[str, object]:
+    """The fields of a Request whose options were given, where the parser's defaults are None."""
+    fields: dict[str, object] = {}
+    for option in (*NETWORK_OPTIONS, TARGET_OPTION, *SEARCH_OPTIONS):
+        value = getattr(options, option.attribute)
+        if option.field == "term_weights":
+            value = _term_weights(value)
+        elif option.field == "rng_seed" and value is not None:
+            if len(value) > 1:
+                raise RequestError("rng_seed", "a result has a single random seed; leave it out")
+            (value,) = value
+        if value is not None:
+            fields[option.field] = value
+    return fields
+
+
 def requests_from(
     options: argparse.Namespace, target: str
 ) -> tuple[list[Request], dict[str, bytes]]:
@@ -138,9 +161,14 @@ def command_line(request: Request) -> str:
     """The command that generates the same; names in capitals stand for the user's own files."""
     defaults = Request.defaults()
     words = ["python", "-m", "explorer", "generate"]
-    always = ("model", "layer", "target", "seed", "loss")
-    target = Option("--target", "target", "")
-    for option in (*NETWORK_OPTIONS, target, *SEARCH_OPTIONS):
+    always: tuple[str, ...] = ("model", "layer", "target", "seed", "loss")
+    options: tuple[Option, ...] = (*NETWORK_OPTIONS, TARGET_OPTION, *SEARCH_OPTIONS)
+    if request.continues is not None:
+        # The other settings are those of the result that it goes on from.
+        words += ["--continue", request.continues]
+        always = ("optimiser", "steps", "goal")
+        options = tuple(option for option in options if option.field in always)
+    for option in options:
         value = getattr(request, option.field)
         if option.field == "term_weights":
             for term, size in value or ():
@@ -174,7 +202,7 @@ def _values(
     defaults = Request.defaults()
     values = {}
     for option in table:
-        value = getattr(options, option.flag.removeprefix("--").replace("-", "_") + suffix)
+        value = getattr(options, option.attribute + suffix)
         values[option.field] = defaults.get(option.field) if value is None else value
     return values
 

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from explorer.analysis.continuation import pictures_to_send
 from explorer.jobs import job as states
 from explorer.jobs.calls import PendingCalls
 from explorer.jobs.cluster import Cluster, in_background, why_not_started
@@ -147,7 +148,8 @@ class Engine:
         """Have requests made; those in the cache or already under way are not made again.
 
         Requests of one call that share network, layer, optimiser and steps run as one batch.
-        pictures: PNG bytes of every `picture:SHA256` that the requests name.
+        pictures: PNG bytes of every `picture:SHA256` that the requests name. Results that they go
+        on from are read from the store, unless `pictures` holds them, too.
         subscriber: who asks; a job is given up only when everybody who asked has cancelled.
         """
         self.start()
@@ -165,9 +167,7 @@ class Engine:
                     fresh.append(request)
             self._jobs.drop_old()
             for batch in batches(fresh):
-                names = {name for request in batch for name in (request.target, request.seed)}
-                sent = {name: data for name, data in (pictures or {}).items() if name in names}
-                task = Task(batch, sent)
+                task = Task(batch, pictures_to_send(batch, pictures or {}, self.store.get))
                 self._jobs.assign(task)
                 if self._failure is None and self._ready.is_set():
                     self._submit_to_cluster(task)

@@ -67,7 +67,8 @@ def make(
     """The results, as bytes, of requests that share network, layer, optimiser and steps.
 
     run: names this attempt in its reports, which go to the topic PROGRESS_TOPIC, and in `cancel`.
-    requests: as `Request.to_dict` gives them. pictures: PNG bytes by `picture:SHA256`.
+    requests: as `Request.to_dict` gives them. pictures: as for
+    `explorer.analysis.generation.generate_batch`.
     """
     from distributed import get_worker
 

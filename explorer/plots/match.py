@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from explorer.metrics.match import LayerComparison
 from explorer.metrics.null import Distribution
 from explorer.metrics.representation_measure import RepresentationMeasure
+from explorer.models.layer_expression import parse
 from explorer.plots.style import IRI, QUIET, SEED, figure, log_range
 
 TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
@@ -23,8 +24,12 @@ def falling_curve(
     null_smallest: float | None = None,
     budget: int | None = None,
     height: int = 300,
+    continued_at: int | None = None,
 ) -> go.Figure:
-    """Relative distance at the layer over the steps, with the goal and the null's smallest."""
+    """Relative distance at the layer over the steps, with the goal and the null's smallest.
+
+    continued_at: the step at which a search that had ended was continued; it is marked.
+    """
     chart = figure(height)
     chart.add_trace(
         go.Scatter(
@@ -44,6 +49,12 @@ def falling_curve(
         _level(chart, null_smallest, "most alike unrelated pair", "right")  # where it is low
         levels.append(null_smallest)
     _log_axis(chart, "y", "relative distance", levels)
+    if continued_at is not None:
+        chart.add_vline(
+            x=continued_at,
+            line={"color": SEED, "width": 1, "dash": "dot"},
+            annotation={"text": "continued", "font": {"size": 12, "color": SEED}},
+        )
     chart.update_xaxes(title="step", range=[0, budget] if budget else None, rangemode="tozero")
     return chart
 
@@ -56,7 +67,8 @@ def layer_profile(
 ) -> go.Figure:
     """A measure of IRI and target at every layer, in order of execution; `layer` is marked.
 
-    The axis of the relative distance is logarithmic. mark: what the marker is called.
+    layer: an expression (`explorer.models.layer_expression`), of which every layer is marked. The
+    axis of the relative distance is logarithmic. mark: what the marker is called.
     """
     chart = figure(340)
     names = [each.name for each in layers]
@@ -74,17 +86,19 @@ def layer_profile(
             showlegend=False,
         )
     )
-    if layer in names:
-        at = names.index(layer)
+    expression = parse(layer, names.__contains__)
+    marked = [names.index(name) for name in expression.layers if name in names]
+    for at in marked:
         chart.add_vline(x=places[at], line={"color": IRI, "width": 1.5, "dash": "dot"})
+    if marked:
         chart.add_trace(
             go.Scatter(
-                x=[places[at]],
-                y=[values[at]],
+                x=[places[at] for at in marked],
+                y=[values[at] for at in marked],
                 mode="markers",
                 marker={"color": IRI, "size": 12},
-                text=[layer],
-                name=f"{mark}: {layer}",
+                text=[names[at] for at in marked],
+                name=f"{mark}: {expression.title}",
                 hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             )
         )

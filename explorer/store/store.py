@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ORPHAN_AGE = 3600.0  # seconds; a younger file may belong to a write that is under way
+_RESULT_KEY = re.compile(r"[0-9a-f]{64}")
 _T = TypeVar("_T")
 
 
@@ -141,6 +143,15 @@ class Store:
     def keys(self) -> tuple[str, ...]:
         """The keys in the data directory, oldest first, without those of the starter pack."""
         return tuple(self._attempt(lambda cache: cache.text_keys()))
+
+    def results(self, prefix: str) -> tuple[str, ...]:
+        """The keys of results, 64 hexadecimal digits, that begin with these digits.
+
+        Those of the starter pack are among them.
+        """
+        shipped = (entry.key for entry in starter.entries(self._starter))
+        begins = {key for key in (*self.keys(), *shipped) if key.startswith(prefix)}
+        return tuple(sorted(key for key in begins if _RESULT_KEY.fullmatch(key)))
 
     def stats(self) -> Stats:
         """Entries, bytes, hits and misses."""

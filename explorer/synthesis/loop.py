@@ -13,6 +13,7 @@ from explorer.models.precision import full_precision
 from explorer.synthesis.cuda_graphs import CudaGraphs, Recorder
 from explorer.synthesis.evaluator import Evaluation, Evaluator
 from explorer.synthesis.optimizers.record import Optimiser, Start
+from explorer.synthesis.parametrisation import IRI_MARGIN
 from explorer.synthesis.problem import Problem
 from explorer.synthesis.samples import Samples, Trace
 from explorer.synthesis.step import GraphedStep, Step
@@ -68,7 +69,7 @@ def synthesise(
     Raises Cancelled, RequestError where the gradient is to skip a ReLU and the layer ends in none,
     or NotFinite with the step at which the loss stopped being a number, and the term that did it.
     """
-    progress = _Progress(problem.seeds)
+    progress = _Progress(problem.seeds if problem.starts is None else problem.starts)
     recorder = recorder or (CudaGraphs() if problem.targets.is_cuda else None)
 
     def traces_of(first: int, last: int) -> list[Trace]:
@@ -101,11 +102,14 @@ def _minimise(
     recorder: Recorder | None,
 ) -> list[Trace]:
     """As `synthesise`, all samples at once."""
-    seeds = problem.seeds
+    seeds, starts = problem.seeds, problem.starts
     evaluator = Evaluator(problem, optimiser.surrogate_gradient)
     may_end = [loss.only_match for loss in problem.losses]
-    samples = Samples.at_start(seeds, problem.goals, may_end, steps)
-    parameters = evaluator.parametrisation.start(seeds)
+    samples = Samples.at_start(seeds if starts is None else starts, problem.goals, may_end, steps)
+    if starts is None:
+        parameters = evaluator.parametrisation.start(seeds)
+    else:
+        parameters = evaluator.parametrisation.start(starts, margin=IRI_MARGIN)
     is_norm = torch.tensor([loss.is_norm for loss in problem.losses], device=seeds.device)
     search = optimiser.build(
         Start(parameters, steps, evaluator.parametrisation.bounds, squared_loss=is_norm)

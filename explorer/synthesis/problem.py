@@ -22,6 +22,7 @@ class Problem:
     distance: the perceptual distance of adversarial losses. rng_seeds: of the generators that draw
     each sample's random transforms; 0, 1, 2, … if there are none.
     straight_through: whether gradients skip the ReLU that the layer ends in.
+    starts: the images N×3×H×W in [0, 1] from which an earlier search goes on; None: the seeds.
     """
 
     network: Network
@@ -33,6 +34,7 @@ class Problem:
     distance: Distance | None = None
     rng_seeds: Sequence[int] = ()
     straight_through: bool = False
+    starts: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -44,6 +46,7 @@ class Problem:
             self,
             targets=self.targets[part],
             seeds=self.seeds[part],
+            starts=None if self.starts is None else self.starts[part],
             losses=self.losses[part],
             goals=self.goals[part],
             rng_seeds=(self.rng_seeds or range(len(self)))[part],

@@ -10,13 +10,16 @@ from explorer.app import session, sharing
 from explorer.app.components.deferred import is_painted
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.naming import describe, network_title, picture_title
+from explorer.app.panels.continue_view import show_continue_button, show_earlier
 from explorer.app.panels.network_plots import show_classes, show_layers, show_null, show_other
+from explorer.app.panels.network_settings import show_assumptions, show_settings
 from explorer.app.panels.pending_view import request_generation
 from explorer.app.panels.seed_runs import show_seed_runs
 from explorer.app.panels.verdicts import how_it_ended, show_verdicts
 from explorer.cli.options import command_line
 from explorer.metrics.perceptual_verdict import Comparison, why_counted
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
+from explorer.models import layer_expression
 from explorer.plots.match import falling_curve
 from explorer.plots.perception import leaning
 from explorer.request import RNG_SEED_RANGE
@@ -30,8 +33,12 @@ def show(result: Result) -> None:
     """Everything about one result, the most important first."""
     show_pictures(_pictures(result), compare=True, key="pictures")
     show_verdicts(result)
+    show_assumptions(result.network)
     sharing.show_switch(result.request)
-    _again(result)
+    with st.container(horizontal=True):
+        show_continue_button(result)
+        _again(result)
+    show_earlier(result)
     if _is_random(result.request.seed):
         show_seed_runs(result)
     _details(result)
@@ -56,7 +63,7 @@ def _pictures(result: Result) -> list[Picture]:
         Picture(
             result.iri_png,
             "IRI",
-            f"{network_title(request.model)}, {request.layer}, {size}",
+            f"{network_title(request.model)}, {layer_expression.title(request.layer)}, {size}",
             f"IRI: the image that the network should take for {target}",
             "iri",
         ),
@@ -144,22 +151,26 @@ def _curve(result: Result) -> None:
             result.curves.relative_l2,
             result.request.goal,
             result.null.relative_l2.min,
+            continued_at=provenance.steps_before or None,
         ),
         config=NO_BAR,
         key="curve",
         alt="Relative distance at the layer over the steps",
     )
     st.caption(
-        f"{provenance.steps:,} steps in {provenance.seconds_making:.1f} s. {how_it_ended(result)}"
+        f"{provenance.steps:,} steps in {provenance.seconds_making:.1f} s"
+        + (f", after {provenance.steps_before:,} before" if provenance.steps_before else "")
+        + f". {how_it_ended(result)}"
     )
     frames = [frame for frame in result.frames if frame[0] > 0][-FRAMES_IN_STRIP:]
-    show_pictures(
-        [
-            Picture(png, f"{step:,}", "", f"The image after {step:,} steps", "frame")
-            for step, png in frames
-        ],
-        key="frames",
-    )
+    if frames:
+        show_pictures(
+            [
+                Picture(png, f"{step:,}", "", f"The image after {step:,} steps", "frame")
+                for step, png in frames
+            ],
+            key="frames",
+        )
 
 
 def _download(result: Result) -> None:
@@ -198,9 +209,7 @@ def _provenance(result: Result) -> None:
             f"Device: {provenance.device}. Search {provenance.seconds_making:.1f} s, measuring "
             f"{provenance.seconds_measuring:.1f} s."
         )
-        if result.network is not None:
-            # Texts from a checkpoint are not ours: nothing in them is read as Markdown.
-            st.text("\n".join(result.network.sentences))
+        show_settings(result.network)
         versions = ", ".join(f"{name} {number}" for name, number in provenance.versions.items())
         st.markdown(f"Versions: {versions}.")
         st.json(json.dumps({"key": result.request.key, **result.request.to_dict()}), expanded=False)
