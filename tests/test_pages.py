@@ -14,15 +14,19 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis.examples import EXAMPLES
 from explorer.analysis.network_comparison import NetworkComparison
 from explorer.app import session
+from explorer.app.links import link
 from explorer.app.panels.sidebar import DEFAULTS
 from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
 from explorer.metrics.null import Distribution
 from explorer.network_reference import NetworkReference
+from explorer.request import Request
 from explorer.store import starter
 
 APP = str(Path(__file__).parent.parent / "app.py")
+SMALL = {"model": DEFAULTS.model}
+"""The address of a finished example of a small network."""
 
 
 class IdleEngine:
@@ -81,8 +85,38 @@ def test_first_paint_shows_a_finished_example_with_both_verdicts(engine):
     assert not engine.submitted
 
 
-def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):
+def test_an_empty_address_stands_for_the_first_example_which_needs_no_worker(engine):
     app = opened()
+    assert not app.exception
+    assert dict(app.query_params) == link(EXAMPLES[0][1])
+    assert app.selectbox(key="layer").value == EXAMPLES[0][1].layer
+    assert not engine.asked, "its layers are known without asking for them"
+    assert "Not generated yet" not in text(app)
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ({"seed": "noise"}, Request(DEFAULTS.model, seed="noise")),
+        ({"layer": "logits"}, Request(DEFAULTS.model, layer="logits")),
+        ({"rng": "3"}, Request(DEFAULTS.model, rng_seed=3)),
+        ({"loss": "freq", "effort": "quick"}, Request(DEFAULTS.model, loss="freq", steps=100)),
+        (
+            {"model": "embedded:residual-multi-standard"},
+            Request("embedded:residual-multi-standard"),
+        ),
+    ],
+)
+def test_links_that_leave_values_out_mean_what_they_meant(engine, address, asked):
+    assert Request("embedded:residual-multi-adv2") == DEFAULTS
+    looked_up = []
+    engine.result = lambda key: looked_up.append(key)
+    opened(**address)
+    assert asked.key in looked_up
+
+
+def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):
+    app = opened(**SMALL)
     assert not app.get("plotly_chart")
     app.session_state["_painted"] = DEFAULTS.key
     app.run()
@@ -97,7 +131,7 @@ def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):
 def painted(**address: str) -> AppTest:
     """The app with its plots."""
     app = AppTest.from_file(APP, default_timeout=60)
-    for name, value in address.items():
+    for name, value in (address or SMALL).items():
         app.query_params[name] = value
     app.session_state["_painted"] = DEFAULTS.key
     return app.run()
@@ -227,7 +261,7 @@ def test_the_page_says_whether_the_search_converged_and_why_it_stopped(
     match = replace(found.match, values=values, beyond_null=True)
     made = replace(found.provenance, stopped=stopped)
     engine.result = lambda key: replace(found, match=match, provenance=made)
-    assert said in text(opened())
+    assert said in text(opened(**SMALL))
 
 
 def test_the_examples_say_how_many_searches_converged(engine):
@@ -353,7 +387,7 @@ def test_generate_submits_the_request_that_the_panel_shows(engine):
 
 
 def test_generate_on_a_finished_one_says_so_and_makes_nothing(engine):
-    app = opened()
+    app = opened(**SMALL)
     app.button(key="generate").click().run()
     assert "Already generated" in app.toast[0].value
     assert not engine.submitted
@@ -376,7 +410,7 @@ def test_a_page_that_runs_again_of_itself_sets_the_panel_anew(engine, monkeypatc
 
 
 def test_again_asks_for_the_next_random_number(engine):
-    app = opened()
+    app = opened(**SMALL)
     app.button(key="again").click().run()
     assert [request.rng_seed for request in engine.submitted] == [1]
     assert app.query_params["rng"] == "1"
@@ -391,7 +425,7 @@ def test_what_several_random_numbers_gave_is_counted_until_another_thing_is_aske
         return next((one for one in others if one.request.key == key), engine.stored(key))
 
     engine.stored, engine.result = engine.result, from_other_noise
-    app = opened()
+    app = opened(**SMALL)
     assert "random seeds:" not in text(app)
     for number, count in ((1, 2), (2, 3), (1, 3)):
         app.number_input(key="rng").set_value(number).run()
@@ -447,7 +481,7 @@ def options(app: AppTest, key: str) -> list[str]:
 
 
 def test_networks_go_by_their_titles_and_the_panel_says_the_reference(engine):
-    app = opened()
+    app = opened(**SMALL)
     assert "Residual, adversarially trained" in options(app, "model")
     assert "`embedded:residual-multi-adv2`" in text(app)
     app.selectbox(key="model").select("robust:resnet50_l2_eps3").run()
@@ -456,7 +490,7 @@ def test_networks_go_by_their_titles_and_the_panel_says_the_reference(engine):
 
 
 def test_the_shelf_is_offered_by_group_and_the_rest_is_found_by_typing(engine):
-    app = opened()
+    app = opened(**SMALL)
     every = options(app, "model")
     assert 30 < len(every) < 120
     app.selectbox(key="_group").select("self-supervised").run()

@@ -161,6 +161,7 @@ def test_what_the_panel_cannot_say_has_no_link():
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "file"])
 def test_a_network_of_every_kind_can_be_asked_how_it_sees_the_picture(engine, kind):
     app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["model"] = DEFAULTS.model
     app.session_state["_painted"] = DEFAULTS.key
     app.session_state["other_network"] = KINDS[kind]
     app.run()
@@ -174,6 +175,7 @@ def test_a_network_of_every_kind_can_be_asked_how_it_sees_the_picture(engine, ki
 
 def test_a_changed_checkpoint_is_asked_anew(engine, tmp_path):
     app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["model"] = DEFAULTS.model
     app.session_state["_painted"] = DEFAULTS.key
     app.session_state["other_network"] = KINDS["own"]
     app.run()
@@ -224,6 +226,7 @@ def test_a_visitor_learns_nothing_of_the_servers_files(engine):
     said = set()
     for path in ("net.pt", "/etc/passwd", "/nowhere"):
         app = AppTest.from_file(APP, default_timeout=60)
+        app.query_params["model"] = DEFAULTS.model
         app.session_state["_painted"] = DEFAULTS.key
         app.session_state["other_network"] = f"file:{path}"
         app.run()

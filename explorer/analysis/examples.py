@@ -1,12 +1,20 @@
-"""The examples that ship with the app: their titles and requests."""
+"""The examples that ship with the app: their titles and requests, and what is stored of each."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from explorer.request import Request
+from explorer.result import Result
 from explorer.validation import validate
 
 _ROBUST = "embedded:residual-multi-adv2"
 _STANDARD = "embedded:residual-multi-standard"
+
+_IMAGENET = "compressed:squeezenet1_0"
+
+LARGEST_SIDE_WITH_FRAMES = 128
+"""px. Each key frame of a larger image weighs as much as its IRI: those are left out."""
 
 _REQUESTS = (
     ("Adversarially trained: outlines and colours come through", Request(model=_ROBUST)),
@@ -30,3 +38,9 @@ EXAMPLES: tuple[tuple[str, Request], ...] = tuple(
     (title, validate(request)) for title, request in _REQUESTS
 )
 """Title and request, in its normal form, so that its key is that of its result."""
+
+
+def as_shipped(result: Result) -> Result:
+    """What the starter pack stores of a result: all but the key frames of large images."""
+    side = max(result.iri.shape[1:])
+    return result if side <= LARGEST_SIDE_WITH_FRAMES else replace(result, frames=())

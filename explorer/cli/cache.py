@@ -77,7 +77,7 @@ def _make_starter_results(confirmed: bool) -> int:
 
     confirmed: whether the files that ship may be overwritten; RequestError says which otherwise.
     """
-    from explorer.analysis.examples import EXAMPLES
+    from explorer.analysis.examples import EXAMPLES, as_shipped
     from explorer.store import starter
 
     check_folder("starter", starter.DIRECTORY)
@@ -91,7 +91,9 @@ def _make_starter_results(confirmed: bool) -> int:
     from explorer.analysis.generation import generate
 
     results = [(title, generate(request)) for title, request in EXAMPLES]
-    entries = [(result.request.key, title, result.to_bytes()) for title, result in results]
+    entries = [
+        (result.request.key, title, as_shipped(result).to_bytes()) for title, result in results
+    ]
     return len(starter.write(entries))
 
 
