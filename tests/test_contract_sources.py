@@ -233,7 +233,7 @@ def test_an_architecture_takes_a_checkpoint_of_ones_own(tmp_path):
     toys = ArchitectureSource("toy", "toys", "networks for tests", "toy:net", architecture)
     with ARCHITECTURES.holding(toys):
         checkpoint = validation.network_reference(
-            model=f"file:{tmp_path / 'net.pt'}", architecture="toy:net", size=40
+            f"file:{tmp_path / 'net.pt'}", architecture="toy:net", size=40
         )
         network = load(checkpoint)
         assert network.input.size == (40, 40)

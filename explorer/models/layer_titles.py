@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from explorer.models.cifar_layer_names import usual_name
 from explorer.models.names import LOGITS, PENULTIMATE
 
 STEM, HEAD = "stem", "head"
@@ -63,6 +64,7 @@ _WORDS = {
     "proj": "projection",
     "conv": "convolution",
     "bn": "normalisation",
+    "batchnorm": "normalisation",
     "norm": "normalisation",
     "act": "activation",
     "relu": "activation",
@@ -76,6 +78,7 @@ _WORDS = {
     "patch_embed": "patches",
     "pos_drop": "with positions",
     "shortcut": "shortcut",
+    "convShortcut": "shortcut",
     "skip": "shortcut",
     "grid": "grid",
     "tokens": "tokens",
@@ -114,6 +117,8 @@ _KINDS = {
 }
 _ADDS = (
     "BasicBlock",
+    "PreActBlock",
+    "WideBlock",
     "Bottleneck",
     "BottleneckBlock",
     "ResidualBlock",
@@ -179,7 +184,7 @@ def sections(names: Sequence[str]) -> list[str]:
 
 def section_of(name: str, names: Sequence[str]) -> str:
     """Which of `sections(names)` a layer is in: "stage 3", "block 7", "stem"."""
-    own = _numbered_section(name)
+    own = _numbered_section(f"{name}.layer.0" if f"{name}.layer.0" in names else name)
     if own:
         return own
     inner = [
@@ -204,12 +209,12 @@ def _module_of(name: str) -> str:
 
 def _has_children(name: str, names: Sequence[str]) -> bool:
     """Whether it is a row of others: `blocks.3` is no block where there is a `blocks.3.0`."""
-    return f"{name}.0" in names
+    return f"{name}.0" in names or f"{name}.layer.0" in names
 
 
 @lru_cache(maxsize=20_000)
 def _phrases(module: str, kind: str) -> tuple[str, ...]:
-    tokens = module.split(".")
+    tokens = usual_name(module, kind).split(".")
     phrases: list[str] = []
     index = 0
     while index < len(tokens):
@@ -237,6 +242,8 @@ def _counted(what: str, number: int, kind: str) -> list[str]:
 def _word(token: str, phrases: list[str], kind: str) -> str:
     outer = phrases[-1] if phrases else ""
     if token.isdigit():
+        if outer.startswith("dense block"):
+            return f"layer {int(token) + 1}"
         if outer.startswith(_SECTIONS) and not _leaf(kind):
             # blocks.3.1: what was taken for a block is a stage of blocks.
             phrases[-1] = outer.replace("block", "stage", 1) if outer.startswith("block") else outer

@@ -228,7 +228,7 @@ def _run(network: Network, images: Tensor, note: _Note, only: Iterable[str] | No
 
     with network.lock, ExitStack() as hooks:
         for name in network.parts if only is None else only:
-            if name in network.parts:
+            if name in network.parts and name not in (PENULTIMATE, LOGITS):
                 hooks.callback(network.parts[name].register_forward_hook(after(name)).remove)
         for head in network.heads:
             hooks.callback(head.register_forward_pre_hook(before_classifier).remove)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from explorer.models.architectures.cifar.family import Shapes
 
@@ -63,6 +64,7 @@ def candidates(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
     return tuple(name for name, misfit in misfits.items() if misfit == best)
 
 
+@lru_cache(maxsize=32)
 def _shapes_of(reference: str) -> tuple[str, Shapes]:
     """The classifier's name and the shapes of an architecture's tensors."""
     import torch

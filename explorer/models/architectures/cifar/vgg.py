@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 
-from explorer.models.architectures.cifar.family import Family, Shapes
+from explorer.models.architectures.cifar.family import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    MEAN,
+    STD,
+    Family,
+    Scale,
+    Shapes,
+)
 
 _WIDTHS = (64, 128, 256, 512, 512)
 _CONVOLUTIONS = {
@@ -96,6 +104,8 @@ def _build(head: Head) -> Callable[[re.Match[str], int], nn.Module]:
 
 def _candidates(suffix: str) -> Callable[[Shapes], Iterator[str]]:
     def candidates(shapes: Shapes) -> Iterator[str]:
+        if any(name.startswith("pre_logits.") for name in shapes):
+            return  # timm's, for ImageNet
         kernels = [
             shape
             for name, shape in shapes.items()
@@ -109,7 +119,9 @@ def _candidates(suffix: str) -> Callable[[Shapes], Iterator[str]]:
     return candidates
 
 
-def _family(suffix: str, head: Head, layout: str) -> Family:
+def _family(
+    suffix: str, head: Head, layout: str, scale: tuple[Scale, Scale] = (MEAN, STD)
+) -> Family:
     return Family(
         layout=layout,
         form=f"vgg11, 13, 16 or 19{suffix}, with batch normalisation vgg11_bn{suffix}, …",
@@ -117,6 +129,8 @@ def _family(suffix: str, head: Head, layout: str) -> Family:
         names=tuple(f"vgg{depth}{bn}{suffix}" for bn in ("_bn", "") for depth in _CONVOLUTIONS),
         build=_build(head),
         candidates=_candidates(suffix),
+        mean=scale[0],
+        std=scale[1],
         smallest=32,
     )
 
@@ -124,5 +138,10 @@ def _family(suffix: str, head: Head, layout: str) -> Family:
 FAMILIES = (
     _family("", one_layer, "kuangliu/pytorch-cifar, MadryLab/robustness (always vgg…_bn)"),
     _family("-chenyaofo", dropout_last, "chenyaofo/pytorch-cifar-models"),
-    _family("-chengyangfu", dropout_first, "chengyangfu/pytorch-vgg-cifar10"),
+    _family(
+        "-chengyangfu",
+        dropout_first,
+        "chengyangfu/pytorch-vgg-cifar10",
+        (IMAGENET_MEAN, IMAGENET_STD),
+    ),
 )
