@@ -3,10 +3,12 @@
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 from test_cuda_graphs import Tapes
 from torch import nn
 
@@ -16,13 +18,15 @@ from explorer.errors import RequestError
 from explorer.images import gallery
 from explorer.images.fitting import fit
 from explorer.losses.variants import loss_named
-from explorer.metrics.match import beyond_null
+from explorer.metrics.match import LayerComparison, Match, beyond_null
 from explorer.metrics.null_distribution import null_distribution
 from explorer.metrics.representation import all_measures
+from explorer.metrics.representation_measures import pair_measures
 from explorer.models.layer_expression import check, parse, title
 from explorer.models.layer_scales import PHOTOGRAPHS
 from explorer.models.layers import representation, representations
 from explorer.models.network import InputSpec, Network
+from explorer.plots.match import layer_profile
 from explorer.synthesis.evaluator import Evaluator
 from explorer.synthesis.folding import folded
 from explorer.synthesis.loop import Problem, synthesise
@@ -540,6 +544,19 @@ def test_a_result_is_measured_at_the_expression(layer):
         result.match_8bit.relative_l2, rel=1e-3, abs=1e-5
     )
     assert "stage2.0" in [each.name for each in result.layers]
+    only_parts = "stage1.0+" not in layer
+    assert result.to_json()["match"].get("part_of_layer", False) == only_parts
+    class_allows = only_parts or result.match.same_class is True
+    assert result.match.same == (result.match.beyond_null and class_allows)
+
+
+def test_a_part_of_a_layer_leaves_the_class_open():
+    whole = Match({}, beyond_null=True, same_class=False)
+    part = replace(whole, part_of_layer=True)
+    assert (whole.same, part.same) == (False, True)
+    assert not replace(part, beyond_null=False).same
+    assert Match.from_dict(part.to_dict()) == part
+    assert "part_of_layer" not in whole.to_dict()
 
 
 def test_a_target_that_gives_only_zeros_is_refused():
@@ -582,3 +599,89 @@ def test_the_command_line_says_how_parts_are_written(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for written in ("layer3.1@channel=12", "@unit=12,7,7", "@centre", "layer2+0.5*layer3"):
         assert written in text
+
+
+# The page
+
+APP = str(Path(__file__).parent.parent / "app.py")
+
+
+def opened(**parameters: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in ({"model": EMBEDDED} | parameters).items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def seen(app: AppTest) -> str:
+    return "\n".join(str(each.value) for each in (*app.markdown, *app.caption, *app.error))
+
+
+def test_a_link_sets_the_pickers_of_layer_and_part():
+    app = opened(layer="stage1.1@unit=3,5,7")
+    assert app.selectbox(key="layer").value == "stage1.1"
+    assert app.selectbox(key="_part").value == "unit"
+    values = [app.number_input(key=f"_part_{axis}").value for axis in ("channel", "row", "column")]
+    assert values == [3, 5, 7]
+    assert app.number_input(key="_part_channel").max == 31
+    assert app.query_params["layer"] == "stage1.1@unit=3,5,7"
+    assert "layer `stage1.1, unit 3, 5, 7`" in seen(app)
+    assert "1 of them to be matched" in seen(app)
+
+
+def test_the_part_stays_while_the_layer_changes_and_is_kept_within_it():
+    app = opened(layer="stage2.0@channel=60")
+    app.selectbox(key="layer").select("stage1.1").run()
+    assert app.query_params["layer"] == "stage1.1@channel=31"
+    app.selectbox(key="_part").select("centre").run()
+    assert app.query_params["layer"] == "stage1.1@centre"
+    assert "32 of them to be matched" in seen(app)
+    app.selectbox(key="_part").select("whole").run()
+    assert app.query_params["layer"] == "stage1.1"
+    app.selectbox(key="_part").select("unit").run()
+    assert app.query_params["layer"] == "stage1.1@unit=0,8,8"
+    app.selectbox(key="layer").select("penultimate").run()
+    assert app.query_params["layer"] == "penultimate@unit=0"
+    assert app.selectbox(key="_part").options == ["Whole layer", "One unit"]
+
+
+def test_a_link_to_a_whole_layer_sets_the_part_back():
+    app = opened(layer="stage2.0@centre")
+    app.query_params["layer"] = "stage1.1"
+    app.run()
+    assert app.selectbox(key="_part").value == "whole"
+    assert app.query_params["layer"] == "stage1.1"
+
+
+def test_several_layers_may_be_typed_and_are_read_in_words():
+    app = opened(layer="stage1.1 + 0.50*stage2.0@centre")
+    assert app.query_params["layer"] == "stage1.1+0.5*stage2.0@centre"
+    assert "layer `stage1.1 + 0.5 × stage2.0, centre`" in seen(app)
+    assert "8,256 numbers of 2 layers, each divided by its root mean square norm" in seen(app)
+    assert not [each for each in app.selectbox if each.key == "_part"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("stage1.1@channel=99", "channel 99 is not in 'stage1.1', whose shape is 32×16×16"),
+        ("stage1.1@chanel=9", "'chanel' is no part of a layer; did you mean 'channel'?"),
+        ("stage1.1+stage9", "term 2 of 'stage1.1+stage9': 'stage9' is not a layer of"),
+    ],
+)
+def test_the_page_says_what_is_wrong_with_an_expression(layer, message):
+    assert message in seen(opened(layer=layer))
+
+
+def test_the_plot_marks_every_layer_of_the_expression():
+    rows = [
+        LayerComparison(name, "Conv2d", {"relative_l2": value})
+        for name, value in (("a", 0.5), ("b", 0.2), ("a+b", 0.1))
+    ]
+    measure = pair_measures()["relative_l2"]
+    marker = layer_profile(rows, measure, "a+0.5*b@centre").data[1]
+    assert (marker.x, marker.y) == ((1, 2), (0.5, 0.2))
+    assert marker.name == "matched here: a + 0.5 × b, centre"
+    assert layer_profile(rows, measure, "a+b").data[1].x == (3,), "a layer of that very name"

@@ -70,7 +70,8 @@ class Match:
     values: by representation measure (`explorer.metrics.representation_measures`); None where it is
     undefined or infinite. beyond_null: see the function of this name. same_class: whether both
     images get the same class; None for a network without classes. target_top, iri_top: the
-    likeliest classes of either, the first one first. extra: fields that another version wrote.
+    likeliest classes of either, the first one first. part_of_layer: whether only parts of layers
+    were to match, from which no class follows. extra: fields that another version wrote.
     """
 
     values: Mapping[str, float | None]
@@ -78,12 +79,16 @@ class Match:
     same_class: bool | None = None
     target_top: tuple[Prediction, ...] = ()
     iri_top: tuple[Prediction, ...] = ()
+    part_of_layer: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
-        """Feather et al.'s success: beyond the null, and the same class where there are classes."""
-        return self.beyond_null and self.same_class is not False
+        """Feather et al.'s success: beyond the null, and the same class where there are classes.
+
+        A part of a layer leaves the class open, and is judged by the null alone.
+        """
+        return self.beyond_null and (self.part_of_layer or self.same_class is not False)
 
     @property
     def relative_l2(self) -> float | None:
@@ -109,13 +114,14 @@ class Match:
             "target_top": [asdict(each) for each in self.target_top],
             "iri_top": [asdict(each) for each in self.iri_top],
             "same": self.same,
+            **({"part_of_layer": True} if self.part_of_layer else {}),
             **self.extra,
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Match:
         """The record in what `to_dict` wrote, in this or another version."""
-        known = ("beyond_null", "same_class", "target_top", "iri_top", "same")
+        known = ("beyond_null", "same_class", "target_top", "iri_top", "same", "part_of_layer")
         values = measured_values(plain, known)
         return cls(
             values=values,
@@ -123,6 +129,7 @@ class Match:
             same_class=plain.get("same_class"),
             target_top=tuple(Prediction(**each) for each in plain.get("target_top", ())),
             iri_top=tuple(Prediction(**each) for each in plain.get("iri_top", ())),
+            part_of_layer=plain.get("part_of_layer", False),
             extra={
                 name: value
                 for name, value in plain.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from explorer.metrics.match import Match, Prediction, beyond_null, finite
 from explorer.metrics.null import Null
 from explorer.metrics.representation import all_measures
-from explorer.models.layers import representations
+from explorer.models.layers import expression_of, representations
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
 from explorer.models.precision import full_precision
@@ -23,14 +24,15 @@ def match_images(
 ) -> tuple[Match, ...]:
     """One Match per image; images and targets N×3×H×W in [0, 1] at the network's input size.
 
-    null: of this network and layer. In full float32 precision, also where a GPU would round the
-    inputs of its products to TF32. Raises RequestError (field `layer`) for an unknown layer.
+    layer: an expression (`explorer.models.layer_expression`). null: of this network and layer. In
+    full float32 precision, also where a GPU would round the inputs of its products to TF32. Raises
+    RequestError (field `layer`) for an unknown layer.
     """
     has_classes = network.class_count > 0
     wanted = dict.fromkeys((layer, LOGITS) if has_classes else (layer,))
     with torch.no_grad(), full_precision():
         of_images, of_targets = (representations(network, wanted, x) for x in (images, targets))
-    return match_representations(
+    matches = match_representations(
         of_images[layer],
         of_targets[layer],
         null,
@@ -39,6 +41,9 @@ def match_images(
         network.classes,
         network.class_count,
     )
+    places = [place for place, _ in expression_of(network, layer).terms]
+    only_parts = all(place.part is not None for place in places)
+    return tuple(replace(match, part_of_layer=only_parts) for match in matches)
 
 
 def match_representations(

@@ -82,7 +82,7 @@ class Place:
     def _by_axis(self, part: Part, shape: Shape, axes: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """The indices that are kept by the name of their axis."""
         if part.kind == UNIT and axes:
-            order = sorted(axes, key=_AXES[len(axes)].index)
+            order = unit_axes(shape)
             if len(part.indices) != len(order):
                 raise RequestError(
                     "layer",
@@ -112,6 +112,11 @@ def axes_of(shape: Shape) -> tuple[str, ...]:
     if len(shape) == 3 and shape[0] == shape[1] != shape[2]:
         return "row", "column", "channel"
     return axes
+
+
+def unit_axes(shape: Shape) -> tuple[str, ...]:
+    """The axes in the order in which a unit's indices are given; () for more than three."""
+    return _AXES.get(len(shape), ())
 
 
 def _shape(shape: Shape) -> str:

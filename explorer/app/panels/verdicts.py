@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.app.naming import number
+from explorer.app.naming import literal, number
 from explorer.images import gallery
 from explorer.metrics.match import Match
+from explorer.models import layer_expression
 from explorer.result import Result
 
 _ANSWERS = {
@@ -27,13 +28,15 @@ def show_verdicts(result: Result) -> None:
 
 def _network(result: Result) -> None:
     match, match_8bit, null = result.match, result.match_8bit, result.null.relative_l2
-    st.markdown("**To the network: the same?**")
+    part = ", at this part of a layer" if match.part_of_layer else ""
+    st.markdown(f"**To the network{part}: the same?**")
     if result.matched:
         st.markdown("### :green[:material/check_circle:] Yes")
     else:
         st.markdown("### :red[:material/cancel:] No")
     lines = [
-        f"Relative distance at `{result.request.layer}`: **{number(match.relative_l2)}** "
+        f"Relative distance at `{layer_expression.title(result.request.layer)}`: "
+        f"**{number(match.relative_l2)}** "
         f"({number(match_8bit.relative_l2)} after rounding to 8 bits). "
         f"Unrelated images are {number(null.min, 2)} to {number(null.max, 2)} apart."
     ]
@@ -49,11 +52,10 @@ def _classes(match: Match) -> str:
     if match.same_class is None:
         return ""
     target, iri = match.target_top[0], match.iri_top[0]
+    name = literal(target.name)
     if match.same_class:
-        return (
-            f"It calls both “{target.name}” ({target.probability:.0%} and {iri.probability:.0%})."
-        )
-    return f"It calls the target “{target.name}” but the IRI “{iri.name}”."
+        return f"It calls both “{name}” ({target.probability:.0%} and {iri.probability:.0%})."
+    return f"It calls the target “{name}” but the IRI “{literal(iri.name)}”."
 
 
 def how_it_ended(result: Result) -> str:
