@@ -540,15 +540,46 @@ def test_layers_have_titles_and_stages_sections(name, layer, title):
     assert len(sections(list(layers))) == 1 + stages + 1
 
 
-def test_a_checkpoint_saved_from_several_gpus_is_loaded_with_its_architecture(tmp_path):
-    weights, penultimate, _ = by_hand("resnet20")
-    state = {f"module.{name}": value for name, value in weights.state.items()}
-    for name in list(state):
-        if name.endswith("running_var"):
-            state[name.replace("running_var", "num_batches_tracked")] = torch.tensor(9)
-    torch.save({"state_dict": state, "best_prec1": 91.7}, tmp_path / "resnet20.th")
-    reference = network_reference(f"file:{tmp_path / 'resnet20.th'}", architecture="cifar:resnet20")
-    network = loading.load(reference)
+def scaled_by(name: str, mean: Tensor, std: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """A layout's weights, and its penultimate layer for `pictures()` with this mean, deviation."""
+    weights = Weights("cpu")
+    images = (pictures().double() - mean.double()) / std.double()
+    return weights.state, CASES[name][0](weights, images, 10)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "prefix", "mean", "std"),
+    [
+        # MadryLab/robustness, asked for by the ImageNet architecture's name
+        ("resnet18", "torchvision:resnet18", "module.model.", "module.normalizer.new_mean", "std"),
+        # akamaster's, saved from DataParallel
+        ("resnet20", "cifar:resnet20", "module.", "", ""),
+        # self-supervised repositories
+        ("resnet18-torchvision", "timm:resnet18", "encoder.", "", ""),
+        # RobustBench and DeepMind, with the normalisation inside the network
+        ("wrn-10-3-trades", "cifar:wrn-10-3-trades", "", "mu", "sigma"),
+        ("wrn-16-2-deepmind", "cifar:wrn-16-2-deepmind", "", "mean", "std"),
+    ],
+)
+def test_a_file_is_loaded_with_what_it_says_of_its_input(
+    tmp_path, name, architecture, prefix, mean, std
+):
+    own = torch.tensor(CASES[name][1])[:, :, None, None]
+    if mean:
+        own = torch.tensor([[0.45, 0.5, 0.4], [0.3, 0.25, 0.2]])[:, :, None, None]
+    state, penultimate = scaled_by(name, *own)
+    content = {f"{prefix}{key}": value for key, value in state.items()}
+    for key in list(content):
+        if key.endswith("running_var"):
+            content[key.replace("running_var", "num_batches_tracked")] = torch.tensor(9)
+    if mean:
+        content |= {mean: own[0], (mean[: -len("mean")] + std if "." in mean else std): own[1]}
+    torch.save({"state_dict": content, "best_prec1": 91.7}, tmp_path / "net.th")
+    network = loading.load(
+        network_reference(f"file:{tmp_path / 'net.th'}", architecture=architecture)
+    )
     values = representations(network, ("penultimate",), pictures())["penultimate"]
     assert distance(values, penultimate) < 1e-5
+    assert network.input.size == (32, 32)
+    assert network.classes == CIFAR10
     loading.cache.clear()
