@@ -27,6 +27,7 @@ from explorer.validation import network_reference
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 KUANGLIU = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CIFAR100_SCALE = (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)
 NONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 DEEPMIND = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
 
@@ -113,6 +114,22 @@ def resnet(depths: list[int], widths: list[int], shortcut: str, last: str, bottl
         return head(w, last, x, classes)
 
     return forward
+
+
+def residual_function(w: Weights, x: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """weiaicunzai's ResNet-18."""
+    x = w.bn("conv1.1", w.conv("conv1.0", x, 64, 3)).relu()
+    for stage, width in enumerate((64, 128, 256, 512), start=2):
+        for index in range(2):
+            block, stride = f"conv{stage}_x.{index}", 2 if stage > 2 and index == 0 else 1
+            inner = f"{block}.residual_function"
+            y = w.bn(f"{inner}.1", w.conv(f"{inner}.0", x, width, 3, stride)).relu()
+            y = w.bn(f"{inner}.4", w.conv(f"{inner}.3", y, width, 3))
+            if y.shape != x.shape:
+                x = w.conv(f"{block}.shortcut.0", x, width, 1, stride)
+                x = w.bn(f"{block}.shortcut.1", x)
+            x = (x + y).relu()
+    return head(w, "fc", x, classes)
 
 
 def preact(depths: list[int], raw: bool, last_bn: bool, bottleneck: bool = False) -> Pass:
@@ -283,6 +300,7 @@ CASES: dict[str, tuple[Pass, tuple[tuple[float, ...], tuple[float, ...]], tuple[
         *(resnet([3, 3, 3], NARROW, "downsample", "fc"), KUANGLIU),
         ("resnet20-chenyaofo",),
     ),
+    "resnet18-weiaicunzai": (residual_function, CIFAR100_SCALE, ("resnet18-weiaicunzai",)),
     "resnet18-torchvision": (
         *(resnet(R18, FULL, "downsample", "fc"), KUANGLIU),
         ("resnet18-torchvision", "resnet18-torchvision-maxpool"),
@@ -525,6 +543,7 @@ def test_another_number_of_classes_has_no_names():
         ("preact_resnet18-deepmind", "layer_2.1", "stage 3, block 2, after addition"),
         ("densenet_cifar", "dense2.3", "dense block 2, layer 4"),
         ("densenet_cifar", "trans1", "transition 1"),
+        ("resnet18-weiaicunzai", "conv3_x.1", "stage 2, block 2, after addition"),
         ("resnet18", "linear", "classifier"),
     ],
 )
@@ -535,8 +554,8 @@ def test_layers_have_titles_and_stages_sections(name, layer, title):
     assert layers["penultimate"].elements > 10
     assert layers["logits"].shape == (10,)
     assert layer_title(layer, layers[layer].kind) == title
-    assert is_main(layer, layers[layer].kind) == (layer.count("conv") == 0)
-    stages = 4 if name in ("resnet18", "densenet_cifar", "preact_resnet18-deepmind") else 3
+    assert is_main(layer, layers[layer].kind) == (not layer.endswith("conv1"))
+    stages = 3 if name.startswith(("wrn", "resnet20")) else 4
     assert len(sections(list(layers))) == 1 + stages + 1
 
 

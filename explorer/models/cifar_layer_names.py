@@ -8,6 +8,8 @@ _BEGINNINGS = (
     (r"(?:sub_)?block(\d+)\.layer\.(\d+)", "layer{0}.{1}", 0),
     (r"layer\.(\d+)\.block\.(\d+)", "layer{0}.{1}", 1),
     (r"layer[._](\d+)", "layer{0}", 1),
+    (r"conv(\d+)_x\.(\d+)", "layer{0}.{1}", -1),
+    (r"conv(\d+)_x", "layer{0}", -1),
     (r"dense(\d+)\.(\d+)", "denseblock{0}.{1}", 0),
     (r"dense(\d+)", "denseblock{0}", 0),
     (r"trans(\d+)", "transition{0}", 0),

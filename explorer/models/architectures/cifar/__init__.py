@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 SIDE = 32
 
-_MODULES = ("resnet", "preact_resnet", "wide_resnet", "deepmind", "vgg", "densenet")
+_MODULES = (
+    *("resnet", "residual_function", "preact_resnet", "wide_resnet", "deepmind"),
+    *("vgg", "densenet"),
+)
 _LAST = "torchvision_stem"
 """After the others: theirs are the names without a suffix."""
 
