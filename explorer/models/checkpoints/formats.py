@@ -66,12 +66,25 @@ def recognise(path: Path, shown: str) -> str:
     else:
         length = int.from_bytes(start[:8], "little")
         if start[8:9] == b"{" and length <= max(_MOST_HEADER, size):
-            if 8 + length <= size:
+            if _safetensors_end(path, length) <= size:
                 return SAFETENSORS
             reason = f"is a safetensors file that is cut off after {size:,} bytes; fetch it again"
         else:
             reason = _other_reason(path, start, size)
     raise RequestError("model", f"{shown} {reason}")
+
+
+def _safetensors_end(path: Path, length: int) -> int:
+    """The size that a safetensors file has by its header, which takes `length` bytes."""
+    with path.open("rb") as file:
+        file.seek(8)
+        header = file.read(length)
+    try:
+        entries = json.loads(header).values()
+        ends = [entry["data_offsets"][1] for entry in entries if "data_offsets" in entry]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        ends = []  # the library that reads it says what is wrong
+    return 8 + length + max(ends, default=0)
 
 
 def _zip_reason(path: Path) -> str | None:

@@ -17,6 +17,7 @@ from typing import Any
 from explorer.errors import RequestError
 from explorer.models.checkpoints import formats
 from explorer.models.checkpoints.foreign import foreign_globals, stand_ins
+from explorer.models.origins import printable
 
 FIELD = "model"
 
@@ -85,8 +86,8 @@ def _read_torch(path: Path, shown: str, format_: str) -> object:
     with warnings.catch_warnings(action="ignore"), _known(_plain_values()):
         foreign = foreign_globals(path, format_)
         try:
-            with _known(stand_ins(foreign)):
-                return torch.load(path, map_location="cpu", weights_only=True)
+            with _known(stand_ins(foreign)), path.open("rb") as file:  # its name means nothing
+                return torch.load(file, map_location="cpu", weights_only=True)
         except MemoryError:
             raise
         except Exception as error:  # torch's own unpickler raises a dozen kinds for other bytes
@@ -126,6 +127,6 @@ def _plain_values() -> list[Any]:
 def _why_refused(foreign: frozenset[str]) -> str:
     advice = "save model.state_dict() alone with torch.save or safetensors"
     if foreign:
-        some = ", ".join(sorted(foreign)[:3]) + (", …" if len(foreign) > 3 else "")
-        return f"asks for code to be run ({some}), which is never done; {advice}"
+        named = ", ".join(map(printable, sorted(foreign)[:3])) + (", …" if len(foreign) > 3 else "")
+        return f"asks for code to be run ({named}), which is never done; {advice}"
     return f"is not a checkpoint of plain tensors, or is damaged; {advice}"

@@ -159,6 +159,8 @@ def _places(
     of_head: Counter[str] = Counter()
     for name, tensor in state.items():
         parts = name.split(".")
+        if parts[-1] == COUNTER:
+            continue
         for start in range(len(parts)):
             if parts[start] in wrappers:
                 continue
@@ -184,8 +186,11 @@ def _converted(
 ) -> tuple[_Place, dict[str, Tensor]] | None:
     """The place whose state dict fits best once it is rewritten; None where none fits better."""
     found: list[tuple[_Place, dict[str, Tensor]]] = []
+    most = max(map(len, dicts.values()), default=0)
     for order, (key, state) in enumerate(dicts.items()):
-        for prefix in [best.prefix, *common_prefixes(state)] if len(state) > 1 else ():
+        if 4 * len(state) < most:
+            continue  # of an optimiser, one for each parameter
+        for prefix in dict.fromkeys([best.prefix, *common_prefixes(state)]):
             rewritten = convert(split(state, prefix, wrappers)[0])
             for place in _places(key, order, rewritten or {}, expected, head, wrappers):
                 if place.prefix == "" and place.body > best.body:

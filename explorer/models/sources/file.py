@@ -39,20 +39,21 @@ def pin(reference: NetworkReference) -> NetworkReference:
 def _path(name: str) -> Path:
     """The file behind `file:`, written as a path or as the rest of a `file://` address."""
     path = Path(name)
+    hint = ""
     try:
         for written in (name, unquote(name.removeprefix("//"))):
             path = Path(written).expanduser()
             if path.is_file():
                 return path
         if path.is_dir():
-            some = ", ".join(repr(str(path / each)) for each in _checkpoints_in(path)[:3])
-            choice = f"name the checkpoint in it{f', such as {some}' if some else ''}"
-            raise RequestError("model", f"{str(path)!r} is a folder; {choice}")
-        near = did_you_mean(path.name, _checkpoints_in(path.parent), "file:")
+            some = ", ".join(repr(each) for each in _checkpoints_in(path)[:3])
+            hint = f", but a folder; name the checkpoint in it{f', such as {some}' if some else ''}"
+        else:
+            near = did_you_mean(path.name, _checkpoints_in(path.parent), "file:")
+            hint = f"; {near.strip()}" if near else ""
     except (OSError, ValueError, RuntimeError):
-        # Too long for a file's name, with a null character, or of a user whom there is not.
-        near = ""
-    raise RequestError("model", f"there is no file {str(path)!r}{f'; {near}'.rstrip()}")
+        pass  # too long for a file's name, with a null character, or of a user whom there is not
+    raise RequestError("model", f"there is no file {str(path)!r}{hint}")
 
 
 def _checkpoints_in(folder: Path) -> list[str]:
