@@ -47,7 +47,8 @@ class Request:
     """One IRI to be generated.
 
     model: reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
-    layer: a module name of that network, `penultimate` or `logits`.
+    layer: a module name of that network, `penultimate` or `logits`; a part of a layer, such as
+        `layer3@channel=12`, or several with weights (`explorer.models.layer_expression`).
     target: a gallery name, a noise target (`noise`, `noise-1`, …), or `picture:` + the SHA-256 of
         an upload's pixels.
     seed: a seed kind (`noise`, `white`, …), a gallery name, or `picture:` + SHA-256.

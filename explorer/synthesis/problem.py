@@ -16,6 +16,7 @@ from explorer.models.network import Network
 class Problem:
     """N images to be made identical to their targets at a layer of one network.
 
+    layer: an expression (`explorer.models.layer_expression`).
     targets, seeds: N×3×H×W in [0, 1] on the network's device. losses, goals: one of each per
     sample; a goal is the relative distance at which the sample is done. All losses share one
     parametrisation, and either all have random transforms or none.
