@@ -6,18 +6,27 @@ differs from that with ImageNet's.
 """
 
 import argparse
+import html
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
 
+from explorer.analysis.comparison import compare
+from explorer.app.naming import literal
+from explorer.cli import compare as compare_command
 from explorer.models import class_names
 from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.network_reference import NetworkReference
+from explorer.provenance import NetworkUsed
+from explorer.result import Result
+from explorer.store import starter
 
 ARCHITECTURE = "timm:test_resnet"
 MEAN, STD = (0.11, 0.32, 0.53), (0.64, 0.35, 0.26)
@@ -323,6 +332,34 @@ def test_one_number_stands_for_all_channels(tmp_path, module, images):
     torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_grey_network_takes_one_number_and_else_the_average_is_assumed(tmp_path):
+    grey = lively("test_resnet", in_chans=1, num_classes=5)
+    state = under("model.", grey.state_dict())
+    normalise = {"normalize.mean": torch.tensor([0.13]), "normalize.std": torch.tensor([0.31])}
+    network = opened(saved(tmp_path, state | normalise))
+    assert (network.input.mean, network.input.std) == ((0.13,), (0.31,))
+    bare = opened(saved(tmp_path, state, "bare.pt"))
+    assert bare.input.mean == (0.5,)
+    assert bare.origins["mean"].startswith("assumed: the average over")
+    three = opened(saved(tmp_path, state | under("normalize.", NAMED), "three.pt"))
+    assert three.input.mean == (0.5,)
+    assert "ignored, because" in " ".join(three.notes)
+
+
+def test_a_whole_pickled_network_and_its_options_state_as_much(tmp_path, module, images):
+    """Its own `pretrained_cfg`, which timm's modules carry, is read without running its code."""
+    network = opened(saved(tmp_path, {"model": module}))
+    ours = representation(network, "penultimate", images)
+    torch.testing.assert_close(ours, by_hand(module, images, *ASSUMED), rtol=1e-5, atol=1e-5)
+    assert "pretrained_cfg.mean" in network.origins["mean"]
+    content = {"model": module, "args": options(mean=MEAN, std=STD, img_size=96)}
+    network = opened(saved(tmp_path, content, "options.pt"))
+    ours = representation(network, "penultimate", images)
+    torch.testing.assert_close(ours, by_hand(module, images, MEAN, STD), rtol=1e-5, atol=1e-5)
+    assert network.input.size == (96, 96)
+    assert not any("more than one" in note for note in network.notes)
+
+
 # Size, resize and crop
 
 
@@ -482,3 +519,90 @@ def test_the_request_overrides_the_checkpoint(tmp_path, module, images):
         assert network.origins[name] == "the request"
     assert network.classes == tuple("vwxyz")
     assert network.origins["classes"] == "names.txt"
+
+
+# What people read of it
+
+
+USED = NetworkUsed(
+    reference="file:net.pt",
+    size=(64, 64),
+    mean=MEAN,
+    std=STD,
+    interpolation="bilinear",
+    crop_pct=0.9,
+    crop_mode="center",
+    class_count=5,
+    origins={
+        "weights": "state_dict of net.pt",
+        "mean": "assumed: as of the architecture timm:test_resnet; the checkpoint states none",
+        "std": "assumed: as of the architecture timm:test_resnet; the checkpoint states none",
+        "size": "the request",
+        "interpolation": "the architecture timm:test_resnet",
+        "crop_pct": "the architecture timm:test_resnet",
+        "classes": "the checkpoint (class_names)",
+    },
+    notes=("the name **x** <b>y</b> was left out",),
+)
+
+
+def test_every_setting_is_said_with_its_origin_one_line_each():
+    assert USED.sentences == (
+        "Weights from state_dict of net.pt",
+        "Mean 0.11, 0.32, 0.53, standard deviation 0.64, 0.35, 0.26, assumed: as of the "
+        "architecture timm:test_resnet; the checkpoint states none",
+        "Size 64×64 px, from the request",
+        "Bilinear interpolation, crop 0.9, from the architecture timm:test_resnet",
+        "Class names, from the checkpoint (class_names)",
+        "The name **x** <b>y</b> was left out",
+    )
+    assert USED.assumed == ("mean", "std")
+    assert NetworkUsed.from_dict(json.loads(json.dumps(USED.to_dict()))) == USED
+
+
+def test_a_network_without_origins_is_said_in_one_line():
+    plain = NetworkUsed("timm:x", (64, 64), MEAN, STD, "bicubic", 1.0, "center", 5)
+    assert plain.sentences == (
+        "Mean 0.11, 0.32, 0.53, standard deviation 0.64, 0.35, 0.26, size 64×64 px, bicubic "
+        "interpolation, crop 1",
+    )
+    assert plain.assumed == ()
+
+
+def test_the_page_shows_what_is_assumed_and_reads_no_markdown_in_a_checkpoints_texts():
+    def page(plain):
+        from explorer.app.panels.network_settings import show_assumptions, show_settings
+        from explorer.provenance import NetworkUsed
+
+        show_assumptions(NetworkUsed.from_dict(plain))
+        show_settings(NetworkUsed.from_dict(plain))
+
+    app = AppTest.from_function(page, args=(USED.to_dict(),)).run()
+    assert not app.exception
+    (caption,) = app.caption
+    assert "mean and standard deviation are assumed" in caption.value
+    assert "A remark on how it was loaded" in caption.value
+    (settings,) = app.text
+    assert settings.value.splitlines() == [f"• {sentence}" for sentence in USED.sentences]
+    assert all("<b>" not in each.value for each in (*app.markdown, *app.caption))
+    certain = replace(USED, origins={"mean": "the request"}, notes=())
+    assert not AppTest.from_function(page, args=(certain.to_dict(),)).run().caption
+
+
+def test_class_names_are_shown_and_not_read_as_markdown():
+    shown = literal("**cat** [x](http://y) <b>|`$:red[z]`")
+    assert not set("*[]<>|`$:") & set(shown)
+    assert html.unescape(shown) == "**cat** [x](http://y) <b>|`$:red[z]`"
+
+
+def test_compare_says_how_its_network_was_loaded(tmp_path, module, capsys):
+    result = Result.from_bytes(starter.load(starter.entries()[0].key))
+    content = {"state_dict": module.state_dict(), "args": options(mean=MEAN, std=STD, img_size=32)}
+    path = saved(tmp_path, content)
+    comparison = compare(result, NetworkReference(f"file:{path}", ARCHITECTURE))
+    assert comparison.network_used.mean == MEAN
+    assert comparison.to_json()["network"]["origins"]["mean"] == (
+        "the checkpoint (args.mean, args.std)"
+    )
+    compare_command._print(comparison)
+    assert "from the checkpoint (args.mean, args.std)" in capsys.readouterr().out

@@ -28,12 +28,16 @@ _SIZES = (
 )
 """In one container the first of these counts, as `--input-size` does in timm's own script."""
 
+_SIZES_OF_MODULES = ("img_size", "image_size")
+"""In a pickled network, whose layers name the sizes of their maps by the other words."""
+
 _SHARES = ("crop_pct", "eval_crop_ratio", "crop_ratio")
 _CROPPED = (("val_crop_size", "val_resize_size"), ("crop_size", "resize_size"))
 _INTERPOLATIONS = ("interpolation", "test_interpolation", "val_interpolation", "resample")
 _PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 _TRAINING_ONLY = ("random", "")
 _PAIR_IN_ONE = ("stats", "norm_stats", "mean_std", "imagenet_stats", "normalize", "normalization")
+_DEFAULTS = re.compile(r"(^|\.)(pretrained|default)_cfg\.")
 _CROP_MODES = ("center", "squash", "border")
 
 
@@ -73,6 +77,11 @@ def _given_pairs(container: Container) -> Iterator[tuple[str, str, object, objec
             and all(isinstance(each, list | tuple) for each in pair)
         ):
             yield f"{name}.0", f"{name}.1", *pair
+
+
+def is_default(name: str) -> bool:
+    """Whether a value is of timm's configuration of an architecture, which options override."""
+    return _DEFAULTS.search(name) is not None
 
 
 def size_in(containers: Sequence[Container]) -> tuple[Stated[Size] | None, list[str]]:
@@ -138,6 +147,7 @@ def _agreed(
 ) -> tuple[Stated[Value] | None, list[str]]:
     """The least nested of what is stated; none, and a note, where others as deep differ from it."""
     stated = [each for each in found if each is not None]
+    stated = [each for each in stated if not is_default(each.name)] or stated
     if not stated:
         return None, []
     depth = min(each.name.count(".") for each in stated)
@@ -152,7 +162,7 @@ def _agreed(
 
 def _size(container: Container) -> Stated[Size] | None:
     values = container.values
-    for name in _SIZES:
+    for name in _SIZES_OF_MODULES if "_modules" in container.path else _SIZES:
         size = size_of(values.get(name))
         if size is not None:
             return Stated(size, container.name(name))

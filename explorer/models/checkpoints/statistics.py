@@ -99,6 +99,7 @@ def _unambiguous(pairs: Sequence[Statistics], notes: list[str]) -> Statistics | 
     Mean 0 and deviation 1 are how pictures are given to a network that normalises them itself, so
     these are no rival of another pair.
     """
+    pairs = [pair for pair in pairs if not stated.is_default(pair.names[0])] or pairs
     rivals: list[Statistics] = []
     for pair in pairs:
         if not any(pair.same_as(other) for other in rivals):
@@ -203,8 +204,9 @@ def _with_classes(
             f"({counts}), so the names were ignored"
         )
     elif network.classes:
+        some = ", ".join(network.classes[:2])
         origin = assumed(
-            f"as of the architecture {architecture} (ImageNet); the checkpoint has none"
+            f"as of the architecture {architecture} ({some}, …); the checkpoint states none"
         )
         return replace(network, origins={**network.origins, "classes": origin})
     return replace(network, classes=())

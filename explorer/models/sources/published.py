@@ -67,6 +67,8 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
         size=reference.size or network.input_size,
     )
     loaded = file.load_checkpoint(checkpoint, Path(network.file), progress)
+    size = {"size": "models.toml"} if network.input_size and reference.size is None else {}
+    loaded = replace(loaded, origins={**loaded.origins, **size})
     loaded = loaded.with_input("models.toml", **network.input)
     if not network.classes:
         return loaded
@@ -76,7 +78,8 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
             f"models.toml names {len(network.classes)} classes of {reference.model}, which has "
             f"{loaded.class_count}",
         )
-    return replace(loaded, classes=network.classes)
+    origins = {**loaded.origins, "classes": "models.toml"}
+    return replace(loaded, classes=network.classes, origins=origins)
 
 
 SOURCE = Source(
