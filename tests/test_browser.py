@@ -31,6 +31,8 @@ QUIET = [
     "--disable-sync",
 ]
 PATIENCE_MS = 90_000
+SMALL = "?model=embedded:residual-multi-adv2"
+"""The query of a finished example of a small network."""
 expect.set_options(timeout=PATIENCE_MS)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -130,7 +132,7 @@ def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, app):
             "one => [one.naturalWidth, Math.round(one.getBoundingClientRect().width)])"
         ),
     )
-    assert looks == [[64, looks[0][1]]] * 3
+    assert looks == [[224, looks[0][1]]] * 3
     expect(page.locator(".frame img[alt='']")).to_have_count(0)
     elsewhere = [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
     assert not elsewhere, "a page must need nothing but its own server"
@@ -174,7 +176,7 @@ def test_views_are_reached_by_keyboard(page, app):
 
 
 def test_the_difference_shown_is_the_difference_of_the_pixels(page, app):
-    visit(page, app)
+    visit(page, app, SMALL)
     complete(page)
     decoded(page.locator(".frame img"), 3)
     sources = page.locator(".frame img").evaluate_all(
@@ -249,7 +251,7 @@ def test_a_published_network_goes_from_its_file_to_a_finished_page_and_looks_at_
     expect(page.get_by_text("Versions: torch")).to_be_visible()
     expect(page.get_by_test_id("stJson")).to_be_visible()
 
-    visit(page, app)
+    visit(page, app, SMALL)
     complete(page)
     page.get_by_role("combobox", name="Ask another network").click()
     page.keyboard.type("Labor")
@@ -331,3 +333,19 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser, app, scheme):
       all => all.filter(one => one.getBoundingClientRect().right > innerWidth).length"""
     assert settled(page, lambda: page.locator(".frame").evaluate_all(wide)) == 0
     context.close()
+
+
+def test_a_search_that_ended_by_its_budget_is_continued(page, app):
+    visit(page, app, f"{SMALL}&target=coffee&seed=white&rng=5&effort=quick&optimiser=paper&goal=0")
+    press(page, "Generate")
+    page.get_by_text("Not converged: its budget of steps ran out.").wait_for()
+    press(page, "Continue")
+    page.get_by_text("an earlier search had come to in 100 steps").wait_for()
+    assert "continues=" in page.url
+    complete(page)
+    expect(page.get_by_text("100 steps in")).to_contain_text("after 100 before")
+    press(page, "Earlier result")
+    page.wait_for_function("!location.href.includes('continues=')")
+    expect(page.get_by_text("an earlier search had come to")).to_have_count(0)
+    finished(page)
+    assert "target=coffee" in page.url
