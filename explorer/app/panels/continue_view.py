@@ -25,7 +25,7 @@ def show_continue_button(result: Result) -> None:
 
 
 def show_earlier(result: Result) -> None:
-    """The result that this one goes on from, with a button that leads to it; nothing if it started anew."""
+    """The result that this one goes on from, and a button that leads to it; else nothing."""
     key = result.request.continues
     if key is None:
         return
