@@ -246,7 +246,7 @@ def test_the_weights_key_chooses_among_weights_that_fit_alike(tmp_path, module, 
 
 def test_an_unknown_weights_key_is_answered_with_the_keys(tmp_path, module):
     path = saved(tmp_path, SEVERAL["run/ema"](module))
-    with pytest.raises(RequestError, match="there are 'run/model', 'run/ema'") as caught:
+    with pytest.raises(RequestError, match="choose one of 'run/model', 'run/ema'") as caught:
         opened(path, weights_key="run/emma")
     assert caught.value.field == "weights_key"
     assert "did you mean 'run/ema'" in caught.value.message

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import RequestError
+from explorer.models import pretrained
 from explorer.models.checkpoints.fit import FIELD, Misfit, misfit, shapes_of
 from explorer.models.checkpoints.state_dicts import common_prefixes, split, state_dicts
 from explorer.models.grey import first_convolution
 from explorer.models.network import Network
 
-_MOST_SIBLINGS = 24
+_MOST_SIBLINGS = 6
+"""That are built, without memory for their weights, to compare tensor by tensor."""
+
 _VARIANT = re.compile(r"\d+|nano|tiny|small|medium|base|large|huge|giant|atto|femto|pico|xl|_bn")
 """What differs between the names of a design's networks."""
 
@@ -124,8 +127,15 @@ def _small_picture_networks(state: Mapping[str, Tensor]) -> list[str]:
 
 
 def _siblings(architecture: str, state: Mapping[str, Tensor]) -> list[str]:
-    """Networks of the same design, in other depths and widths, that have these tensors."""
-    return list(next(([name] for name in _of_same_design(architecture) if _has(name, state)), []))
+    """A network of the same design, in another depth or width, that has these tensors."""
+    count = sum(tensor.numel() for tensor in state.values() if tensor.is_floating_point())
+    alike = _of_same_design(architecture)
+    ratios = {name: pretrained.parameters_of(name) / max(count, 1) for name in alike}
+    # The published sizes tell most of them apart, whatever the head, without building them.
+    near = [name for name, ratio in ratios.items() if 0.5 < ratio < 2]
+    near.sort(key=lambda name: abs(ratios[name] - 1))
+    found = next((name for name in near[:_MOST_SIBLINGS] if _has(name, state)), None)
+    return [found] if found else []
 
 
 def _of_same_design(architecture: str) -> Iterator[str]:
@@ -133,14 +143,11 @@ def _of_same_design(architecture: str) -> Iterator[str]:
 
     source, _, name = architecture.partition(":")
     name = re.split(r"[./]", name, maxsplit=1)[0]
-    if source not in ARCHITECTURES:
-        return
-    names = ARCHITECTURES[source].names
-    if names is None:
-        return
+    names = ARCHITECTURES[source].names if source in ARCHITECTURES else None
     design = _VARIANT.sub("#", name)
-    alike = [other for other in names() if other != name and _VARIANT.sub("#", other) == design]
-    yield from (f"{source}:{other}" for other in alike[:_MOST_SIBLINGS])
+    for other in names() if names is not None else ():
+        if other != name and _VARIANT.sub("#", other) == design:
+            yield f"{source}:{other}"
 
 
 def _has(architecture: str, state: Mapping[str, Tensor]) -> bool:

@@ -230,7 +230,7 @@ def _under(
     known = list(dict.fromkeys([*fitting[:6], *dicts]))
     named = [repr(key) for key in known if key]
     listed = ", ".join(named[:8]) + (", …" if len(named) > 8 else "")
-    choice = f"there are {listed}" if named else "its weights have no key, so leave it out"
+    choice = f"choose one of {listed}" if named else "its weights have no key, so leave it out"
     raise RequestError(
         "weights_key",
         f"{shown} has no weights under {weights_key!r}; "
