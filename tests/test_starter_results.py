@@ -1,18 +1,24 @@
 """What ships as finished is what this program makes, and what others stored goes on opening."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from explorer import generate
-from explorer.analysis.examples import EXAMPLES
+from explorer.analysis.examples import EXAMPLES, as_shipped
+from explorer.app.links import link
+from explorer.models import hubs
 from explorer.request import Request
 from explorer.result import Result
 from explorer.synthesis.optimizers.registry import optimiser_named
 
 STARTER = Path(__file__).parents[1] / "cache" / "starter"
+COMPRESSED = Path(__file__).parents[2] / "shared" / "data" / "squeezenet1_0-compressed.net"
+SMALL = [place for place, (_, each) in enumerate(EXAMPLES) if each.network.source == "embedded"]
+LARGE = [place for place, (_, each) in enumerate(EXAMPLES) if each.network.source == "compressed"]
 FIRST = 8
 """Passes in which the rounding of another processor, or of another order of sums, is still small;
 after that it grows from pass to pass."""
@@ -23,7 +29,7 @@ def shipped(request: Request) -> Result:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", range(len(EXAMPLES)))
+@pytest.mark.parametrize("place", SMALL)
 def test_a_starter_result_generated_again_is_the_shipped_one(place):
     _, request = EXAMPLES[place]
     before, after = shipped(request), generate(request)
@@ -35,6 +41,57 @@ def test_a_starter_result_generated_again_is_the_shipped_one(place):
     assert after.provenance.optimiser.name == then.name
     assert after.match.relative_l2 == pytest.approx(before.match.relative_l2, abs=0.01)
     assert float(np.sqrt(np.square(after.iri - before.iri).mean())) < 0.15
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not COMPRESSED.is_file(), reason="the published weights are not here")
+@pytest.mark.parametrize("place", LARGE[:1])
+def test_a_large_starter_result_begins_as_the_shipped_one_when_generated_again(
+    place, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("IRI_MODELS_DIR", str(tmp_path))
+    hubs.torch_folder().mkdir(parents=True)
+    (hubs.torch_folder() / "compressed_SqueezeNet.net").write_bytes(COMPRESSED.read_bytes())
+    _, request = EXAMPLES[place]
+    before, after = shipped(request), generate(replace(request, steps=FIRST))
+    for name in ("loss", "relative_l2"):
+        old, new = (getattr(each.curves, name)[:FIRST] for each in (before, after))
+        np.testing.assert_allclose(new, old, rtol=2e-3)
+    assert after.seed_png == before.seed_png
+    assert after.target_png == before.target_png
+    assert after.null.relative_l2.min == pytest.approx(before.null.relative_l2.min, rel=1e-3)
+
+
+def test_the_first_examples_are_of_a_network_trained_on_photographs_and_converged():
+    assert {(EXAMPLES[place][1].layer, EXAMPLES[place][1].target) for place in LARGE} == {
+        (layer, target)
+        for layer in ("features.3", "features.12", "penultimate")
+        for target in ("cat", "coffee")
+    }
+    assert LARGE[0] == 0
+    for place in LARGE:
+        result = shipped(EXAMPLES[place][1])
+        assert result.iri.shape == (3, 224, 224)
+        assert result.matched
+        assert result.converged
+        assert link(result.request)["model"] == "compressed:squeezenet1_0"
+
+
+def test_the_pack_is_small_enough_to_ship():
+    sizes = [path.stat().st_size for path in STARTER.glob("*.zip")]
+    assert len(sizes) == len(EXAMPLES)
+    assert max(sizes) < 1e6
+    assert sum(sizes) < 9e6
+
+
+def test_only_large_images_ship_without_their_key_frames():
+    for place in SMALL:
+        assert shipped(EXAMPLES[place][1]).frames
+    result = shipped(EXAMPLES[SMALL[0]][1])
+    assert as_shipped(result) is result
+    large = replace(result, iri=np.zeros((3, 224, 224), np.float32))
+    assert as_shipped(large).frames == ()
+    assert as_shipped(large).iri is large.iri
 
 
 def test_the_keys_of_shipped_results_are_those_of_their_requests():

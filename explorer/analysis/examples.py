@@ -16,7 +16,48 @@ _IMAGENET = "compressed:squeezenet1_0"
 LARGEST_SIDE_WITH_FRAMES = 128
 """px. Each key frame of a larger image weighs as much as its IRI: those are left out."""
 
+
+def _squeezenet(layer: str, target: str, goal: float = 0.02, steps: int = 500) -> Request:
+    """From the faint noise of Feather et al. (2023)."""
+    return Request(
+        model=_IMAGENET,
+        layer=layer,
+        target=target,
+        seed="feather-noise",
+        steps=steps,
+        goal=goal,
+    )
+
+
 _REQUESTS = (
+    (
+        "A coffee cup that SqueezeNet takes for a cat: same penultimate map, 512×13×13",
+        Request(
+            model=_IMAGENET, layer="penultimate", target="cat", seed="coffee", steps=1500, goal=0.15
+        ),
+    ),
+    (
+        "A cat that SqueezeNet takes for a coffee cup: same penultimate map, 512×13×13",
+        Request(
+            model=_IMAGENET, layer="penultimate", target="coffee", seed="cat", steps=1500, goal=0.15
+        ),
+    ),
+    (
+        "The cat out of faint noise at SqueezeNet's last block",
+        _squeezenet("features.12", "cat", 0.15, 1500),
+    ),
+    (
+        "The cup out of faint noise at SqueezeNet's last block",
+        _squeezenet("features.12", "coffee", 0.2, 1500),
+    ),
+    (
+        "The cat at SqueezeNet's first block: nearly everything is kept",
+        _squeezenet("features.3", "cat"),
+    ),
+    (
+        "The cup at SqueezeNet's first block: nearly everything is kept",
+        _squeezenet("features.3", "coffee"),
+    ),
     ("Adversarially trained: outlines and colours come through", Request(model=_ROBUST)),
     ("Standard training: noise stays noise", Request(model=_STANDARD)),
     ("Adversarially trained, from strong noise", Request(model=_ROBUST, seed="noise")),
