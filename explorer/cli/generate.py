@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from explorer.request import Request
     from explorer.result import Result
 
-_DEFAULTS = [option for option in (*NETWORK_OPTIONS, *SEARCH_OPTIONS) if option.default is not None]
-"""The options whose default is filled in only where no result is continued."""
-
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_options(parser, (*NETWORK_OPTIONS, TARGET_OPTION), required=())
@@ -52,7 +49,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "many more), --goal and --optimiser may differ from the result's",
     )
     parser.add_argument("--out", type=file_path, help="folder for iri.png, iri.npy, result.json, …")
-    parser.set_defaults(**{option.attribute: None for option in _DEFAULTS})
+    # What is not given is None: with --continue it is the result's, else the Request's own default.
+    with_default = [
+        each for each in (*NETWORK_OPTIONS, *SEARCH_OPTIONS) if each.default is not None
+    ]
+    parser.set_defaults(**{option.attribute: None for option in with_default})
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -86,9 +87,6 @@ def _from_seeds(options: argparse.Namespace) -> tuple[list[Request], dict[str, b
     for option in (MODEL_OPTION, TARGET_OPTION):
         if getattr(options, option.attribute) is None:
             raise RequestError(option.field, f"it is missing; give {option.flag}, or --continue")
-    for option in _DEFAULTS:
-        if getattr(options, option.attribute) is None:
-            setattr(options, option.attribute, option.value(str(option.default)))
     return requests_from(options, target=options.target)
 
 

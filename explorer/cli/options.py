@@ -151,7 +151,7 @@ def requests_from(
     options: argparse.Namespace, target: str
 ) -> tuple[list[Request], dict[str, bytes]]:
     """As `request_from`, one request for each random seed."""
-    first, *more = options.rng
+    first, *more = options.rng or [Request.defaults()["rng_seed"]]
     single = argparse.Namespace(**vars(options) | {"rng": [first]})
     request, pictures = request_from(single, target)
     return [request, *(replace(request, rng_seed=number) for number in more)], pictures
