@@ -43,12 +43,20 @@ _REQUESTS = (
         ),
     ),
     (
-        "The cat out of faint noise at SqueezeNet's last block",
+        "The cat at SqueezeNet's last block: a face in other colours",
         _squeezenet("features.12", "cat", 0.15, 1500),
     ),
     (
-        "The cup out of faint noise at SqueezeNet's last block",
+        "The cup at SqueezeNet's last block: its outline in noise",
         _squeezenet("features.12", "coffee", 0.2, 1500),
+    ),
+    (
+        "The cat at SqueezeNet's fourth block: a fine pattern over it",
+        _squeezenet("features.7", "cat", 0.1, 1500),
+    ),
+    (
+        "The cup at SqueezeNet's fourth block: a fine pattern over it",
+        _squeezenet("features.7", "coffee", 0.1, 1500),
     ),
     (
         "The cat at SqueezeNet's first block: nearly everything is kept",
