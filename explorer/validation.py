@@ -98,14 +98,14 @@ def check_visitor_may_name(model: str) -> None:
         raise RequestError("model", f"{source.title} work on the command line only")
 
 
-def network_reference(model: str, **settings: object) -> NetworkReference:
+def network_reference(model: str, /, **settings: object) -> NetworkReference:
     """The network that these words name, with what stands for its checkpoint's content.
 
     settings: other fields of a NetworkReference, such as `architecture` or `mean`; further names
     are ignored. Raises RequestError (field `model`) where the source does not exist, or the file or
     published network is not there, and for a `classes_file` that holds no class names.
     """
-    reference = NetworkReference.from_dict({**settings, "model": model})
+    reference = NetworkReference.from_dict(settings | {"model": model})
     if reference.classes_file is not None:
         path = Path(reference.classes_file).expanduser()
         classes = class_names.digest(class_names.read(path))

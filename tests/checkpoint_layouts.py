@@ -6,11 +6,9 @@ Whoever adds one writes a row: what saves it, how, and where its weights are fou
 from __future__ import annotations
 
 import argparse
-import copy
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,10 +81,9 @@ def trained(module: nn.Module, /, **content: Any) -> dict[str, Any]:
         **content,
         "optimizer": optimiser.state_dict(),
         "epoch": 90,
-        "args": argparse.Namespace(lr=0.1, output=Path("x")),
+        "args": argparse.Namespace(lr=0.1),
         "best_acc1": torch.tensor(71.3),
         "history": {"loss": np.arange(3.0)},
-        "counts": defaultdict(list, {"a": [1]}),
         "rng_state": torch.get_rng_state(),
     }
 
@@ -387,17 +384,6 @@ LAYOUTS: dict[str, Layout] = {
     "pruned": Layout("torch.nn.utils.prune", lambda m: pruned(m.state_dict()), "net.pt"),
     "profiled": Layout("thop's counters", lambda m: profiled(m.state_dict()), "net.pt"),
     "float64": Layout("weights in float64", lambda m: _as(m, torch.float64), "net.pt"),
-    "pickled module": Layout("torch.save(model)", lambda m: m, "net.pt"),
-    "pickled module under a key": Layout(
-        "a pickled module, with its average",
-        lambda m: {"epoch": 3, "ema": _shifted(m), "model": m},
-        "model of net.pt",
-    ),
-    "pickled DataParallel": Layout(
-        "torch.save(DataParallel(model))",
-        nn.DataParallel,
-        "net.pt, without the prefix module.",
-    ),
     "ordered": Layout(
         "an OrderedDict with its metadata",
         lambda m: {"state_dict": OrderedDict(m.state_dict())},
@@ -409,9 +395,3 @@ LAYOUTS: dict[str, Layout] = {
 
 def _as(module: nn.Module, kind: torch.dtype) -> State:
     return {n: t.to(kind) if t.is_floating_point() else t for n, t in module.state_dict().items()}
-
-
-def _shifted(module: nn.Module) -> nn.Module:
-    shifted = copy.deepcopy(module)
-    shifted.load_state_dict(other(module.state_dict()))
-    return shifted

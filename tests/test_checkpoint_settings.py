@@ -24,8 +24,8 @@ from explorer.models import class_names
 from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.network_reference import NetworkReference
-from explorer.provenance import NetworkUsed
 from explorer.result import Result
+from explorer.result.provenance import NetworkUsed
 from explorer.store import starter
 
 ARCHITECTURE = "timm:test_resnet"
@@ -572,7 +572,7 @@ def test_a_network_without_origins_is_said_in_one_line():
 def test_the_page_shows_what_is_assumed_and_reads_no_markdown_in_a_checkpoints_texts():
     def page(plain):
         from explorer.app.panels.network_settings import show_assumptions, show_settings
-        from explorer.provenance import NetworkUsed
+        from explorer.result.provenance import NetworkUsed
 
         show_assumptions(NetworkUsed.from_dict(plain))
         show_settings(NetworkUsed.from_dict(plain))

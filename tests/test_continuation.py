@@ -27,9 +27,9 @@ from explorer.cli.options import command_line
 from explorer.cli.running import EngineRunner
 from explorer.errors import RequestError
 from explorer.models.sources import embedded
-from explorer.provenance import Provenance
 from explorer.request import Request
 from explorer.result import Result
+from explorer.result.provenance import Provenance
 from explorer.store import Store
 from explorer.synthesis.optimizers.registry import OPTIMISERS
 from explorer.zoo.architectures import build

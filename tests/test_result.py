@@ -14,8 +14,8 @@ from explorer.metrics.match import LayerComparison, Match, Prediction
 from explorer.metrics.null import Distribution, Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.request import Request
-from explorer.provenance import Curves, OptimiserUsed, Provenance
 from explorer.result import Result, ResultError
+from explorer.result.provenance import Curves, OptimiserUsed, Provenance
 
 STARTER = Path(__file__).parents[1] / "cache" / "starter"
 PNG = b"\x89PNG\r\n\x1a\n one picture"

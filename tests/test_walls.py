@@ -222,7 +222,7 @@ def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
         ("explorer.errors", set()),
         ("explorer.network_reference", {"explorer"}),
         ("explorer.request", {"explorer"}),
-        ("explorer.provenance", {"explorer"}),
+        ("explorer.result.provenance", {"explorer"}),
         ("explorer.result", {"numpy", "explorer"}),
     ):
         roots = {each.partition(".")[0] for each in imports(name)}
@@ -236,7 +236,8 @@ def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
     records = {"match", "null", "perceptual_verdict"}
     assert {each for each in ours("explorer.result") if each.count(".")} == {
         "explorer.errors",
-        "explorer.provenance",
+        "explorer.result",
+        "explorer.result.provenance",
         "explorer.request",
         "explorer.metrics",
         *(f"explorer.metrics.{name}" for name in records),

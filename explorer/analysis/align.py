@@ -19,8 +19,8 @@ from explorer.metrics.alignment import Alignment, alignment, over_measures
 from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
 from explorer.network_reference import NetworkReference
-from explorer.provenance import NetworkUsed
 from explorer.request import RNG_SEED_RANGE, Request
+from explorer.result.provenance import NetworkUsed
 from explorer.validation import validate
 
 if TYPE_CHECKING:

@@ -29,8 +29,7 @@ def as_network(network: object) -> NetworkReference:
     if isinstance(network, str):
         return network_reference(network)
     raise TypeError(
-        "network must be a Network, a NetworkReference or a str such as "
-        f"{EXAMPLE!r}{_not(network)}"
+        f"network must be a Network, a NetworkReference or a str such as {EXAMPLE!r}{_not(network)}"
     )
 
 

@@ -1,9 +1,10 @@
 """Going on from a finished IRI: a new request, whose search starts from the earlier image.
 
 The search starts from the float32 image alone: momentum, curvature and schedule start anew. That
-costs about ten passes (on embedded networks, 4 targets: 0.92 to 1.24 times the distance of a search
-of as many passes in one), and the state would weigh up to twenty times as much as the image. All
-that is measured still refers to the original seed. Importing this does not import torch.
+costs up to some twenty passes, rarely seventy (on embedded networks, 4 targets: 0.92 to 1.24 times
+the distance of a search of as many passes in one), and the state would weigh up to twenty times as
+much as the image. All that is measured still refers to the original seed. Importing this does not
+import torch.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 from explorer.analysis.arguments import as_result
 from explorer.errors import RequestError
 from explorer.images.encoding import from_8bit, from_png
-from explorer.provenance import Curves, Provenance
 from explorer.request import Request
 from explorer.result import Result, ResultError
+from explorer.result.provenance import Curves, Provenance
 
 if TYPE_CHECKING:
     from explorer.analysis.nulls import BytesStore

@@ -37,9 +37,9 @@ from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.network_reference import NetworkReference
-from explorer.provenance import Curves, NetworkUsed, OptimiserUsed, Provenance
 from explorer.request import Request
 from explorer.result import Result
+from explorer.result.provenance import Curves, NetworkUsed, OptimiserUsed, Provenance
 from explorer.synthesis.loop import Cancelled, Problem, synthesise
 from explorer.synthesis.optimizers.automatic import optimiser_for
 from explorer.synthesis.optimizers.record import Optimiser
@@ -214,7 +214,7 @@ def _adversary(name: str, network: Network) -> Distance:
 
 @dataclass(frozen=True)
 class _Run:
-    """What the results of a batch share; see `explorer.provenance.Provenance`."""
+    """What the results of a batch share; see `explorer.result.provenance.Provenance`."""
 
     network: NetworkUsed
     optimiser: OptimiserUsed

@@ -8,7 +8,7 @@ from typing import Any
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Null
 from explorer.network_reference import NetworkReference
-from explorer.provenance import NetworkUsed
+from explorer.result.provenance import NetworkUsed
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explorer.models.network import Network
-from explorer.provenance import NetworkUsed
+from explorer.result.provenance import NetworkUsed
 
 
 def network_used(network: Network) -> NetworkUsed:

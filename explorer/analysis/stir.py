@@ -24,8 +24,8 @@ from explorer.analysis.targets import TargetSet
 from explorer.errors import RequestError
 from explorer.metrics.invariance import FEWEST_IMAGES
 from explorer.network_reference import NetworkReference
-from explorer.provenance import NetworkUsed
 from explorer.request import Request
+from explorer.result.provenance import NetworkUsed
 
 if TYPE_CHECKING:
     from explorer.metrics.invariance import SharedInvariance

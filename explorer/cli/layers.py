@@ -52,10 +52,9 @@ def _layers(options: argparse.Namespace) -> Iterable[tuple[str, str, tuple[int, 
     from explorer.models import catalogue
 
     entry = catalogue.entry(options.reference)
-    network = network_from(options, options.reference)
-    if entry is not None and entry.layers and network.size is None:
+    request = validation.observer(network_from(options, options.reference))
+    if entry is not None and entry.layers and request.size is None:
         return entry.layers
-    request = validation.observer(network)
     with EngineRunner.started() as runner:
         return runner.ask(work.layers, request.network)
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from explorer.errors import RequestError
-from explorer.provenance import NetworkUsed
+from explorer.result.provenance import NetworkUsed
 
 
 def print_network(network: NetworkUsed | None, title: str = "") -> None:

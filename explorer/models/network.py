@@ -72,7 +72,7 @@ class Network:
     classes: names of the first `len(classes)` logits; empty where the names are not known.
     class_count: how many of the first logits are classes (other heads may follow them).
     origins: by setting, where it was taken from; notes: sentences on what was left out or assumed
-        while loading. See `explorer.provenance.NetworkUsed`.
+        while loading. See `explorer.result.provenance.NetworkUsed`.
     headless: whether its checkpoint has no classifier; what comes out is then the penultimate
         representation, and there are no logits.
     lock: held while hooks are on the module, so that two threads cannot mix activations.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.provenance import NetworkUsed
+from explorer.result.provenance import NetworkUsed
 
 _TITLES = {"mean": "mean", "std": "standard deviation", "classes": "class names"}
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from torch import Tensor
 
-from explorer.models.checkpoints.foreign import Foreign
 from explorer.models.checkpoints.reading import Checkpoint
 
 _MOST_DEPTH = 4
@@ -69,12 +68,12 @@ def containers(checkpoint: Checkpoint) -> Iterator[Container]:
             ]
 
 
-_NESTED = (Mapping, Namespace, Foreign, str)
+_NESTED = (Mapping, Namespace, str)
 
 
 def _plain(content: object) -> Mapping[str, Any] | None:
     """The values by names in a dict, an options object, JSON, or a configuration in Python."""
-    if isinstance(content, Namespace | Foreign):
+    if isinstance(content, Namespace):
         content = vars(content)
     elif isinstance(content, str):
         content = _from_text(content)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from explorer.errors import RequestError
 from explorer.models import pretrained
-from explorer.models.checkpoints.fit import FIELD, Misfit, misfit, shapes_of
+from explorer.models.checkpoints.fit import FIELD, Misfit, extra, misfit, shapes_of
 from explorer.models.checkpoints.state_dicts import common_prefixes, split, state_dicts
 from explorer.models.grey import first_convolution
 from explorer.models.network import Network
@@ -31,6 +32,8 @@ def refusal(
 ) -> RequestError:
     """The error for found weights that do not fit; where: they were found, for messages."""
     found = misfit(state, network.module)
+    if found.missing or found.misshapen:  # what is too many tells where they may have gone
+        found = replace(found, unexpected=tuple(extra(state, network.module)))
     reason = (
         _another_size(shown, architecture, network, state, found)
         or _another_stem(shown, architecture, network, state)
@@ -79,7 +82,7 @@ def _another_size(
 ) -> str | None:
     """Where position embeddings alone do not fit: the size that they are for."""
     name = next((name for name in found.misshapen if name in _POSITIONS), None)
-    if name is None or found.missing or found.unexpected or len(found.misshapen) > 1:
+    if name is None or found.missing or len(found.misshapen) > 1:
         return None
     module = network.module
     patches: object = getattr(getattr(module, "patch_embed", module), "patch_size", None)

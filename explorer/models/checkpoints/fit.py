@@ -28,13 +28,16 @@ class Misfit:
 
     @property
     def words(self) -> str:
-        """`2 missing (a, b); 1 of another shape (c)`."""
+        """`2 missing (a, b); 1 of another shape (c)`, with as many names as there is room for."""
+        kinds = sum(map(bool, (self.missing, self.unexpected, self.misshapen)))
         counts = (
             (self.missing, "missing"),
             (self.unexpected, "unexpected"),
             (self.misshapen, "of another shape"),
         )
-        return "; ".join(f"{len(names)} {what} ({some(names)})" for names, what in counts if names)
+        return "; ".join(
+            f"{len(names)} {what} ({some(names, 5 - kinds)})" for names, what in counts if names
+        )
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> dict[str, Shape]:

@@ -1,51 +1,27 @@
-"""Objects of classes that a checkpoint names and that are never built: inert stand-ins for them.
+"""The classes and functions that a checkpoint asks for; building or calling them would run code.
 
-A whole pickled module, a training script's options, a path: what they hold is kept as plain values,
-and no code of theirs is imported or run. torch's `weights_only` unpickler does the reading.
+They are only named here. A checkpoint that asks for any but plain values is refused.
 """
 
 from __future__ import annotations
 
 import pickletools
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeGuard
 
 from explorer.models.checkpoints import formats
 
 _LEGACY_PICKLES = 4
 """A magic number, a protocol, the byte order, the object; then the tensors' bytes."""
 
-_AS_PLAIN: dict[str, Callable[..., Any]] = {
-    "collections.defaultdict": lambda *arguments: OrderedDict()
-}
-"""Dicts of another class, which torch's unpickler fills only as one that it knows."""
-
-
-class Foreign:
-    """Stands for an object of another class; its attributes are those of the pickled object."""
-
-    path = ""
-    """Of the class, such as `torchvision.models.resnet.ResNet`."""
-
-    def __new__(cls, *arguments: object, **options: object) -> Foreign:
-        return super().__new__(cls)
-
-    def __init__(self, *arguments: object, **options: object) -> None: ...
-
-    def __setstate__(self, state: object) -> None:
-        parts = state if isinstance(state, tuple) else (state,)
-        for part in parts:
-            if isinstance(part, dict):
-                self.__dict__.update(part)
+_MODULES = "torch.nn.modules."
+"""Where the classes of a whole pickled network are from, its own aside."""
 
 
 def foreign_globals(path: Path, format_: str) -> frozenset[str]:
-    """The classes and functions that a checkpoint names beyond those that torch knows as harmless.
+    """Full names of what a checkpoint asks for beyond what torch knows as harmless.
 
-    Full names; none where they cannot be listed, in which case reading the file fails.
+    None where they cannot be listed: reading the file fails then, too.
     """
     import torch
 
@@ -73,29 +49,6 @@ def _legacy_globals(path: Path) -> frozenset[str]:
     return frozenset(named - known)
 
 
-def stand_ins(names: frozenset[str]) -> list[tuple[Callable[..., Any], str]]:
-    """What torch's unpickler is to take for each of these names, in place of what they name."""
-    return [
-        (_AS_PLAIN.get(name) or type("Foreign", (Foreign,), {"path": name}), name)
-        for name in sorted(names)
-    ]
-
-
-def state_of(module: Foreign, prefix: str = "") -> dict[str, object]:
-    """The state dict of a pickled module: its parameters and buffers by their dotted names."""
-    held = module.__dict__
-    left_out = held.get("_non_persistent_buffers_set") or ()
-    state: dict[str, object] = {}
-    for kind in ("_parameters", "_buffers"):
-        for name, value in (held.get(kind) or {}).items():
-            if value is not None and name not in left_out:
-                state[f"{prefix}{name}"] = value
-    for name, child in (held.get("_modules") or {}).items():
-        if isinstance(child, Foreign):
-            state |= state_of(child, f"{prefix}{name}.")
-    return state
-
-
-def is_module(value: object) -> TypeGuard[Foreign]:
-    """Whether this stands for a pickled `torch.nn.Module`."""
-    return isinstance(value, Foreign) and {"_parameters", "_modules"} <= set(value.__dict__)
+def is_whole_network(names: frozenset[str]) -> bool:
+    """Whether these are the classes of a pickled network, as `torch.save(model)` writes it."""
+    return any(name.startswith(_MODULES) for name in names)

@@ -15,7 +15,6 @@ from explorer.models.architectures.small_pictures import fitting
 from explorer.models.checkpoints import diagnosis, heads, statistics
 from explorer.models.checkpoints.conversion import conversion_of
 from explorer.models.checkpoints.fit import extra, loadable, misfit, shapes_of
-from explorer.models.checkpoints.foreign import is_module
 from explorer.models.checkpoints.reading import Checkpoint
 from explorer.models.checkpoints.state_dicts import some, state_dicts
 from explorer.models.checkpoints.weights import FoundWeights, find
@@ -152,10 +151,6 @@ def _notes(
     if found.converted:
         notes.append("the names of the weights were rewritten from another layout")
         notes += _interpolated(checkpoint, found, network)
-    if _is_pickled(checkpoint.content):
-        notes.append(
-            f"{shown} holds a whole pickled network; its tensors were read and none of its code run"
-        )
     used = " ".join(network.origins.values())
     left_out = [
         name
@@ -181,8 +176,3 @@ def _interpolated(checkpoint: Checkpoint, found: FoundWeights, network: Network)
         return []
     side = "×".join(map(str, network.input.size))
     return [f"its position embeddings were interpolated to pictures of {side} px"]
-
-
-def _is_pickled(content: object) -> bool:
-    values = content.values() if isinstance(content, dict) else [content]
-    return any(map(is_module, values))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from explorer.errors import RequestError
 from explorer.models.checkpoints import formats
-from explorer.models.checkpoints.foreign import foreign_globals, stand_ins
+from explorer.models.checkpoints.foreign import foreign_globals, is_whole_network
 from explorer.models.origins import printable
 
 FIELD = "model"
@@ -30,7 +29,6 @@ class Checkpoint:
         own:NAME`, since visitors never learn where that is stored.
     format: one of `explorer.models.checkpoints.formats.READ`.
     content: nested dicts, lists, plain values and tensors; of safetensors a dict of tensors.
-        Objects of other classes are `explorer.models.checkpoints.foreign.Foreign`.
     metadata: the texts in a safetensors file's header.
     """
 
@@ -80,25 +78,20 @@ def _read_safetensors(path: Path, shown: str) -> Checkpoint:
 
 
 def _read_torch(path: Path, shown: str, format_: str) -> object:
-    """With stand-ins for the objects of classes that are no plain values."""
     import torch
 
-    with warnings.catch_warnings(action="ignore"), _known(_plain_values()):
+    with (
+        warnings.catch_warnings(action="ignore"),
+        torch.serialization.safe_globals(_plain_values()),
+    ):
         foreign = foreign_globals(path, format_)
         try:
-            with _known(stand_ins(foreign)), path.open("rb") as file:  # its name means nothing
+            with path.open("rb") as file:  # torch would go by the name's ending
                 return torch.load(file, map_location="cpu", weights_only=True)
         except MemoryError:
             raise
         except Exception as error:  # torch's own unpickler raises a dozen kinds for other bytes
             raise RequestError(FIELD, f"{shown} {_why_refused(foreign)}") from error
-
-
-def _known(classes: list[Any]) -> AbstractContextManager[None]:
-    """While this lasts torch's `weights_only` unpickler takes these classes, too."""
-    import torch
-
-    return torch.serialization.safe_globals(classes)
 
 
 def _plain_values() -> list[Any]:
@@ -126,7 +119,10 @@ def _plain_values() -> list[Any]:
 
 def _why_refused(foreign: frozenset[str]) -> str:
     advice = "save model.state_dict() alone with torch.save or safetensors"
-    if foreign:
-        named = ", ".join(map(printable, sorted(foreign)[:3])) + (", …" if len(foreign) > 3 else "")
-        return f"asks for code to be run ({named}), which is never done; {advice}"
-    return f"is not a checkpoint of plain tensors, or is damaged; {advice}"
+    if not foreign:
+        return f"is not a checkpoint of plain tensors, or is damaged; {advice}"
+    # A network's own class first: it says more than those of its layers.
+    ordered = sorted(foreign, key=lambda name: (name.startswith("torch."), name))
+    named = ", ".join(map(printable, ordered[:3])) + (", …" if len(foreign) > 3 else "")
+    whole = "is a whole pickled network, which " if is_whole_network(foreign) else ""
+    return f"{whole}asks for code to be run ({named}), which is never done; {advice}"

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.models.checkpoints.foreign import Foreign, is_module, state_of
-
 COUNTER = "num_batches_tracked"
 """Of batch normalisation's training, which old checkpoints lack and torch does not insist on."""
 
@@ -32,7 +30,7 @@ WRAPPERS = frozenset(
 def state_dicts(content: object) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Every dict of tensors by names in a checkpoint, with its key: the path to it, joined by `/`.
 
-    Pickled modules count by their state dicts. What else is in a dict is passed over.
+    What else is in a dict is passed over.
     """
     yield from _state_dicts(content, (), MOST_DEPTH)
 
@@ -40,11 +38,7 @@ def state_dicts(content: object) -> Iterator[tuple[str, dict[str, Tensor]]]:
 def _state_dicts(
     value: object, path: tuple[str, ...], depth: int
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    if is_module(value):
-        value = state_of(value)
-    elif isinstance(value, Foreign):
-        value = vars(value)
-    elif isinstance(value, list | tuple):
+    if isinstance(value, list | tuple):
         value = dict(enumerate(value))
     if not isinstance(value, dict):
         return

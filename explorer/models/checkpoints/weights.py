@@ -240,8 +240,9 @@ def _under(
 
 def _without_tensors(content: object) -> str:
     if isinstance(content, dict) and content:
-        return f"holds no tensors by names; its keys are {some(list(map(str, content)))}"
-    return f"holds no tensors by names, but a {type(content).__name__}"
+        keys = some(list(map(str, content)))
+        return f"holds no state dict (tensors by names); its keys are {keys}"
+    return f"holds no state dict (tensors by names), but a {type(content).__name__}"
 
 
 def _nothing_fits(

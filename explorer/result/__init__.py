@@ -20,8 +20,8 @@ from explorer.errors import RequestError
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
-from explorer.provenance import Curves, NetworkUsed, Provenance
 from explorer.request import Request
+from explorer.result.provenance import Curves, NetworkUsed, Provenance
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 FILES = ("result.json", "iri.npy", "iri.png", "target.png", "seed.png")
