@@ -346,20 +346,6 @@ def test_a_grey_network_takes_one_number_and_else_the_average_is_assumed(tmp_pat
     assert "ignored, because" in " ".join(three.notes)
 
 
-def test_a_whole_pickled_network_and_its_options_state_as_much(tmp_path, module, images):
-    """Its own `pretrained_cfg`, which timm's modules carry, is read without running its code."""
-    network = opened(saved(tmp_path, {"model": module}))
-    ours = representation(network, "penultimate", images)
-    torch.testing.assert_close(ours, by_hand(module, images, *ASSUMED), rtol=1e-5, atol=1e-5)
-    assert "pretrained_cfg.mean" in network.origins["mean"]
-    content = {"model": module, "args": options(mean=MEAN, std=STD, img_size=96)}
-    network = opened(saved(tmp_path, content, "options.pt"))
-    ours = representation(network, "penultimate", images)
-    torch.testing.assert_close(ours, by_hand(module, images, MEAN, STD), rtol=1e-5, atol=1e-5)
-    assert network.input.size == (96, 96)
-    assert not any("more than one" in note for note in network.notes)
-
-
 # Size, resize and crop
 
 
