@@ -258,3 +258,11 @@ def test_compare_looks_at_the_size_that_was_asked_for(monkeypatch, tmp_path, cap
         *("timm:resnet18", digest),
     )
     assert observer.model == f"file:{Path('net.pt').resolve()}"
+
+
+def test_a_request_with_input_settings_of_its_own_has_no_link():
+    plain = asked("embedded")
+    assert link(plain)
+    for changes in ({"mean": [0.5] * 3}, {"interpolation": "lanczos"}, {"crop_pct": 0.5}):
+        with pytest.raises(ValueError, match="with these settings"):
+            link(replace(plain, **changes))

@@ -48,7 +48,7 @@ _REQUESTS = (
     ),
     (
         "The cup at SqueezeNet's last block: its outline in noise",
-        _squeezenet("features.12", "coffee", 0.2, 1500),
+        _squeezenet("features.12", "coffee", 0.15, 1500),
     ),
     (
         "The cat at SqueezeNet's fourth block: a fine pattern over it",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from dataclasses import fields as dataclass_fields
+from typing import Any, TypedDict
 
 from explorer.analysis.examples import EXAMPLES
 from explorer.app import continued
@@ -57,6 +58,15 @@ _PARAMETERS = {
 }
 """URL parameter by field; weights have one parameter per term."""
 
+_ELSEWHERE = {"steps", "weights", "null", "null_folder", "classes_file"}
+"""Fields that the effort, the network's source or the operator set."""
+
+_BEYOND_SIDEBAR = tuple(
+    each.name
+    for each in dataclass_fields(Request)
+    if each.name not in SidebarFields.__annotations__ and each.name not in _ELSEWHERE
+)
+
 _DEFAULT_VALUES = DEFAULTS.to_dict() | {
     "representation": "relative-l2",
     "adversary": DEFAULT_ADVERSARY,
@@ -82,28 +92,16 @@ def parameters(fields: SidebarFields, effort: str) -> dict[str, str]:
 def link(request: Request) -> dict[str, str]:
     """The URL parameters at which the sidebar asks for this very request.
 
-    Raises ValueError where the sidebar cannot: for a number of steps that is no effort, and for
-    `file:` networks, which visitors cannot name.
+    Raises ValueError where the sidebar cannot: for a number of steps that is no effort, for
+    networks that visitors cannot name, and for input settings that only the command line takes.
     """
     effort = next((name for name, steps in EFFORTS.items() if steps == request.steps), None)
-    if effort is None or not SOURCES[request.network.source].visitors_may_name:
-        raise ValueError(f"the sidebar cannot ask for {request.model} with {request.steps} steps")
-    fields = SidebarFields(
-        model=request.model,
-        layer=request.layer,
-        target=request.target,
-        seed=request.seed,
-        loss=request.loss,
-        term_weights=request.term_weights,
-        representation=request.representation,
-        relu_gradient=request.relu_gradient,
-        adversary=request.adversary,
-        optimiser=request.optimiser,
-        goal=request.goal,
-        rng_seed=request.rng_seed,
-        size=request.size,
-        continues=request.continues,
-    )
+    may_name = SOURCES[request.network.source].visitors_may_name
+    beyond = any(getattr(request, name) is not None for name in _BEYOND_SIDEBAR)
+    if effort is None or not may_name or beyond:
+        raise ValueError(f"the sidebar cannot ask for {request.model} with these settings")
+    values: Any = {name: getattr(request, name) for name in SidebarFields.__annotations__}
+    fields: SidebarFields = values
     return parameters(fields, effort)
 
 

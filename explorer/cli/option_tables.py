@@ -52,7 +52,12 @@ LAYER_OPTION = Option(
     default="penultimate",
 )
 LOADING_OPTIONS = (
-    Option("--arch", "architecture", "for file: models, the architecture, such as timm:resnet18"),
+    Option(
+        "--arch",
+        "architecture",
+        "for file: models, the architecture: timm:NAME, torchvision:NAME, cifar:NAME or "
+        "python:FILE.py:CALLABLE",
+    ),
     Option(
         "--weights-key",
         "weights_key",

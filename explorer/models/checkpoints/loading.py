@@ -11,7 +11,7 @@ from torch import nn
 
 from explorer.errors import RequestError
 from explorer.models.architectures import Architecture, architecture_named
-from explorer.models.architectures.small_pictures import fitting
+from explorer.models.architectures.small_pictures import candidates, fitting
 from explorer.models.checkpoints import diagnosis, heads, statistics
 from explorer.models.checkpoints.conversion import conversion_of
 from explorer.models.checkpoints.fit import extra, loadable, misfit, shapes_of
@@ -37,6 +37,12 @@ def network_of(reference: NetworkReference, checkpoint: Checkpoint) -> Network:
     notes = []
     if small != name:
         notes.append(f"{small} was built, the version of {name} for small pictures, which fits")
+        others = [each for each in candidates(shapes_of(found.state)) if each != small]
+        if others:
+            notes.append(
+                f"the same weights fit {some(others, 3)}, which computes something else; name it "
+                "with --arch if that is the network's"
+            )
         name, architecture = small, architecture_named(small, reference.size)
         found, network = _found(name, architecture, reference, checkpoint)
     trained = _as_trained(architecture, network, found, checkpoint.shown)

@@ -28,9 +28,6 @@ _SIZES = (
 )
 """In one container the first of these counts, as `--input-size` does in timm's own script."""
 
-_SIZES_OF_MODULES = ("img_size", "image_size")
-"""In a pickled network, whose layers name the sizes of their maps by the other words."""
-
 _SHARES = ("crop_pct", "eval_crop_ratio", "crop_ratio")
 _CROPPED = (("val_crop_size", "val_resize_size"), ("crop_size", "resize_size"))
 _INTERPOLATIONS = ("interpolation", "test_interpolation", "val_interpolation", "resample")
@@ -162,7 +159,7 @@ def _agreed(
 
 def _size(container: Container) -> Stated[Size] | None:
     values = container.values
-    for name in _SIZES_OF_MODULES if "_modules" in container.path else _SIZES:
+    for name in _SIZES:
         size = size_of(values.get(name))
         if size is not None:
             return Stated(size, container.name(name))

@@ -108,7 +108,8 @@ SOURCE = Source(
     name="file",
     title="checkpoints from files",
     help="a checkpoint of your own, with the architecture that it fits (command line only)",
-    example="file:PATH with --arch timm:NAME or --arch torchvision:NAME",
+    example="file:PATH with --arch timm:NAME, torchvision:NAME, cifar:NAME or "
+    "python:FILE.py:CALLABLE",
     entry=lambda path: None,
     load=load,
     names=None,
