@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, number
-from explorer.cli.options import add_network_options, add_null_option, network_from
+from explorer.cli.options import add_network_options, add_null_option, network_from, print_left_out
 from explorer.cli.outputs import print_network
 from explorer.cli.running import EngineRunner
 from explorer.cli.stored_results import read_result
@@ -30,6 +30,7 @@ def _run(options: argparse.Namespace) -> None:
 
     result = read_result("result", options.result)
     observer = validation.observer(network_from(options), options.layer, options.null_folder)
+    print_left_out(observer)
     validation.check_download(observer)
     with EngineRunner.started() as runner:
         comparison = runner.compare(result, observer)

@@ -20,6 +20,7 @@ from explorer.cli.options import (
     add_options,
     add_search_options,
     given_fields,
+    print_left_out,
     requests_from,
 )
 from explorer.cli.outputs import check_folder, print_network
@@ -101,6 +102,7 @@ def _continuing(options: argparse.Namespace) -> tuple[Request, dict[str, bytes]]
     del fields["parametrisation"]
     request, pictures = validation.parse_request(**fields, null_folder=options.null_folder)
     check_agrees(request, earlier.request)
+    print_left_out(request)
     return request, pictures_with([earlier], pictures)
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from explorer.cli.arguments import some_text
@@ -85,6 +87,15 @@ def add_null_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--null-folder", type=some_text, help=NULL_FOLDER_HELP)
 
 
+def print_left_out(request: Request) -> None:
+    """Say on stderr what in the folder of the null is no picture and was left out."""
+    from explorer.images.folder import left_out
+
+    note = left_out(Path(request.null_folder)) if request.null_folder else ""
+    if note:
+        print(note, file=sys.stderr)
+
+
 def network_from(
     options: argparse.Namespace, model: str | None = None, suffix: str = ""
 ) -> NetworkReference:
@@ -128,7 +139,11 @@ def request_from(
     fields |= _values(options, SEARCH_OPTIONS)
     fields["rng_seed"] = options.rng[0]
     fields["term_weights"] = _term_weights(options.weight)
-    return validation.parse_request(**fields, target=target, null_folder=options.null_folder)
+    request, pictures = validation.parse_request(
+        **fields, target=target, null_folder=options.null_folder
+    )
+    print_left_out(request)
+    return request, pictures
 
 
 def given_fields(options: argparse.Namespace) -> dict[str, object]:

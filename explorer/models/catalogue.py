@@ -76,6 +76,14 @@ def input_size_or_default(reference: NetworkReference | str) -> tuple[int, int]:
     return input_size(reference) or USUAL_INPUT_SIZE
 
 
+def channels(reference: NetworkReference | str) -> int:
+    """1 for a network that is known to take grey pictures, else 3."""
+    wanted = NetworkReference(reference) if isinstance(reference, str) else reference
+    known = find(wanted.model)
+    mean = wanted.mean or (known.mean if known is not None else ())
+    return 1 if len(mean) == 1 else 3
+
+
 def parameters(reference: NetworkReference | str) -> int:
     """How many numbers a network is made of, or 0 where that is not known before loading it."""
     wanted = NetworkReference(reference) if isinstance(reference, str) else reference

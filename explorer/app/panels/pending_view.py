@@ -13,6 +13,7 @@ from explorer.app.naming import describe, picture_title, sentence
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
 from explorer.images.fitting import fit
+from explorer.images.luma import grey_picture
 from explorer.jobs.job import Job
 from explorer.models import catalogue
 from explorer.request import Request
@@ -62,42 +63,56 @@ def generation_requested() -> bool:
 def pending_pictures(request: Request, preview: bytes | None) -> list[Picture]:
     """Seed, IRI as far as it has come, and target."""
     size = catalogue.input_size_or_default(request.network)
+    channels = catalogue.channels(request.network)
     seed, target = picture_title(request.seed), picture_title(request.target)
-    seed_png = seed_as_fitted(request.seed, size, request.rng_seed)
+    seed_png = seed_as_fitted(request.seed, size, request.rng_seed, channels)
     caption = "generating" if preview else "not generated yet"
     return [
         Picture(seed_png, "Seed", seed, f"Seed: {seed}", "seed"),
         Picture(preview, "IRI", caption, "The IRI", "iri"),
         Picture(
-            target_as_fitted(request.target, size), "Target", target, f"Target: {target}", "target"
+            target_as_fitted(request.target, size, channels),
+            "Target",
+            target,
+            f"Target: {target}",
+            "target",
         ),
     ]
 
 
 @lru_cache(maxsize=200)
-def _gallery_png(name: str, size: tuple[int, int]) -> bytes:
-    return to_png(to_8bit(fit(gallery.load(name), size)))
+def _gallery_png(name: str, size: tuple[int, int], channels: int) -> bytes:
+    return _png_as_fitted(gallery.load(name), size, channels)
 
 
 @lru_cache(maxsize=50)
-def _seed_png(kind: str, size: tuple[int, int], rng_seed: int) -> bytes:
-    return to_png(to_8bit(seeds.make_seed(kind, size, rng_seed)))
+def _seed_png(kind: str, size: tuple[int, int], rng_seed: int, channels: int) -> bytes:
+    return to_png(to_8bit(seeds.make_seed(kind, size, rng_seed, channels=channels)))
 
 
-def seed_as_fitted(name: str, size: tuple[int, int], rng_seed: int) -> bytes | None:
+def seed_as_fitted(
+    name: str, size: tuple[int, int], rng_seed: int, channels: int = 3
+) -> bytes | None:
     """A seed kind, gallery picture or upload as the network would see it; None if it is gone."""
-    return _seed_png(name, size, rng_seed) if name in seeds.kinds() else _as_fitted(name, size)
+    if name in seeds.kinds():
+        return _seed_png(name, size, rng_seed, channels)
+    return _as_fitted(name, size, channels)
 
 
-def target_as_fitted(name: str, size: tuple[int, int]) -> bytes | None:
+def target_as_fitted(name: str, size: tuple[int, int], channels: int = 3) -> bytes | None:
     """A noise target, gallery picture or upload as the network would see it; None if it is gone."""
     if noise_targets.is_noise_target(name):
-        return to_png(to_8bit(noise_targets.make_target(name, size)))
-    return _as_fitted(name, size)
+        return to_png(to_8bit(noise_targets.make_target(name, size, channels=channels)))
+    return _as_fitted(name, size, channels)
 
 
-def _as_fitted(name: str, size: tuple[int, int]) -> bytes | None:
+def _as_fitted(name: str, size: tuple[int, int], channels: int) -> bytes | None:
     if not name.startswith("picture:"):
-        return _gallery_png(name, size)
+        return _gallery_png(name, size, channels)
     png = session.uploads().get(name)
-    return None if png is None else to_png(to_8bit(np.asarray(fit(from_png(png), size))))
+    return None if png is None else _png_as_fitted(from_png(png), size, channels)
+
+
+def _png_as_fitted(picture: np.ndarray, size: tuple[int, int], channels: int) -> bytes:
+    picture = grey_picture(picture) if channels == 1 else picture
+    return to_png(to_8bit(np.asarray(fit(picture, size))))

@@ -41,6 +41,8 @@ def entry(name: str) -> Entry:
         licence=network.licence,
         accuracy={},
         group="own",
+        mean=network.mean or (),
+        std=network.std or (),
         norm=network.norm,
         epsilon=network.epsilon,
         paper=network.paper,
