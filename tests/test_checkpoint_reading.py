@@ -496,3 +496,8 @@ def test_a_checkpoint_that_names_the_operating_system_is_refused(tmp_path, modul
 class PlantedCommand:
     def __reduce__(self):
         return os.system, ("touch planted",)
+
+
+def test_the_documents_list_every_layout():
+    listed = (Path(__file__).parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
+    assert [each.what for each in LAYOUTS.values() if f"| {each.what} |" not in listed] == []
