@@ -1,4 +1,4 @@
-"""Which network, and with which eyes: the NetworkReference, one value that travels whole.
+"""Which network, and how pictures are brought to it: a value that always travels whole.
 
 Only the standard library is used here. Whether a name exists is checked by its source.
 """

@@ -20,7 +20,7 @@ TENSORS = {"analysis", "synthesis", "losses", "metrics", "models", "zoo"}
 
 WIDTH, MARGIN, GAP = 900, 16, 8
 LINE, PADDING = 17, 9
-NAME = 100  # px of the name, where the description follows on its line
+NAME = 145  # px of the name, where the description follows on its line
 CHARACTER = 6.3  # px, of the descriptions' font
 FILLS = {"light": "#e3f1ee", "tensors": "#fbe9d7", "maintainers": "#eceff1"}
 LEGEND = (
