@@ -59,7 +59,7 @@ def test_an_entry_of_the_curated_list_is_complete(entry):
     assert entry.paper.startswith("https://")
     assert entry.group in catalogue.GROUPS
     assert entry.parameters > 1e6
-    assert entry.megabytes > 10
+    assert entry.megabytes > (0 if entry.reference.startswith("compressed:") else 10)
     assert len(entry.mean) == len(entry.std) == 3
     assert json.loads(json.dumps(entry.to_dict()))["reference"] == entry.reference
     assert len(entry.title) <= 40
@@ -91,6 +91,10 @@ def test_a_name_on_the_curated_list_exists_in_its_source_and_is_described_as_the
         assert entry.parameters == weights.meta["num_params"]
     elif source == "robust":
         assert name in robust.names()
+    elif source == "compressed":
+        assert (
+            entry.parameters == models.get_model_weights(name)["IMAGENET1K_V1"].meta["num_params"]
+        )
     else:
         assert source == "hub"
         assert name in torchhub.CHECKPOINTS
