@@ -538,7 +538,7 @@ def test_every_setting_is_said_with_its_origin_one_line_each():
         "Mean 0.11, 0.32, 0.53, standard deviation 0.64, 0.35, 0.26, assumed: as of the "
         "architecture timm:test_resnet; the checkpoint states none",
         "Size 64×64 px, from the request",
-        "Bilinear interpolation, crop 0.9, from the architecture timm:test_resnet",
+        "Bilinear interpolation, crop to 90 %, from the architecture timm:test_resnet",
         "Class names, from the checkpoint (class_names)",
         "The name **x** <b>y</b> was left out",
     )
@@ -550,7 +550,7 @@ def test_a_network_without_origins_is_said_in_one_line():
     plain = NetworkUsed("timm:x", (64, 64), MEAN, STD, "bicubic", 1.0, "center", 5)
     assert plain.sentences == (
         "Mean 0.11, 0.32, 0.53, standard deviation 0.64, 0.35, 0.26, size 64×64 px, bicubic "
-        "interpolation, crop 1",
+        "interpolation, the whole picture",
     )
     assert plain.assumed == ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis.continuation import continuation
 from explorer.app import session, sharing
 from explorer.app.links import DEFAULTS, EFFORTS, link
+from explorer.app.panels.result_view import _rise, _where_it_works
+from explorer.app.panels.verdicts import smaller_goal
 from explorer.jobs.engine import Engine
+from explorer.jobs.job import RUNNING, Job
 from explorer.plots.match import falling_curve
 from explorer.result import Result
+from explorer.result.provenance import Curves
 from explorer.store.store import Store
 
 APP = str(Path(__file__).parent.parent / "app.py")
@@ -48,6 +53,8 @@ class StoppedEngine:
         self.submitted.append(request)
 
     def start(self) -> None: ...
+
+    def cancel(self, key: str, subscriber: str) -> None: ...
 
     def add_second(self) -> Result:
         """The result that goes on from the first."""
@@ -109,6 +116,94 @@ def test_there_is_no_button_where_the_search_came_to_its_end(engine, stopped, re
     app = opened()
     assert "Converged" in text(app)
     assert not has_button(app)
+
+
+def no_match_by_spearman(first: Result, stopped: str, goal: float = 0.02) -> Result:
+    """What is near by the distance and fails by a correlation, after a search that stopped so."""
+    largest = first.null.distributions["spearman"].max
+    match = replace(
+        first.match,
+        values={**first.match.values, "spearman": largest - 0.0001},
+        beyond_null=False,
+    )
+    provenance = replace(first.provenance, stopped=stopped)
+    request = replace(first.request, goal=goal)
+    return replace(first, request=request, match=match, match_8bit=match, provenance=provenance)
+
+
+def test_a_goal_that_came_before_a_match_is_said_and_continue_has_a_smaller_one(engine):
+    engine.results[DEFAULTS.key] = no_match_by_spearman(engine.first, "goal")
+    app = opened()
+    said = text(app)
+    assert "No match by Spearman correlation: it is 0." in said
+    assert "Some unrelated images" not in said
+    assert "stopped at its goal of 0.02, and that is no match yet" in said
+    assert "more effort" not in said
+    reached = min(0.02, engine.first.match.relative_l2) / 4
+    smaller = float(f"{reached:.1g}")
+    assert f"to a goal of {smaller:g}" in said
+    app.button(key="continue").click().run()
+    assert not app.exception
+    assert engine.submitted == [replace(DEFAULTS, continues=DEFAULTS.key, goal=smaller)]
+    assert app.number_input(key="goal").value == smaller
+
+
+@pytest.mark.parametrize(
+    ("stopped", "advice"),
+    [
+        ("budget", "Its steps ran out: press Continue"),
+        ("plateau", "more steps will not help: try another seed"),
+    ],
+)
+def test_the_advice_fits_why_the_search_stopped(engine, stopped, advice):
+    result = no_match_by_spearman(engine.first, stopped)
+    values = {**result.match.values, "relative_l2": 0.3}
+    engine.results[DEFAULTS.key] = replace(result, match=replace(result.match, values=values))
+    app = opened()
+    assert advice in text(app)
+    assert has_button(app) is (stopped == "budget")
+
+
+def test_a_goal_so_small_that_none_is_smaller_gives_way_to_all_steps(engine):
+    assert smaller_goal(no_match_by_spearman(engine.first, "goal", goal=0.002)) == 0
+    assert smaller_goal(no_match_by_spearman(engine.first, "goal", goal=0)) is None
+    first = engine.first
+    snr = {**first.null.distributions["snr_db"].quantiles, "max": 60.0}
+    spread = replace(first.null.distributions["snr_db"], quantiles=snr)
+    distributions = {**first.null.distributions, "snr_db": spread}
+    loud = replace(
+        no_match_by_spearman(first, "goal", goal=0.9),
+        null=replace(first.null, distributions=distributions),
+    )
+    assert smaller_goal(loud) == 0, "60 dB are a distance of 0.001, and less is 0"
+
+
+def test_while_it_continues_steps_count_on(engine):
+    engine.first = replace(engine.first, curves=Curves((0, 500), (1.0, 0.1), (1.0, 0.1)))
+    engine.results[DEFAULTS.key] = engine.first
+    request = replace(DEFAULTS, continues=DEFAULTS.key, steps=500)
+    job = Job(request.key, RUNNING, "generating the image", 40, 500, ((0, 0.1), (40, 0.08)))
+    engine.job = lambda key: job if key == request.key else None
+    app = opened(**link(request))
+    assert not app.exception
+    (chart,) = app.get("plotly_chart")
+    figure = json.loads(chart.proto.spec)
+    assert figure["layout"]["xaxis"]["range"] == [0, 1000]
+    assert "step 540 of 1,000" in app.get("progress")[0].proto.text
+    assert "goes on from an earlier result" in text(app)
+
+
+def test_a_rise_after_it_was_continued_is_said_and_what_the_command_needs(engine):
+    second = engine.add_second()
+    curves = Curves((0, 500, 550, 620), (1.0,) * 4, (1.0, 0.1, 0.25, 0.08))
+    for key, shown in ((0.25, True), (0.15, False)):
+        distances = (1.0, 0.1, key, 0.08)
+        curves = replace(curves, relative_l2=distances)
+        result = replace(second, curves=curves)
+        assert ("At step 550 the distance rises to 0.25" in _rise(result)) is shown
+    assert "where the earlier result is in the cache" in _where_it_works(second.request)
+    assert "`models.toml`" in _where_it_works(replace(DEFAULTS, model="own:lab", weights="1" * 64))
+    assert _where_it_works(DEFAULTS) == ""
 
 
 def test_the_address_holds_it_until_a_control_is_changed(engine):

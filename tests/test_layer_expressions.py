@@ -659,7 +659,7 @@ def test_several_layers_may_be_typed_and_are_read_in_words():
     app = opened(layer="stage1.1 + 0.50*stage2.0@centre")
     assert app.query_params["layer"] == "stage1.1+0.5*stage2.0@centre"
     assert "layer `stage1.1 + 0.5 × stage2.0, centre`" in seen(app)
-    assert "8,256 numbers of 2 layers, each divided by its root mean square norm" in seen(app)
+    assert "8,256 numbers of 2 layers. Each layer is first scaled to the same" in seen(app)
     assert not [each for each in app.selectbox if each.key == "_part"]
 
 
@@ -681,7 +681,13 @@ def test_the_plot_marks_every_layer_of_the_expression():
         for name, value in (("a", 0.5), ("b", 0.2), ("a+b", 0.1))
     ]
     measure = pair_measures()["relative_l2"]
-    marker = layer_profile(rows, measure, "a+0.5*b@centre").data[1]
+    marker = layer_profile(rows, measure, "a+0.5*b").data[1]
     assert (marker.x, marker.y) == ((1, 2), (0.5, 0.2))
+    chart = layer_profile(rows, measure, "b@channel=5", matched=0.01)
+    assert (chart.data[1].x, chart.data[1].y) == ((2,), (0.01,)), "the part's own, in its place"
+    assert chart.data[0].y == (0.5, 0.2, 0.1), "the whole layer as any other"
+    assert 10 ** chart.layout.yaxis.range[0] < 0.01
+    marker = layer_profile(rows, measure, "a+0.5*b@centre", matched=0.3).data[1]
+    assert (marker.x, marker.y) == ((1, 2), (0.3, 0.3)), "what was matched, taken together"
     assert marker.name == "matched here: a + 0.5 × b, centre"
     assert layer_profile(rows, measure, "a+b").data[1].x == (3,), "a layer of that very name"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from explorer.analysis.examples import EXAMPLES
+from explorer.models import catalogue
 from explorer.models.layer_titles import is_main, layer_title, section_of, sections
 
 
@@ -64,6 +66,37 @@ def test_where_in_the_network_a_layer_is():
     assert where["conv1"] == "stem"
     assert where["layer1.0"] == where["layer1"] == "stage 1"
     assert where["avgpool"] == where["penultimate"] == where["fc"] == "head"
+
+
+def test_the_fire_modules_of_a_squeezenet_are_its_blocks():
+    fire = {"1_0": (3, 4, 5, 7, 8, 9, 10, 12), "1_1": (3, 4, 6, 7, 9, 10, 11, 12)}
+    for places in fire.values():
+        names = ["features.0", "features.2", "classifier.1", "logits"]
+        for place in range(12, 2, -1):
+            parts = [f"features.{place}"]
+            if place in places:
+                parts = [f"features.{place}.squeeze", f"features.{place}.expand1x1", *parts]
+            names[2:2] = parts
+        for number, place in enumerate(places, start=1):
+            assert layer_title(f"features.{place}", "Fire", names) == f"block {number}"
+            assert section_of(f"features.{place}.squeeze", names) == f"block {number}"
+        assert sections(names) == ["stem", *(f"block {n}" for n in range(1, 9)), "head"]
+        assert section_of("features.2", names) == "stem"
+        assert section_of("classifier.1", names) == "head"
+    assert layer_title("features.11", "MaxPool2d", _layers_of_squeezenet()) == "block 7, pooling"
+    squeezed = layer_title("features.4.squeeze_activation", "ReLU", _layers_of_squeezenet())
+    assert squeezed == "block 2, squeeze activation"
+    for title, request in EXAMPLES:
+        for word, number in (("first", 1), ("fourth", 4), ("last", 8)):
+            if f"SqueezeNet's {word} block" in title:
+                found = layer_title(request.layer, "Fire", _layers_of_squeezenet())
+                assert found == f"block {number}"
+
+
+def _layers_of_squeezenet() -> list[str]:
+    entry = catalogue.entry("compressed:squeezenet1_0")
+    assert entry is not None
+    return [name for name, _, _ in entry.layers]
 
 
 def test_a_row_of_blocks_is_a_stage_and_no_block_of_its_own():

@@ -11,8 +11,9 @@ from scipy import stats
 from scipy.spatial import distance
 
 from explorer.metrics.by_layer import MOST_RANKED, compare_layers
-from explorer.metrics.match import Match, beyond_null
+from explorer.metrics.match import Match, Prediction, beyond_null
 from explorer.metrics.matching import match_representations
+from explorer.metrics.no_match import reasons
 from explorer.metrics.null import QUANTILES, Distribution, Null
 from explorer.metrics.null_distribution import null_distribution
 from explorer.metrics.representation import (
@@ -336,3 +337,58 @@ def test_each_deciding_measure_must_be_beyond_the_largest_of_the_null():
         assert not beyond_null(good | {name: value}, null), name
     for name in ("snr_db", "pearson", "spearman"):
         assert not beyond_null(good | {name: None}, null), name
+
+    def why(values=None, rounded=None, same_class=True, part=False):
+        tops = ((Prediction(0, "cat", 1.0),), (Prediction(int(not same_class), "mug", 1.0),))
+        matches = [
+            Match(
+                good | (each or {}), beyond_null(good | (each or {}), null), same_class, *tops, part
+            )
+            for each in (values, rounded)
+        ]
+        return reasons(*matches, null)
+
+    assert why() == ()
+    assert why({"snr_db": 2.96}) == (
+        "No match by signal to noise: it is 2.96 dB, and unrelated images reach 3.00 dB.",
+    )
+    assert why({"spearman": 0.5999}) == (
+        "No match by Spearman correlation: it is 0.5999, and unrelated images reach 0.6000.",
+    )
+    assert why({"pearson": 0.5}) == (
+        "No match by squared Pearson correlation: it is 0.250, and unrelated images reach 0.490.",
+    )
+    assert why({"pearson": -0.9}) == (
+        "No match by Pearson correlation: it is -0.900, and has to be above 0.",
+    )
+    assert why({"spearman": None}) == (
+        "No match by Spearman correlation, which is undefined here.",
+    )
+    assert len(why({"spearman": 0.1, "snr_db": 0.0})) == 2
+    assert why(None, {"spearman": 0.5}) == (
+        "Rounding to 8 bits loses the match. No match by "
+        "Spearman correlation: it is 0.500, and unrelated images reach 0.600.",
+    )
+    assert why(same_class=False) == ("The classes differ: the target is “cat”, the IRI “mug”.",)
+    assert why(same_class=False, part=True) == ()
+
+
+def test_one_number_fails_by_the_99_percent_of_the_pairs_below_which_it_is():
+    empty = Distribution(0, {"max": math.nan}, (), ())
+    snr = Distribution(2, {"q99": 20.0, "max": 40.0}, (), ())
+    null = Null(2, 2, {"snr_db": snr, "pearson_r2": empty, "spearman": empty})
+    values = {"snr_db": 12.0, "pearson": None, "spearman": None}
+    assert beyond_null(values | {"snr_db": 21.0}, null)
+    match = Match(values, beyond_null(values, null))
+    assert reasons(match, match, null) == (
+        "No match by signal to noise: it is 12.0 dB, and has to be above 20.0 dB, below which 99 % "
+        "of the pairs of unrelated images stay.",
+    )
+
+
+def test_a_failure_of_an_older_result_without_its_numbers_is_still_said():
+    match = Match({"relative_l2": 0.5}, False)
+    null = Null(2, 2, {"relative_l2": Distribution(2, {}, (), ())})
+    assert reasons(match, match, null) == (
+        "Some unrelated images are as alike to the network as these two.",
+    )

@@ -47,6 +47,28 @@ def test_only_the_relative_distance_has_a_logarithmic_axis():
     assert profile({"a": 0.5}, "a").layout.yaxis.type == "log"
 
 
+def test_a_distance_of_zero_is_a_gap_with_a_mark_at_the_bottom_of_the_axis():
+    chart = profile({"a": 1.0, "b": 0.0, "c": 0.01}, "c")
+    assert list(chart.data[0].y) == [1.0, None, 0.01]
+    assert (list(chart.data[2].x), chart.data[2].marker.symbol) == ([2], "triangle-down")
+    assert chart.layout.yaxis.range[0] < math.log10(chart.data[2].y[0]) < math.log10(0.01)
+    assert profile({"a": 0.5, "b": 0.0}, "b").data[1].y[0] > 0, "matched exactly: at the bottom"
+    assert list(profile({"a": 0.5, "b": 0.0}, "a", "cosine").data[0].y) == [0.5, 0.0]
+    assert list(falling_curve([0, 1], [1.0, 0.0], 0.01).data[0].y) == [1.0, None]
+
+
+def test_layers_keep_apart_where_their_names_are_cut():
+    names = [
+        f"features.{n}.{part}_activation" for n in (3, 12) for part in ("squeeze", "expand1x1")
+    ]
+    ticks = profile(dict.fromkeys([*names, "logits"], 0.5), "logits").layout.xaxis.ticktext
+    assert len(set(ticks)) == 5
+    assert ticks[-1] == "logits"
+    assert all(len(tick) <= 20 for tick in ticks)
+    twins = [f"layer{n}.0.downsample.0" for n in range(1, 5)]
+    assert len(set(profile(dict.fromkeys(twins, 0.5), twins[0]).layout.xaxis.ticktext)) == 4
+
+
 def test_the_curve_shows_every_step_the_goal_and_the_null():
     chart = falling_curve([0, 1, 2], [1.0, 0.5, 0.1], goal=0.01, null_smallest=0.4)
     assert list(chart.data[0].y) == [1.0, 0.5, 0.1]

@@ -31,7 +31,7 @@ def network_title(reference: str) -> str:
 
 def describe(request: Request) -> str:
     """The request in a sentence, as Markdown."""
-    goes_on = f"; goes on from result {request.continues[:8]}" if request.continues else ""
+    goes_on = "; goes on from an earlier result" if request.continues else ""
     adjusted = " (adjusted)" if request.term_weights or request.representation else ""
     return (
         f"**{network_title(request.model)}**, layer `{layer_expression.title(request.layer)}`, "

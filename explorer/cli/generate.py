@@ -28,6 +28,7 @@ from explorer.cli.running import EngineRunner
 from explorer.cli.stored_results import result_to_continue
 from explorer.errors import RequestError
 from explorer.files import write_atomically
+from explorer.metrics import no_match
 
 if TYPE_CHECKING:
     from explorer.request import Request
@@ -140,6 +141,8 @@ def _print_result(result: Result) -> None:
         f"{result.null.n_pairs:,} pairs of unrelated images: {number(null.min, 2)} to "
         f"{number(null.max, 2)}"
     )
+    for reason in no_match.reasons(result.match, result.match_8bit, result.null):
+        print(f"  {reason}")
     print(
         f"To a person the same? {person.nearer_target} of {person.counted} held-out measures "
         "say it is nearer the target than the seed"

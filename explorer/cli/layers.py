@@ -30,16 +30,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     from explorer.models.layer_titles import layer_title
 
+    layers = list(_layers(options))
+    names = [name for name, _, _ in layers]
     rows: list[dict[str, object]] = [
         {
             "order": order,
             "name": name,
-            "friendly": layer_title(name, kind),
+            "friendly": layer_title(name, kind, names),
             "kind": kind,
             "shape": list(shape),
             "elements": math.prod(shape),
         }
-        for order, (name, kind, shape) in enumerate(_layers(options), start=1)
+        for order, (name, kind, shape) in enumerate(layers, start=1)
     ]
     print_rows(options, rows, _line)
 

@@ -13,30 +13,54 @@ from typing import Any
 from explorer.metrics.null import Null
 
 
-def beyond_null(values: Mapping[str, float | None], null: Null) -> bool:
-    """Whether two representations are more alike than every pair of unrelated pictures.
+@dataclass(frozen=True)
+class Shortfall:
+    """A measure by which two representations are no more alike than unrelated pictures.
 
-    This decides the verdict: SNR, Pearson R² and Spearman ρ must each be better than the largest of
-    the null, and the Pearson correlation positive (R² alone would pass an inverted representation).
-    Other measures are shown and decide nothing. An undefined value fails. Source: Feather et al.
-    2023, success test 1.
+    measure: by its name in the null, or `pearson` for one that is not positive. value: of the two,
+    as the null holds it; None where it is undefined or infinite. limit: what it had to exceed.
+    one_number: whether that is what 99 % of the null's pairs stay below, not their largest.
+    """
+
+    measure: str
+    value: float | None
+    limit: float
+    one_number: bool = False
+
+
+def shortfalls(values: Mapping[str, float | None], null: Null) -> tuple[Shortfall, ...]:
+    """The measures by which two representations are no match; none where they are one.
+
+    SNR, Pearson R² and Spearman ρ must each be better than the largest of the null, and the Pearson
+    correlation positive (R² alone would pass an inverted representation). Other measures are shown
+    and decide nothing. An undefined value fails. Source: Feather et al. 2023, success test 1.
 
     One or two numbers, such as a single unit, have no correlation. There SNR alone decides, and
     must be better than that of 99 % of the null's pairs: in one dimension the nearest of some
     thousand pairs are as near as one likes.
     """
     snr, pearson, spearman = (values.get(name) for name in ("snr_db", "pearson", "spearman"))
-    if snr is not None and not null.distributions["pearson_r2"].n:
-        return snr > null.distributions["snr_db"].quantiles["q99"]
-    if snr is None or pearson is None or spearman is None:
-        return False
-    largest = {name: each.max for name, each in null.distributions.items()}
-    return (
-        snr > largest["snr_db"]
-        and pearson > 0
-        and pearson**2 > largest["pearson_r2"]
-        and spearman > largest["spearman"]
-    )
+    of_null = null.distributions
+    if snr is not None and not of_null["pearson_r2"].n:
+        tests = [Shortfall("snr_db", snr, of_null["snr_db"].quantiles["q99"], one_number=True)]
+    else:
+        squared = None if pearson is None else pearson**2
+        tests = [
+            Shortfall("snr_db", snr, of_null["snr_db"].max),
+            Shortfall("pearson_r2", squared, of_null["pearson_r2"].max)
+            if pearson is None or pearson > 0
+            else Shortfall("pearson", pearson, 0.0),
+            Shortfall("spearman", spearman, of_null["spearman"].max),
+        ]
+    return tuple(each for each in tests if each.value is None or not each.value > each.limit)
+
+
+def beyond_null(values: Mapping[str, float | None], null: Null) -> bool:
+    """Whether two representations are more alike than every pair of unrelated pictures.
+
+    This decides the verdict, by the tests of `shortfalls`.
+    """
+    return not shortfalls(values, null)
 
 
 def finite(value: float) -> float | None:

@@ -136,12 +136,21 @@ _SECTIONS = ("stage", "block", "stack", "step", "dense", "Mixed", "inception3", 
 
 _PASS_THROUGH = ("Identity", "Dropout", "DropPath", "StochasticDepth")
 _USE = re.compile(r"(?P<module>[^#\[]*)(?:#(?P<use>\d+))?(?P<parts>(?:\[[^\]]*\])*)")
+_FEATURE = re.compile(r"features\.(\d+)(?![^.#\[])")
 _NUMBERED = re.compile(r"([a-z_]+?)(\d+)(?:_.*)?")
 
 
+def layer_title(name: str, kind: str = "", names: Sequence[str] = ()) -> str:
+    """A layer's name in plain words.
+
+    kind: its class, which says whether it adds. names: all layers of the network, which say which
+    modules of a SqueezeNet are its blocks.
+    """
+    return _title(_in_blocks(name, names), kind)
+
+
 @lru_cache(maxsize=20_000)
-def layer_title(name: str, kind: str = "") -> str:
-    """A layer's name in plain words; `kind` is its class, which says whether it adds."""
+def _title(name: str, kind: str) -> str:
     if name in _FIXED:
         return _FIXED[name]
     match = _USE.fullmatch(name)
@@ -177,29 +186,54 @@ def sections(names: Sequence[str]) -> list[str]:
 
     What comes before the first numbered section is the stem, what comes after the last the head.
     """
-    numbered = [_numbered_section(name) for name in names if not _has_children(name, names)]
+    numbered = [_numbered_section(name, names) for name in names if not _has_children(name, names)]
     inner = dict.fromkeys(section for section in numbered if section not in ("", HEAD))
     return [STEM, *inner, HEAD]
 
 
 def section_of(name: str, names: Sequence[str]) -> str:
     """Which of `sections(names)` a layer is in: "stage 3", "block 7", "stem"."""
-    own = _numbered_section(f"{name}.layer.0" if f"{name}.layer.0" in names else name)
+    own = _numbered_section(f"{name}.layer.0" if f"{name}.layer.0" in names else name, names)
     if own:
         return own
     inner = [
-        index for index, other in enumerate(names) if _numbered_section(other) not in ("", HEAD)
+        index
+        for index, other in enumerate(names)
+        if _numbered_section(other, names) not in ("", HEAD)
     ]
     comes_after = bool(inner) and name in names and list(names).index(name) > inner[0]
     return HEAD if comes_after else STEM
 
 
-def _numbered_section(name: str) -> str:
+def _numbered_section(name: str, names: Sequence[str]) -> str:
     """The outermost numbered part in which a layer is, "" where there is none."""
     if name in _FIXED:
         return HEAD
-    first = _phrases(_module_of(name), "")[0]
+    first = _phrases(_module_of(_in_blocks(name, names)), "")[0]
     return first if first.startswith(_SECTIONS) else ""
+
+
+def _in_blocks(name: str, names: Sequence[str]) -> str:
+    """A SqueezeNet's `features.3` as `blocks.0`, its first Fire module; any other name as it is.
+
+    What comes before the first Fire module is the stem; a pooling belongs to the block before it.
+    """
+    match = _FEATURE.match(name)
+    fire = _fire_modules(tuple(names)) if match and names else ()
+    if match is None or not fire:
+        return name
+    place, rest = int(match[1]), name[match.end() :]
+    before = sum(each <= place for each in fire)
+    if not before:
+        return f"stem.{place}{rest}"
+    return f"blocks.{before - 1}{'' if place in fire else '.pool'}{rest}"
+
+
+@lru_cache(maxsize=100)
+def _fire_modules(names: tuple[str, ...]) -> tuple[int, ...]:
+    """The places among `features` of a SqueezeNet's Fire modules."""
+    found = (re.fullmatch(r"features\.(\d+)\.squeeze", name) for name in names)
+    return tuple(sorted({int(match[1]) for match in found if match}))
 
 
 def _module_of(name: str) -> str:

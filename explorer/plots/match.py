@@ -14,6 +14,7 @@ from explorer.metrics.representation_measure import RepresentationMeasure
 from explorer.models.layer_expression import parse
 from explorer.plots.style import IRI, QUIET, SEED, figure, log_range
 
+TICK_LENGTH = 14  # characters
 TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 
 
@@ -28,13 +29,14 @@ def falling_curve(
 ) -> go.Figure:
     """Relative distance at the layer over the steps, with the goal and the null's smallest.
 
-    continued_at: the step at which a search that had ended was continued; it is marked.
+    budget: the step at which the axis ends. continued_at: the step at which a search that had ended
+    was continued; it is marked. A distance of 0 has no place on the axis and is a gap.
     """
     chart = figure(height)
     chart.add_trace(
         go.Scatter(
             x=list(steps),
-            y=list(relative_l2),
+            y=[value if value > 0 else None for value in relative_l2],  # a gap, no plunge
             mode="lines",
             line={"color": IRI, "width": 2.5},
             hovertemplate="step %{x}: %{y:.4f}<extra></extra>",
@@ -64,15 +66,21 @@ def layer_profile(
     measure: RepresentationMeasure,
     layer: str,
     mark: str = "matched here",
+    matched: float | None = None,
 ) -> go.Figure:
     """A measure of IRI and target at every layer, in order of execution; `layer` is marked.
 
-    layer: an expression (`explorer.models.layer_expression`), of which every layer is marked. The
-    axis of the relative distance is logarithmic. mark: what the marker is called.
+    layer: an expression (`explorer.models.layer_expression`), of which every layer is marked.
+    matched: the measure of the whole expression, at which the markers stand where it names parts of
+    layers; those of whole layers stand at their own. mark: what the marker is called. The axis of
+    the relative distance is logarithmic: what is exactly 0 is a gap, with a triangle at the bottom.
     """
     chart = figure(340)
     names = [each.name for each in layers]
-    values = [each.values.get(measure.name) for each in layers]
+    is_log = measure.name == "relative_l2"
+    measured = [each.values.get(measure.name) for each in layers]
+    zeros = [at for at, value in enumerate(measured) if is_log and value == 0]
+    values = [None if at in zeros else value for at, value in enumerate(measured)]
     places = list(range(1, len(names) + 1))
     chart.add_trace(
         go.Scatter(
@@ -90,11 +98,15 @@ def layer_profile(
     marked = [names.index(name) for name in expression.layers if name in names]
     for at in marked:
         chart.add_vline(x=places[at], line={"color": IRI, "width": 1.5, "dash": "dot"})
+    has_parts = any(place.part is not None for place, _ in expression.terms)
+    own = [matched if has_parts else measured[at] for at in marked]
+    shown = [value for value in [*values, *own] if value]
+    bottom = 10 ** (log_range(shown)[0] + 0.03)
     if marked:
         chart.add_trace(
             go.Scatter(
                 x=[places[at] for at in marked],
-                y=[values[at] for at in marked],
+                y=[bottom if is_log and value == 0 else value for value in own],
                 mode="markers",
                 marker={"color": IRI, "size": 12},
                 text=[names[at] for at in marked],
@@ -102,15 +114,28 @@ def layer_profile(
                 hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             )
         )
-    if measure.name == "relative_l2":
-        _log_axis(chart, "y", measure.title, [value for value in values if value])
+    if zeros:
+        chart.add_trace(
+            go.Scatter(
+                x=[places[at] for at in zeros],
+                y=[bottom] * len(zeros),
+                mode="markers",
+                marker={"symbol": "triangle-down", "color": SEED, "size": 7},
+                text=[names[at] for at in zeros],
+                hovertemplate="%{text}: exactly 0<extra></extra>",
+                showlegend=False,
+                cliponaxis=False,
+            )
+        )
+    if is_log:
+        _log_axis(chart, "y", measure.title, shown)
     else:
         chart.update_yaxes(title=measure.title)
     step = max(1, len(names) // 12)
     chart.update_xaxes(
         title="layers, from the image to the classes",
         tickvals=places[::step],
-        ticktext=[_short(name) for name in names[::step]],
+        ticktext=_short_names(names[::step]),
         tickangle=-45,
         automargin=True,
     )
@@ -178,5 +203,25 @@ def _log_axis(chart: go.Figure, axis: str, title: str, values: Sequence[float]) 
     )
 
 
-def _short(name: str, longest: int = 14) -> str:
-    return name if len(name) <= longest else f"…{name[1 - longest :]}"
+def _short_names(names: Sequence[str]) -> list[str]:
+    """Names for ticks, cut at the left; those that would be cut to the same keep both ends."""
+    cut = [_cut(name) for name in names]
+    return [
+        _cut_in_the_middle(name, names) if cut.count(short) > 1 else short
+        for name, short in zip(names, cut, strict=True)
+    ]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= TICK_LENGTH else f"…{name[1 - TICK_LENGTH :]}"
+
+
+def _cut_in_the_middle(name: str, names: Sequence[str]) -> str:
+    """The beginning up to where all the names differ, and as much of the end as there is room."""
+    for head in range(TICK_LENGTH // 2, len(name)):
+        tail = max(4, TICK_LENGTH - 1 - head)
+        short = f"{name[:head]}…{name[-tail:]}"
+        same = [other for other in names if f"{other[:head]}…{other[-tail:]}" == short]
+        if len(set(same)) == 1:
+            return short if len(short) < len(name) else name
+    return name

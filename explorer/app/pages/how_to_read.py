@@ -16,6 +16,10 @@ image are its *representation*. We start from a **seed** image and change its pi
 representation equals that of the **target**. The result is an **IRI**, an identically represented
 input: to the network, from that layer on, the same as the target.
 
+Only a part of a layer may be matched, too, such as one channel: then the image is freer, the rest
+of that layer and the layers after it may differ, and the verdict is about that part alone. Several
+layers can be matched together, as in `layer2+0.5*layer3`; the number is how much a layer weighs.
+
 #### Two questions
 **To the network: the same?** The *relative distance* is the length of the difference of the two
 representations, divided by the length of the target's. To know whether it is small, we measure the
@@ -30,7 +34,13 @@ related to the network, is shown but does not count. Your own eyes do.
 
 If the first answer is no, the second says nothing about the network: the search has not reached a
 match. A search has **converged** if it matched and also met its goal, or reached a plateau; one
-whose budget of steps ran out before might look different with more steps.
+whose budget of steps ran out before might look different with more steps. **Continue** goes on
+from the image that such a search had come to, and counts its steps on. Where a search met its goal
+before a match, Continue goes on to a smaller goal.
+
+#### Your own pictures
+A picture that you upload, and every result made from it, is shown in your session alone until you
+share that result by its link. A reload of the page begins a new session: upload the picture again.
 
 #### The loss decides what you conclude
 Nanda et al. (AAAI 2023) found that the loss used to generate IRIs decides what one concludes.

@@ -1,4 +1,4 @@
-"""Going on where a search ended by its budget, and which result a continued one goes on from."""
+"""Going on where a search ended before a match, and which result a continued one goes on from."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ import streamlit as st
 from explorer.app import continued, session
 from explorer.app.links import link
 from explorer.app.panels.pending_view import request_generation
+from explorer.app.panels.verdicts import smaller_goal
 from explorer.result import Result
 
 
 def show_continue_button(result: Result) -> None:
-    """The button that goes on from this image; nothing where the search came to its end."""
-    if result.provenance.stopped != "budget" or result.converged:
+    """The button that goes on from this image; nothing where the search came to its end.
+
+    One that its goal ended before a match goes on to a smaller goal.
+    """
+    goal = smaller_goal(result)
+    if goal is None and (result.provenance.stopped != "budget" or result.converged):
         return
+    to_goal = "" if goal is None else f", to a goal of {goal:g}"
     st.button(
         "Continue",
         icon=":material/fast_forward:",
         key="continue",
         on_click=_continue,
-        args=(result.request.key,),
-        help=f"Go on from this image for another {result.request.steps:,} steps.",
+        args=(result.request.key, goal),
+        help=f"Go on from this image for another {result.request.steps:,} steps{to_goal}.",
     )
 
 
@@ -50,6 +56,8 @@ def show_earlier(result: Result) -> None:
     )
 
 
-def _continue(key: str) -> None:
+def _continue(key: str, goal: float | None) -> None:
+    if goal is not None:
+        st.session_state["goal"] = goal
     continued.go_on_from(key)
     request_generation()

@@ -112,7 +112,7 @@ def _layer_title(name: str, layers: Layers) -> str:
     expression = _parsed(name, layers)
     if expression is not None and not expression.is_whole_layer:
         return expression.title
-    title = layer_title(name, layers.get(name, ("", ()))[0])
+    title = layer_title(name, layers.get(name, ("", ()))[0], list(layers))
     with_name = f"{title} · {name}"
     return name if title == name or len(with_name) > TITLE_LENGTH else with_name
 
@@ -147,8 +147,8 @@ def _size_of(expression: LayerExpression, layers: Layers) -> str:
     if expression.single is not None:
         return f"{count:,} of them to be matched"
     return (
-        f"{count:,} numbers of {len(expression.terms)} layers, each divided by its root mean "
-        "square norm over the gallery's photographs, times its weight"
+        f"{count:,} numbers of {len(expression.terms)} layers. Each layer is first scaled to the "
+        "same average length, on photographs of the gallery, and then multiplied by its weight."
     )
 
 

@@ -12,12 +12,14 @@ from explorer.app import session
 from explorer.app.naming import literal, network_title, number
 from explorer.errors import RequestError
 from explorer.jobs import work
+from explorer.metrics import no_match
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Distribution
 from explorer.metrics.representation_measure import PairMeasure
 from explorer.metrics.representation_measures import pair_measures
 from explorer.models import catalogue, layer_expression
 from explorer.models.hubs import HubUnreachable
+from explorer.models.layer_expression import LayerExpression
 from explorer.plots.match import layer_profile, null_histogram
 from explorer.result import Result
 
@@ -51,7 +53,9 @@ def show_null(result: Result) -> None:
         alt=f"{measure.title_in_null} of unrelated images, {distribution.min:.2f} to "
         f"{distribution.max:.2f}; of the IRI and its target it is {value:.3f}",
     )
-    st.caption(_compared_with_null(measure, value, distribution))
+    st.caption(
+        f"{_compared_with_null(measure, value, distribution)}{_verdict_differs(result, measure)}"
+    )
     low, middle, high = (f"{distribution.quantiles[name]:.3g}" for name in ("q05", "q50", "q95"))
     source = f" They are pairs of {null.source}." if null.source else ""
     st.caption(f"Half of the pairs are below {middle}; 5 % below {low}, 5 % above {high}.{source}")
@@ -84,11 +88,30 @@ def _compared_with_null(measure: PairMeasure, value: float, distribution: Distri
     return "Some unrelated images are as near to each other as the IRI to its target."
 
 
+def _verdict_differs(result: Result, measure: PairMeasure) -> str:
+    """What the verdict says where this measure alone would say something else; else nothing."""
+    value, distribution = result.match.values[measure.name], result.null.distributions[measure.null]
+    if value is None:
+        return ""
+    in_null = measure.in_null(value)
+    lower = measure.nearer == "lower"
+    nearer = in_null < distribution.min if lower else in_null > distribution.max
+    if nearer and not result.matched:
+        failed = [*map(no_match.title, no_match.failed_measures(result.match, result.null))]
+        why = f": no match by {' and '.join(failed)}" if failed else ""
+        return f" That is not enough for the verdict above{why}."
+    if not nearer and result.match.beyond_null:
+        return " The verdict above does not depend on this: it is decided by other tests."
+    return ""
+
+
 def show_layers(result: Result) -> None:
     """What IRI and target have in common at every layer, of this network and of another one."""
     st.subheader("Where do the images become the same?")
     measure = _choose_measure("layers_by", measures_of(result.layers))
-    _layer_plot(result.layers, measure, result.request.layer, "matched here", "layers")
+    _layer_plot(
+        result.layers, measure, result.request.layer, "matched here", "layers", result.match
+    )
     distances = [each.values.get("relative_l2") for each in result.layers]
     known = [distance for distance in distances if distance is not None]
     names = [each.name for each in result.layers]
@@ -101,12 +124,34 @@ def show_layers(result: Result) -> None:
     elif expression.is_whole_layer:
         st.caption("Each layer, from the image to the classes.")
     else:
+        st.caption(_matched_there(expression))
+    if measure.name == "relative_l2" and 0 in distances:
         st.caption(
-            "Each layer, all of it, from the image to the classes. Matched was "
-            f"`{expression.title}`: what that leaves open may differ, there and after it."
+            "A triangle at the bottom is a distance of exactly 0: the layer gives the same numbers "
+            "for both images, perhaps nothing but zeros."
         )
-    if any(each.ranked is not None for each in result.layers):
-        st.caption("At the largest layers, ranks are those of a part of the numbers.")
+    if measure.ranks and any(each.ranked is not None for each in result.layers):
+        st.caption(
+            "The largest layers hold too many numbers to rank them all; there, this correlation is "
+            "that of a sample of them."
+        )
+
+
+def _matched_there(expression: LayerExpression) -> str:
+    """What the dots of several layers or of parts of layers stand for."""
+    if all(place.part is None for place, _ in expression.terms):
+        return (
+            "Each layer, from the image to the classes. Several layers were matched together, "
+            f"`{expression.title}`; the orange dots are what each of them has come to by itself."
+        )
+    dots = "The orange dot is that part alone"
+    if expression.single is None:
+        dots = "The orange dots are all that was matched, taken together"
+    return (
+        f"Only `{expression.title}` was matched. {dots}; the grey points are whole layers. The "
+        "rest of a layer was not asked to become the same, so it may differ there and in the "
+        "layers after it."
+    )
 
 
 def measures_of(layers: Sequence[LayerComparison]) -> list[PairMeasure]:
@@ -115,10 +160,15 @@ def measures_of(layers: Sequence[LayerComparison]) -> list[PairMeasure]:
 
 
 def _layer_plot(
-    layers: Sequence[LayerComparison], measure: PairMeasure, layer: str, mark: str, key: str
+    layers: Sequence[LayerComparison],
+    measure: PairMeasure,
+    layer: str,
+    mark: str,
+    key: str,
+    match: Match,
 ) -> None:
     st.plotly_chart(
-        layer_profile(layers, measure, layer, mark),
+        layer_profile(layers, measure, layer, mark, match.values.get(measure.name)),
         config=NO_BAR,
         key=key,
         alt=f"{measure.title} of IRI and target at {len(layers)} layers; {mark}: "
@@ -194,7 +244,9 @@ def _show_comparison(question: dict[str, Any]) -> None:
     if match.target_top:
         st.markdown(_classes(match))
     measure = pair_measures()[st.session_state.get("layers_by", "relative_l2")]
-    _layer_plot(comparison.layers, measure, comparison.layer, "compared here", "other_layers")
+    _layer_plot(
+        comparison.layers, measure, comparison.layer, "compared here", "other_layers", match
+    )
     st.caption(f"Measured by {measure.title}, as chosen above.")
 
 

@@ -24,8 +24,8 @@ def show_assumptions(network: NetworkUsed | None) -> None:
         sentences.append(f"The network's {listed} are assumed: its checkpoint does not state them.")
     if "mean" in network.assumed:
         sentences.append(
-            "Where it was trained with another mean and standard deviation, these images are of "
-            "another function."
+            "If it was trained with others, it does not see pictures here as it did in training, "
+            "and this result does not tell what it learned."
         )
     if network.notes:
         count = len(network.notes)

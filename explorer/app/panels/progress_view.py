@@ -36,7 +36,9 @@ class _ThrottledCurve:
         self._updated_at = 0.0
 
     def points(self, latest: Curve) -> Curve:
-        """The curve to draw, given the job's."""
+        """The curve to draw, given the job's, where there is one."""
+        if not latest:
+            return ()
         now = time.monotonic()
         if not self._points or now - self._updated_at > CURVE_SECONDS:
             self._points, self._updated_at = latest, now
@@ -46,15 +48,25 @@ class _ThrottledCurve:
 def show(request: Request) -> None:
     """Watch the job; the page runs again, as a whole, once it has ended."""
     every = max(FASTEST_SECONDS, SECONDS_PER_JOB * session.engine().under_way)
-    st.fragment(_watch, run_every=every)(request, itertools.count(), _ThrottledCurve())
+    before = _curve_before(request)
+    st.fragment(_watch, run_every=every)(request, itertools.count(), _ThrottledCurve(), before)
 
 
-def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve) -> None:
+def _curve_before(request: Request) -> Curve:
+    """The curve of the result that the request goes on from, from its first seed on."""
+    earlier = session.engine().result(request.continues) if request.continues else None
+    if earlier is None:
+        return ()
+    return tuple(zip(earlier.curves.step, earlier.curves.relative_l2, strict=True))
+
+
+def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve, before: Curve) -> None:
     job = _running_job(request)
+    steps_before = before[-1][0] if before else 0
     show_pictures(pending_pictures(request, job.preview), reserve=True, key="pictures")
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
-        st.progress(min(1.0, job.step / max(1, job.steps)), text=_status(job))
+        st.progress(min(1.0, job.step / max(1, job.steps)), text=_status(job, steps_before))
     with button:
         st.button(
             "Cancel",
@@ -67,9 +79,18 @@ def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve) -> None
     st.markdown(describe(request))
     points = curve.points(job.curve)
     if points:
-        steps, distances = zip(*points, strict=True)
+        # As in the result: steps count on, and the new search's step 0 is the image before.
+        new = [(steps_before + step, distance) for step, distance in points if step or not before]
+        steps, distances = zip(*before, *new, strict=True)
         st.plotly_chart(
-            falling_curve(steps, distances, request.goal, budget=request.steps, height=240),
+            falling_curve(
+                steps,
+                distances,
+                request.goal,
+                budget=steps_before + request.steps,
+                height=240,
+                continued_at=steps_before or None,
+            ),
             key="live_curve",
             config={"displayModeBar": False, "staticPlot": True},
             alt=f"Relative distance so far: {distances[-1]:.3f} at step {steps[-1]}",
@@ -97,7 +118,7 @@ def _wait_for_end(request: Request) -> None:
         _running_job(request)
 
 
-def _status(job: Job) -> str:
+def _status(job: Job, steps_before: int) -> str:
     if job.state == states.WAITING:
         if job.ahead:
             return f"Waiting: {job.ahead} {'job' if job.ahead == 1 else 'jobs'} ahead"
@@ -106,7 +127,8 @@ def _status(job: Job) -> str:
         return f"{job.stage.capitalize()} … {job.seconds:.0f} s"
     left = "" if job.eta_seconds is None else f", at most {_duration(job.eta_seconds)} left"
     return (
-        f"{job.stage.capitalize()}: step {job.step:,} of {job.steps:,}, "
+        f"{job.stage.capitalize()}: step {steps_before + job.step:,} of "
+        f"{steps_before + job.steps:,}, "
         f"relative distance {job.curve[-1][1]:.3f}{left}"
     )
 

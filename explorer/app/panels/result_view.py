@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 
 import streamlit as st
 
@@ -22,7 +23,7 @@ from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import layer_expression
 from explorer.plots.match import falling_curve
 from explorer.plots.perception import leaning
-from explorer.request import RNG_SEED_RANGE
+from explorer.request import RNG_SEED_RANGE, Request
 from explorer.result import Result
 
 NO_BAR = {"displayModeBar": False}
@@ -115,8 +116,8 @@ def _perception(result: Result) -> None:
     )
     st.caption(
         "A bar to the right: nearer the target. Hatched: not counted in the verdict, because the "
-        "loss used the measure or its network, it rests on a relative of this network, or it "
-        "nearly repeats another one."
+        "loss used the measure or its network, the measure looks through a network much like this "
+        "one, or it nearly repeats another measure."
     )
     with st.expander("The numbers, and what each measure looks at"):
         # A real table: it needs no data frames, and a screen reader reads it.
@@ -160,7 +161,7 @@ def _curve(result: Result) -> None:
     st.caption(
         f"{provenance.steps:,} steps in {provenance.seconds_making:.1f} s"
         + (f", after {provenance.steps_before:,} before" if provenance.steps_before else "")
-        + f". {how_it_ended(result)}"
+        + f". {how_it_ended(result)}{_rise(result)}"
     )
     frames = [frame for frame in result.frames if frame[0] > 0][-FRAMES_IN_STRIP:]
     if frames:
@@ -171,6 +172,38 @@ def _curve(result: Result) -> None:
             ],
             key="frames",
         )
+
+
+def _rise(result: Result) -> str:
+    """A sentence where the distance more than doubles after the search was continued."""
+    before, curves = result.provenance.steps_before, result.curves
+    nearest, highest, at = inf, 0.0, 0
+    for step, distance in zip(curves.step, curves.relative_l2, strict=True):
+        if step > before > 0 and distance > max(2 * nearest, highest):
+            highest, at = distance, step
+        nearest = min(nearest, distance)
+    if not at:
+        return ""
+    return (
+        f" At step {at:,} the distance rises to {highest:.2g} for a while; what is shown is the "
+        "nearest image of all steps."
+    )
+
+
+def _where_it_works(request: Request) -> str:
+    """What the command needs besides the program; "" where that is nothing."""
+    sentences = []
+    if request.continues is not None:
+        sentences.append(
+            "`--continue` with this key works where the earlier result is in the cache; elsewhere, "
+            "give the folder or the zip in which that result was saved."
+        )
+    if request.network.source == "own":
+        sentences.append(
+            "`own:` names a network of this server: the command works where the same `models.toml` "
+            "is."
+        )
+    return " ".join(sentences)
 
 
 def _download(result: Result) -> None:
@@ -198,6 +231,8 @@ def _download(result: Result) -> None:
         )
     st.caption("The address of this page is a link to this result. On the command line:")
     st.code(command_line(result.request), language="bash", wrap_lines=True)
+    if needs := _where_it_works(result.request):
+        st.caption(needs)
 
 
 def _provenance(result: Result) -> None:

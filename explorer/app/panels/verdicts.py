@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import streamlit as st
 
 from explorer.app.naming import literal, number
 from explorer.images import gallery
+from explorer.metrics import no_match
 from explorer.metrics.match import Match
 from explorer.models import layer_expression
 from explorer.result import Result
@@ -40,11 +43,10 @@ def _network(result: Result) -> None:
         f"({number(match_8bit.relative_l2)} after rounding to 8 bits). "
         f"Unrelated images are {number(null.min, 2)} to {number(null.max, 2)} apart."
     ]
-    if not match.beyond_null:
-        lines.append("Some unrelated images are as alike to the network as these two.")
-    elif not match_8bit.beyond_null:
-        lines.append("The match is lost by rounding to 8 bits.")
-    lines += [_classes(match), how_it_ended(result)]
+    lines += no_match.reasons(match, match_8bit, result.null, literal)
+    if match.same_class is not False or match.part_of_layer:
+        lines.append(_classes(match))
+    lines.append(how_it_ended(result))
     st.markdown("  \n".join(line for line in lines if line))
 
 
@@ -61,14 +63,53 @@ def _classes(match: Match) -> str:
 def how_it_ended(result: Result) -> str:
     """Whether the search converged, and why it stopped, in a sentence."""
     stopped = result.provenance.stopped
+    at_goal = "" if result.matched else f" of {result.request.goal:g}, and that is no match yet"
     reason = {
-        "goal": "it stopped at its goal",
+        "goal": f"it stopped at its goal{at_goal}",
         "plateau": "it stopped where it came no nearer",
         "budget": "its budget of steps ran out",
     }.get(stopped, "why it stopped is not known")
     if result.converged and stopped == "budget":
         return "Converged: it met its goal within its budget."
     return f"Converged: {reason}." if result.converged else f"Not converged: {reason}."
+
+
+def smaller_goal(result: Result) -> float | None:
+    """A goal at which the search would have gone on, where its goal came before a match; else None.
+
+    A quarter of what it reached, and at most the distance at which signal to noise is enough; 0,
+    which uses all steps, instead of less than 0.001.
+    """
+    goal, reached = result.request.goal, result.match.relative_l2
+    ended_there = result.provenance.stopped == "goal" or (
+        result.provenance.stopped == "budget" and result.converged
+    )
+    if result.matched or not ended_there or goal <= 0:
+        return None
+    goals = [goal / 4, *([] if reached is None else [reached / 4])]
+    for failed in no_match.failed_measures(result.match, result.null):
+        if failed.measure == "snr_db" and isfinite(failed.limit):
+            goals.append(10 ** (-failed.limit / 20) / 2)
+    smaller = float(f"{min(goals):.1g}")
+    return smaller if smaller >= 0.001 else 0.0
+
+
+def _advice(result: Result) -> str:
+    """What to try where there is no match, by why the search stopped."""
+    goal = smaller_goal(result)
+    if goal is not None:
+        return (
+            f"Its goal ended the search before a match: press Continue to go on to a goal of "
+            f"{goal:g}, or set a smaller goal under “More settings”."
+        )
+    if result.provenance.stopped == "budget":
+        return "Its steps ran out: press Continue to go on, or try more effort."
+    if result.provenance.stopped == "plateau":
+        return (
+            "It came no nearer, so more steps will not help: try another seed, another optimiser "
+            "or a later layer."
+        )
+    return "Try another optimiser or a later layer."
 
 
 def _person(result: Result) -> None:
@@ -78,7 +119,7 @@ def _person(result: Result) -> None:
         st.markdown("### :gray[:material/do_not_disturb_on:] No answer without a match")
         st.markdown(
             "The image has not arrived at a match, so it shows where the search stopped, not what "
-            "the network ignores. Try more effort, another optimiser or a later layer."
+            f"the network ignores. {_advice(result)}"
         )
         return
     if person.answer is None:
