@@ -1,25 +1,32 @@
-"""Networks that a notebook holds: any `torch.nn.Module`, keyed by its weights and its source."""
+"""Networks that a notebook holds: any `torch.nn.Module`, keyed by its weights and its code."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import inspect
 import json
 import weakref
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from explorer.errors import RequestError
+from explorer.errors import RequestError, shortened, unknown
+from explorer.models.checkpoints.fit import loadable
 from explorer.models.grey import input_channels, wrong_channels
+from explorer.models.layers import class_scores
+from explorer.models.module_digest import module_digest
+from explorer.models.names import first_line
 from explorer.models.network import InputSpec, Network, output_count
+from explorer.network_reference import INTERPOLATIONS, SIZE_RANGE
 
 SOURCE_NAME = "module"
+PROBE_IMAGES = 2
+PROBE_OUTPUTS = 16
 
-_networks: weakref.WeakValueDictionary[str, Network] = weakref.WeakValueDictionary()
+_networks: dict[str, list[weakref.ref[Network]]] = {}
+"""Those that still exist, by the digest in their reference; each of one digest does as well."""
 
 
 def network_of_module(
@@ -36,46 +43,146 @@ def network_of_module(
     """See `Network.from_module`."""
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, not {type(module).__name__}")
+    module = _plain(module)
+    kind = type(module).__name__
+    _check_weights(module, kind)
     channels = input_channels(module)
     if channels not in (1, 3, None):
-        raise wrong_channels(type(module).__name__, channels)
-    if channels is not None and channels != len(mean):
-        raise RequestError(
-            "mean", f"{len(mean)} numbers, and {type(module).__name__} takes {channels} channels"
-        )
-    height, width = (size, size) if isinstance(size, int) else size
-    spec = InputSpec((height, width), tuple(mean), tuple(std), interpolation, crop_pct)
+        raise wrong_channels(kind, channels)
+    means, deviations = _per_channel("mean", mean), _per_channel("std", std)
+    if channels is not None and channels != len(means):
+        raise RequestError("mean", f"{len(means)} numbers, and {kind} takes {channels} channels")
+    if interpolation not in INTERPOLATIONS:
+        raise unknown("interpolation", "interpolation", interpolation, INTERPOLATIONS)
+    spec = InputSpec(_size(size), means, deviations, interpolation, crop_pct)
     head = _classifier(module, classifier)
     count = output_count(module.get_submodule(head)) if head else 0
     if classes and head and len(classes) != count:
         raise RequestError("classes", f"{len(classes)} names, and {head} gives {count} numbers")
-    digest = _digest(module, spec, tuple(classes), head)
-    known = _networks.get(digest)
-    if known is not None:
-        return known
     network = Network(
-        reference=f"{SOURCE_NAME}:{digest}",
-        module=copy.deepcopy(module),  # the caller's goes on training, and keeps its mode
+        reference=SOURCE_NAME,
+        module=_copied(module, kind),
         input=spec,
         classifier=head,
         classes=tuple(classes),
         class_count=count or len(classes),
-        family=type(module).__name__.lower(),
+        family=kind.lower(),
     )
-    _networks[digest] = network
+    settings = [asdict(spec), tuple(classes), head, _probe(network, kind)]
+    digest = module_digest(module, json.dumps(settings))
+    network = replace(network, reference=f"{SOURCE_NAME}:{digest}")
+    living = [each for each in _networks.get(digest, ()) if each() is not None]
+    _networks[digest] = [*living, weakref.ref(network)]
     return network
 
 
 def named(name: str) -> Network:
     """The network of this name; RequestError where this process holds it no more."""
-    network = _networks.get(name)
-    if network is None:
+    for each in reversed(_networks.get(name, ())):
+        network = each()
+        if network is not None:
+            return network
+    raise RequestError(
+        "model",
+        f"{SOURCE_NAME}:{name[:12]}… is not in this process; such networks are made by "
+        "Network.from_module, and last as long as the Network does",
+    )
+
+
+def _plain(module: nn.Module) -> nn.Module:
+    """The module inside what torch.compile and DataParallel make of it."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, nn.DataParallel):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner
+
+
+def _check_weights(module: nn.Module, kind: str) -> None:
+    """RequestError for parameters and buffers that have no values, or none that can be."""
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    for name, tensor in tensors.items():
+        if is_lazy(tensor) or tensor.is_meta:
+            raise RequestError(
+                "model",
+                f"{name} of {kind} has no values yet; load its weights or, if it has lazy layers, "
+                "call it once on a batch of images before",
+            )
+    state = module.state_dict()
+    if all(isinstance(each, Tensor) for each in state.values()):
+        loadable(state, module, kind)
+
+
+def _size(given: object) -> tuple[int, int]:
+    """Height and width, px."""
+    low, high = SIZE_RANGE
+    pair = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else ()
+    sides = [
+        side
+        for side in (pair or (given, given))
+        if isinstance(side, int) and not isinstance(side, bool) and low <= side <= high
+    ]
+    if len(sides) != 2 or len(pair) not in (0, 2):
         raise RequestError(
-            "model",
-            f"{SOURCE_NAME}:{name[:12]}… is not in this process; such networks are made by "
-            "Network.from_module, and last as long as the Network does",
+            "size",
+            f"{shortened(given)} is not a side in px from {low} to {high}, or a pair of them: "
+            "(height, width)",
         )
-    return network
+    return sides[0], sides[1]
+
+
+def _per_channel(name: str, given: object) -> tuple[float, ...]:
+    """The numbers of a list, an array or a tensor."""
+    try:
+        if isinstance(given, str):
+            raise TypeError
+        return tuple(float(each) for each in given)  # type: ignore[attr-defined]  # it is tried
+    except (TypeError, ValueError) as error:
+        raise RequestError(
+            name,
+            f"{shortened(given)} is not a list of numbers, one per channel; write it like "
+            "[0.5, 0.5, 0.5], or [0.5] for a grey network",
+        ) from error
+
+
+def _copied(module: nn.Module, kind: str) -> nn.Module:
+    """A float32 copy; the caller's goes on training, and keeps its mode."""
+    try:
+        return copy.deepcopy(module).float()
+    except Exception as error:  # whatever the parts of another's module raise
+        raise RequestError(
+            "model", f"{kind} cannot be copied: {type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+def _probe(network: Network, kind: str) -> list[str]:
+    """Some of the outputs on fixed pseudo-random images, to three digits.
+
+    A last means to tell apart what differs in a way that Python does not show. RequestError where
+    the module cannot take images of this size.
+    """
+    height, width = network.input.size
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((PROBE_IMAGES, 3, height, width), generator=generator)
+    try:
+        with torch.no_grad():
+            output = class_scores(network(images.to(network.device)), network.class_count)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # whatever another's forward raises
+        shape = f"N×{network.input.channels}×{height}×{width}"
+        raise RequestError(
+            "size",
+            f"{kind} fails on images of this size ({shape}): {type(error).__name__}: "
+            f"{first_line(error)}",
+        ) from error
+    if output is None:
+        return []
+    numbers = output.float().flatten()
+    every = max(1, len(numbers) // PROBE_OUTPUTS)
+    return [f"{each:.2e}" for each in numbers[::every].tolist()]
 
 
 def _classifier(module: nn.Module, name: str | None) -> str | None:
@@ -92,27 +199,3 @@ def _classifier(module: nn.Module, name: str | None) -> str | None:
             "classifier", f"there is no module {name!r}; the last ones are {', '.join(names[-4:])}"
         ) from error
     return name
-
-
-def _digest(module: nn.Module, spec: InputSpec, classes: tuple[str, ...], head: str | None) -> str:
-    """SHA-256 of weights, buffers, source and settings."""
-    hashed = hashlib.sha256(json.dumps([asdict(spec), classes, head]).encode())
-    hashed.update(repr(module).encode())
-    for kind in sorted(
-        {type(part) for part in module.modules()}, key=lambda each: each.__qualname__
-    ):
-        hashed.update(f"{kind.__module__}.{kind.__qualname__}\n{_source(kind)}".encode())
-    for name, tensor in sorted(module.state_dict().items()):
-        hashed.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        hashed.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return hashed.hexdigest()
-
-
-def _source(kind: type) -> str:
-    """The source of a class of the user's own; "" for libraries', which versions stand for."""
-    if kind.__module__.startswith(("torch.", "torchvision.", "timm.")):
-        return ""
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):  # typed into an interpreter
-        return ""

@@ -233,7 +233,32 @@ def _run(network: Network, images: Tensor, note: _Note, only: Iterable[str] | No
         for head in network.heads:
             hooks.callback(head.register_forward_pre_hook(before_classifier).remove)
         output = network.module(network.normalise(images))
-        if not network.heads:
-            note(PENULTIMATE, "output", output)
-        if not network.headless:
-            note(LOGITS, "output", output)
+        # Of several outputs, each under its own name, and the class scores under the usual one.
+        scores = None if isinstance(output, Tensor) else class_scores(output, network.class_count)
+        ends = [(PENULTIMATE, not network.heads), (LOGITS, not network.headless)]
+        for name in (name for name, is_output in ends if is_output):
+            if scores is not None:
+                note(name, "output", scores)
+            note(name, "output", output)
+
+
+def class_scores(output: object, class_count: int = 0) -> Tensor | None:
+    """The class scores in what a network returned: a tensor, or a tuple, list or dict of several.
+
+    In a dict they are `logits` or `out`; elsewhere the first tensor N×K, one with K = class_count
+    before others. None where there is none.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        for key in ("logits", "out"):
+            if isinstance(output.get(key), Tensor):
+                scores: Tensor = output[key]
+                return scores
+    values = [*output.values()] if isinstance(output, Mapping) else output
+    if not isinstance(values, tuple | list):
+        return None
+    tensors = [each for each in values if isinstance(each, Tensor) and each.is_floating_point()]
+    flat = [each for each in tensors if each.ndim == 2]
+    fitting = [each for each in flat if each.shape[1] == class_count]
+    return next(iter([*fitting, *flat, *tensors]), None)

@@ -122,9 +122,13 @@ class Network:
         network. classes: names of the logits. classifier: name of the module that makes them; None
         is the last linear layer or convolution.
 
-        Its `reference` holds the hash of the weights, of the source of the module's classes as far
-        as Python can show it, and of these settings. It lasts as long as the Network does. Raises
-        TypeError for what is no module, RequestError for settings that do not fit it.
+        Its `reference` holds a hash of the weights, attributes and code, of some outputs and of
+        these settings, so that two modules that differ in one of them are two networks. Libraries
+        count by their names in it, files that the code reads do not; what cannot be hashed makes
+        each call's network another one (`explorer.models.module_digest`). It lasts as long as the
+        Network does. The copy is in float32, and is run once on two images. Raises TypeError for
+        what is no module, RequestError for settings that do not fit it, and for weights that have
+        no values or are not finite.
         """
         from explorer.models.in_memory import network_of_module
 

@@ -4,7 +4,7 @@ The file is run, so it is for the command line and for operators, never for visi
 `torch.nn.Module` class or a function that returns a module. It is called with `num_classes=` where
 it takes that, else without arguments. What the module says of its input in timm's way
 (`pretrained_cfg` or `default_cfg` with `input_size`, `mean`, `std`, `interpolation`, `crop_pct`) is
-used.
+used; what neither it nor the checkpoint states is ImageNet's usual.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import RequestError, did_you_mean
+from explorer.models.architectures.local_imports import importing, local_modules
 from explorer.models.architectures.record import Architecture, ArchitectureSource
 from explorer.models.names import first_line
+from explorer.models.origins import assumed
 from explorer.network_reference import CODE_ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 FIELD = "architecture"
 USUAL_SIDE = 224
+_USUAL = assumed("ImageNet's usual ones; neither the file nor the checkpoint states any")
 _HOW = f"write it like '{CODE_ARCHITECTURE}:net.py:build'"
 
 
@@ -55,25 +58,32 @@ def pinned(reference: str, folder: Path | None = None) -> str:
 
 
 def source_hash(reference: str) -> str:
-    """SHA-256, hexadecimal, of the file's content and the callable's name.
+    """SHA-256, hexadecimal, of the file, the callable's name and the local modules it imports.
 
-    What the file imports is not part of it.
+    Which these are: see `explorer.models.architectures.local_imports`. Files that the code reads
+    while it runs are no part of it.
     """
     path, name = _split(reference.partition(":")[2])
     try:
-        content = path.read_bytes()
+        hashed = hashlib.sha256(path.read_bytes() + b"\0" + name.encode())
+        for module, file in local_modules(path).items():
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            hashed.update(f"\0{module} {content}".encode())
     except OSError as error:
-        raise RequestError(FIELD, f"{path.name} cannot be read ({error.strerror})") from error
-    return hashlib.sha256(content + b"\0" + name.encode()).hexdigest()
+        unread = Path(error.filename or path).name
+        raise RequestError(FIELD, f"{unread} cannot be read ({error.strerror})") from error
+    return hashed.hexdigest()
 
 
 def architecture(name: str, size: int | None) -> Architecture:
     """The architecture of `FILE.py:CALLABLE`; RequestError for what is not there or fails."""
     path, attribute = _split(name)
-    build = _callable(path, attribute)
+    digest, modules = source_hash(f"{CODE_ARCHITECTURE}:{name}"), local_modules(path)
+    build = _callable(path, attribute, digest, modules)
 
     def create(num_classes: int | None = None) -> nn.Module:
-        return _built(build, f"{path.name}:{attribute}", num_classes)
+        with importing(path, digest, modules):
+            return _built(build, f"{path.name}:{attribute}", num_classes)
 
     return Architecture(create, lambda reference, module: _describe(reference, module, size))
 
@@ -85,9 +95,10 @@ def _split(name: str) -> tuple[Path, str]:
     return Path(path), attribute
 
 
-def _callable(path: Path, name: str) -> Callable[..., Any]:
+def _callable(
+    path: Path, name: str, digest: str, modules: Mapping[str, Path]
+) -> Callable[..., Any]:
     """The callable in the file, which is run afresh each time its content is another one."""
-    digest = source_hash(f"{CODE_ARCHITECTURE}:{path}:{name}")
     module_name = f"_iri_architecture_{digest[:16]}"
     module = sys.modules.get(module_name)
     if module is None:
@@ -96,14 +107,12 @@ def _callable(path: Path, name: str) -> Callable[..., Any]:
             raise RequestError(FIELD, f"{path.name} is no Python file; {_HOW}")
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
-        sys.path.insert(0, str(path.parent))  # so that it finds the files next to it
         try:
-            spec.loader.exec_module(module)
+            with importing(path, digest, modules):
+                spec.loader.exec_module(module)
         except Exception as error:  # whatever the user's code raises
             del sys.modules[module_name]
             raise RequestError(FIELD, f"{path.name} fails: {_told(error)}") from error
-        finally:
-            sys.path.remove(str(path.parent))
     found = getattr(module, name, None)
     if not callable(found):
         names = [key for key, value in vars(module).items() if callable(value) and key[:1] != "_"]
@@ -168,6 +177,10 @@ def _describe(reference: str, module: nn.Module, size: int | None) -> Network:
     if input_channels(module) is None and len(settings.get("mean", ())) == 1:
         network = replace(network, input=grey_input(network.input))
     network = with_grey_input(network)
+    stated = {*settings, *(["size"] if config.get("input_size") or size else [])}
+    usual = dict.fromkeys(("mean", "std", "size", "interpolation", "crop_pct"), _USUAL)
+    unstated = {name: origin for name, origin in usual.items() if name not in stated}
+    network = replace(network, origins={**unstated, **network.origins})
     origin = f"{type(module).__name__}.pretrained_cfg"
     return network.with_input(origin, **settings) if settings else network
 
