@@ -319,8 +319,9 @@ def test_a_result_that_cannot_be_stored_fails_in_a_sentence(engine, monkeypatch)
 
 
 def test_calls_are_answered_by_the_worker(engine):
-    layers = engine.call(work.layers, QUICK.network).result(WORKER_SECONDS)
-    assert layers[3] == ("stem", "Sequential", (32, 16, 16))
+    found = engine.call(work.layers, QUICK.network).result(WORKER_SECONDS)
+    assert (found.input_size, found.channels) == ((64, 64), 3)
+    assert found.rows[3] == ("stem", "Sequential", (32, 16, 16))
     with pytest.raises(RequestError) as caught:
         engine.call(work.layers, NetworkReference("embedded:nobody")).result(WORKER_SECONDS)
     assert caught.value.field == "model"

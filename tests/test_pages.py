@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
+import tomllib
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer import validation
 from explorer.analysis.examples import EXAMPLES
 from explorer.analysis.network_comparison import NetworkComparison
-from explorer.app import session
+from explorer.app import components, session
 from explorer.app.links import link
 from explorer.app.panels.sidebar import DEFAULTS
 from explorer.images.encoding import to_png
@@ -532,6 +538,48 @@ def test_layers_that_the_store_knows_are_not_asked_for_again(engine):
     assert len(engine.asked) == 1
 
 
+def png_sizes(app: AppTest) -> set[tuple[str, tuple[int, int]]]:
+    """Mode (L: no pixel has a colour) and size of the pictures on the page."""
+    pictures = next(each.proto for each in app.get("bidi_component") if "pictures" in each.proto.id)
+    found = set()
+    for row in json.loads(json.loads(pictures.json)["json"])["pictures"]:
+        if row["src"]:
+            image = Image.open(io.BytesIO(base64.b64decode(row["src"].partition(",")[2])))
+            pixels = np.asarray(image.convert("RGB"))
+            found.add(("L" if np.ptp(pixels, axis=2).max() == 0 else "RGB", image.size))
+    return found
+
+
+def test_the_input_of_a_checkpoint_is_known_once_it_was_loaded(engine, tmp_path, monkeypatch):
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    path = tmp_path / "models.toml"
+    entry = "[networks.{}]\nfile = 'net.pt'\narchitecture = '{}'\n"
+    path.write_text(entry.format("lab", "timm:resnet18") + entry.format("small", "cifar:resnet20"))
+    monkeypatch.setenv("IRI_MODELS_TOML", str(path))
+    address = {"target": "cat", "seed": "noise"}
+    assert png_sizes(opened(model="own:small", **address)) == {("RGB", (32, 32))}
+    before = opened(model="own:lab", **address)
+    assert not before.exception
+    assert " px ·" not in text(before)  # nobody has said so yet
+
+    rows = [("layer1", "Sequential", (64, 12, 12)), ("penultimate", "input", (512,))]
+    engine.answer.set_result(work.NetworkLayers(rows, (48, 48), 1))
+    after = opened(model="own:lab", **address)
+    assert "48 px" in text(after)
+    assert png_sizes(after) == {("L", (48, 48))}
+
+    asked = len(engine.asked)
+    reference = validation.network_reference("own:lab")
+    engine.store.put(work.layers_key(reference), json.dumps(rows).encode())
+    assert "48 px" in text(opened(model="own:lab", **address))
+    assert len(engine.asked) == asked + 1  # layers that were stored without the input
+    engine.store.put(work.input_key(reference), b"[[40, 40], 3]")
+    stored = opened(model="own:lab", **address)
+    assert "40 px" in text(stored)
+    assert png_sizes(stored) == {("RGB", (40, 40))}
+    assert len(engine.asked) == asked + 1
+
+
 def test_a_size_of_ones_own_is_part_of_the_request_and_of_the_address(engine):
     app = opened(size="96", target="coffee", seed="white")
     app.button(key="generate_here").click().run()
@@ -561,3 +609,28 @@ def test_the_operators_networks_are_offered_under_their_own_heading(engine, tmp_
     app = opened()
     assert not app.exception
     assert "cannot be read" in app.warning[0].value
+
+
+def rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[index : index + 2], 16) for index in (1, 3, 5)]) / 255
+
+
+def contrast(one: np.ndarray, other: np.ndarray) -> float:
+    """Of two sRGB colours in [0, 1], as WCAG 2 defines it."""
+    linear = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in (one, other)]
+    dark, light = sorted(float(c @ [0.2126, 0.7152, 0.0722]) for c in linear)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_what_is_selected_can_be_read_in_both_themes():
+    theme = tomllib.loads((Path(APP).parent / ".streamlit/config.toml").read_text())["theme"]
+    css = (Path(components.__file__).parent / "front/page.css").read_text(encoding="utf-8")
+    texts = re.search(r" color: light-dark\((#\w{6}), (#\w{6})\)", css)
+    assert texts is not None
+    for name, text in zip(("light", "dark"), texts.groups(), strict=True):
+        primary = rgb(theme[name]["primaryColor"])
+        for surface in (theme[name], theme[name]["sidebar"]):
+            # Streamlit draws the selected pill with a tenth of the primary colour.
+            pill = 0.1 * primary + 0.9 * rgb(surface["backgroundColor"])
+            assert contrast(rgb(text), pill) >= 4.5
+        assert contrast(np.ones(3), primary) >= 4.5  # the primary button's white

@@ -58,7 +58,7 @@ def _layers(options: argparse.Namespace) -> Iterable[tuple[str, str, tuple[int, 
     if entry is not None and entry.layers and request.size is None:
         return entry.layers
     with EngineRunner.started() as runner:
-        return runner.ask(work.layers, request.network)
+        return runner.ask(work.layers, request.network).rows
 
 
 def _line(row: dict[str, object]) -> str:

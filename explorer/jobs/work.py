@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -85,9 +86,22 @@ def make(
             _cancelled.difference_update([entry for entry in _cancelled if entry[0] == run])
 
 
+@dataclass(frozen=True)
+class NetworkLayers:
+    """The layers of a network and the pictures that it takes.
+
+    rows: (name, kind, shape) of every layer, in order of execution. input_size: height and width
+    in px. channels: 3 for colour pictures, 1 for grey ones.
+    """
+
+    rows: list[tuple[str, str, tuple[int, ...]]]
+    input_size: tuple[int, int]
+    channels: int
+
+
 @_failures_returned
-def layers(reference: NetworkReference) -> list[tuple[str, str, tuple[int, ...]]]:
-    """(name, kind, shape) of every layer of a network, in order of execution; cached.
+def layers(reference: NetworkReference) -> NetworkLayers:
+    """The layers of a network and the pictures that it takes; cached.
 
     Of networks that would be downloaded only the architecture is built, without weights.
     """
@@ -98,15 +112,27 @@ def layers(reference: NetworkReference) -> list[tuple[str, str, tuple[int, ...]]
 
     network = skeleton(reference, device())
     rows = [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
-    Store().put(layers_key(reference), json.dumps(rows).encode())
-    return rows
+    size, channels = network.input.size, network.input.channels
+    store = Store()
+    store.put(input_key(reference), json.dumps([size, channels]).encode())
+    store.put(layers_key(reference), json.dumps(rows).encode())
+    return NetworkLayers(rows, size, channels)
 
 
 def layers_key(reference: NetworkReference) -> str:
     """The key of a network's layers in the store; it includes the versions of their libraries."""
+    return f"layers:{_network_digest(reference)}"
+
+
+def input_key(reference: NetworkReference) -> str:
+    """The key of ((height, width), channels) of a network's input in the store, as JSON."""
+    return f"input:{_network_digest(reference)}"
+
+
+def _network_digest(reference: NetworkReference) -> str:
     versions = [version("timm"), version("torchvision")]
     facts = json.dumps([reference.identity, versions], sort_keys=True)
-    return f"layers:{hashlib.sha256(facts.encode()).hexdigest()}"
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 @_failures_returned

@@ -11,10 +11,11 @@ from explorer.app.panels.select import select
 from explorer.app.url_state import Readers
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.errors import PictureError
-from explorer.images.formats import readable_suffixes
+from explorer.images.formats import FORMATS, readable_suffixes
 
 READERS: Readers = {"target": str, "seed": str}
 FILE_TYPES = tuple(suffix.removeprefix(".") for suffix in readable_suffixes())
+FORMAT_TITLES = [each.title for each in FORMATS if each.suffixes[0] in readable_suffixes()]
 
 
 def target() -> str:
@@ -51,8 +52,11 @@ def _upload() -> None:
             key="_upload_file",
             on_change=_take_upload,
             label_visibility="collapsed",
-            help="Only this session sees it, and what is made of it, until you share a result. "
-            "At most 25 MB.",
+        )
+        st.caption(
+            "Only this session sees it, and what is made of it, until you share a result; whoever "
+            "runs this app can see it in any case.  \n"
+            f"{', '.join(FORMAT_TITLES[:-1])} or {FORMAT_TITLES[-1]}, at most 25 MB."
         )
         problem = st.session_state.get("_upload_problem")
         if problem:
@@ -60,12 +64,17 @@ def _upload() -> None:
 
 
 def _take_upload() -> None:
-    """Make the uploaded picture the target, or keep what is wrong with it for the page."""
+    """Make the uploaded picture the target, or keep what is wrong with it for the page.
+
+    A picture that the address names already, as after a reload, stays what it is there.
+    """
     file = st.session_state.get("_upload_file")
     st.session_state["_upload_problem"] = None
     if file is None:
         return
     try:
-        st.session_state["target"] = session.add_upload(file.getvalue()).name
+        name = session.add_upload(file.getvalue()).name
+        if name != st.session_state.get("seed"):
+            st.session_state["target"] = name
     except PictureError as error:
         st.session_state["_upload_problem"] = f"{file.name}: {error}"

@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from explorer import validation
-from explorer.app import session, url_state
+from explorer.app import known_input, session, url_state
 from explorer.app.naming import sentence
 from explorer.app.panels import part_picker
 from explorer.errors import RequestError
@@ -182,7 +182,8 @@ def _known_layers(model: str, size: int | None) -> Layers:
     answers = session.answers(str(reference))
     if "layers" not in answers:
         stored = session.engine().store.get(work.layers_key(reference))
-        if stored is not None:
+        input_known = not known_input.only_loading_tells(model)
+        if stored is not None and (input_known or known_input.loaded_input(reference)):
             answers["layers"] = _as_layers(json.loads(stored))
         else:
             _ask_for_layers(reference, answers)
@@ -204,7 +205,9 @@ def _ask_for_layers(reference: NetworkReference, answers: dict[str, Any]) -> Non
         _wait_for_layers(reference)
         return
     try:
-        answers["layers"] = _as_layers(future.result())
+        found = future.result()
+        answers["layers"] = _as_layers(found.rows)
+        answers["input"] = (found.input_size, found.channels)
     except (RequestError, HubUnreachable, RuntimeError, MemoryError) as error:
         st.error(sentence(getattr(error, "message", str(error))))
         st.button("Try again", on_click=answers.clear, key="ask_again")

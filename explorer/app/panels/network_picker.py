@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.app import known_input
 from explorer.models import catalogue, pretrained
 from explorer.models.entry import Entry
 from explorer.models.names import LOGITS, PENULTIMATE
@@ -36,7 +37,6 @@ def network(default: str) -> str:
     )
     model = model or default
     _search(entries)
-    _facts(model, entries.get(model))
     return model
 
 
@@ -98,19 +98,23 @@ def _reset_layer() -> None:
         st.session_state["layer"] = PENULTIMATE
 
 
-def _facts(model: str, entry: Entry | None) -> None:
-    """A caption: data and training, size, licence, what a first use costs, and the reference."""
-    entry = entry or catalogue.find(model)
+def show_facts(model: str) -> None:
+    """A caption: data and training, size, licence, what a first use costs, and the reference.
+
+    To be called after the layers were asked for: with them comes the size of a checkpoint's input.
+    """
+    entry = catalogue.find(model)
     if entry is None:
         return  # the validation of the request says why
     if entry.group == "small":
         st.caption(f"{entry.summary}  \n`{model}`")
         return
+    size = known_input.input_size(model)
     attacks = f" {NORMS.get(entry.norm, entry.norm)} {_radius(entry)}" if entry.epsilon else ""
     facts = [
         f"{entry.objective.capitalize()}{attacks}" if entry.objective else "",
         entry.data,
-        f"{entry.input_size[0]} px",
+        f"{size[0]} px" if size else "",
         f"{entry.parameters / 1e6:.1f} M parameters" if entry.parameters else "",
         entry.licence,
         f"downloads {entry.megabytes:,} MB at first use" if entry.megabytes else "",

@@ -9,13 +9,13 @@ import streamlit as st
 
 from explorer.app import session
 from explorer.app.components.pictures import Picture, show_pictures
+from explorer.app.known_input import input_or_guess
 from explorer.app.naming import describe, picture_title, sentence
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
 from explorer.images.fitting import fit
 from explorer.images.luma import grey_picture
 from explorer.jobs.job import Job
-from explorer.models import catalogue
 from explorer.request import Request
 
 _REQUESTED = "_generation_requested"
@@ -62,8 +62,7 @@ def generation_requested() -> bool:
 
 def pending_pictures(request: Request, preview: bytes | None) -> list[Picture]:
     """Seed, IRI as far as it has come, and target."""
-    size = catalogue.input_size_or_default(request.network)
-    channels = catalogue.channels(request.network)
+    size, channels = input_or_guess(request.network)
     seed, target = picture_title(request.seed), picture_title(request.target)
     seed_png = seed_as_fitted(request.seed, size, request.rng_seed, channels)
     caption = "generating" if preview else "not generated yet"

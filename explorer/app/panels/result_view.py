@@ -38,7 +38,8 @@ def show(result: Result) -> None:
     sharing.show_switch(result.request)
     with st.container(horizontal=True):
         show_continue_button(result)
-        _again(result)
+        if sharing.may_be_generated(result.request):
+            _again(result)
     show_earlier(result)
     if _is_random(result.request.seed):
         show_seed_runs(result)
@@ -119,7 +120,8 @@ def _perception(result: Result) -> None:
         "loss used the measure or its network, the measure looks through a network much like this "
         "one, or it nearly repeats another measure."
     )
-    with st.expander("The numbers, and what each measure looks at"):
+    numbers = st.expander("The numbers, and what each measure looks at")
+    with numbers, st.container(key="perceptual_numbers"):
         # A real table: it needs no data frames, and a screen reader reads it.
         rows = [_row(each) for each in result.perceptual]
         lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
@@ -229,7 +231,9 @@ def _download(result: Result) -> None:
             key="zip",
             help="Pictures, the float32 image, key frames, curves, measures and versions.",
         )
-    st.caption("The address of this page is a link to this result. On the command line:")
+    limits = sharing.limits_of_link(result.request)
+    st.caption(f"The address of this page is a link to this result{limits}.")
+    st.caption("On the command line:")
     st.code(command_line(result.request), language="bash", wrap_lines=True)
     if needs := _where_it_works(result.request):
         st.caption(needs)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer import validation
+from explorer.app import known_input
 from explorer.app.links import DEFAULT_EFFORT, DEFAULTS, EFFORTS
 from explorer.app.panels.select import select
 from explorer.app.url_state import Readers
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
-from explorer.models import catalogue
-from explorer.network_reference import SIZE_RANGE, NetworkReference
+from explorer.network_reference import SIZE_RANGE
 from explorer.request import GOAL_RANGE, RELU_GRADIENTS, RNG_SEED_RANGE
 from explorer.synthesis.optimizers import registry as optimisers
 from explorer.validation import DEFAULT_ADVERSARY
@@ -114,7 +114,7 @@ def adversary(model: str, size: int | None) -> str:
 
 
 def _adversaries(model: str, size: int | None) -> list[str]:
-    known = catalogue.input_size(NetworkReference(model, size=size))
+    known = known_input.input_size(model, size)
     return [
         name
         for name in validation.adversaries()

@@ -49,7 +49,10 @@ def read_form() -> Form:
         continued.go_on_from(read.get(continued.PARAMETER))
     with st.sidebar:
         model = network_picker.network(DEFAULTS.model)
+        facts = st.container()
         layer = layer_picker.layer(model, st.session_state.get("size"), DEFAULTS.layer)
+        with facts:
+            network_picker.show_facts(model)
         target = image_picker.target()
         seed = image_picker.seed()
         loss = loss_picker.loss_panel(DEFAULTS.loss)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError
 from explorer.models import models_toml, pretrained
+from explorer.models.architectures import cifar
 from explorer.models.downloads import Progress
 from explorer.models.entry import Entry
 from explorer.models.source import Source
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from explorer.models.network import Network
 
 UNKNOWN_SIZE = (224, 224)
-"""Of the pictures, where neither models.toml nor the pretrained list says."""
+"""Of the pictures, where neither models.toml nor the architecture says."""
 
 
 def entry(name: str) -> Entry:
@@ -26,6 +27,8 @@ def entry(name: str) -> Entry:
     network = models_toml.named(name)
     alike = pretrained.find(pretrained.full_reference(network.architecture))
     size = alike.size if alike is not None else UNKNOWN_SIZE
+    if network.architecture.startswith(f"{cifar.ARCHITECTURES.name}:"):
+        size = (cifar.SIDE, cifar.SIDE)
     return Entry(
         reference=f"own:{name}",
         title=network.title,
@@ -47,6 +50,13 @@ def entry(name: str) -> Entry:
         epsilon=network.epsilon,
         paper=network.paper,
     )
+
+
+def states_size(model: str) -> bool:
+    """Whether `own:NAME` is published with the size of its pictures in models.toml."""
+    source, _, name = model.partition(":")
+    network = models_toml.networks().get(name) if source == "own" else None
+    return network is not None and network.input_size is not None
 
 
 def pin(reference: NetworkReference) -> NetworkReference:
