@@ -550,7 +550,7 @@ def test_a_network_without_origins_is_said_in_one_line():
     plain = NetworkUsed("timm:x", (64, 64), MEAN, STD, "bicubic", 1.0, "center", 5)
     assert plain.sentences == (
         "Mean 0.11, 0.32, 0.53, standard deviation 0.64, 0.35, 0.26, size 64×64 px, bicubic "
-        "interpolation, the whole picture",
+        "interpolation, crop to 100 %",
     )
     assert plain.assumed == ()
 

@@ -10,12 +10,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.continuation import continuation
+from explorer.analysis.network_comparison import NetworkComparison
 from explorer.app import session, sharing
 from explorer.app.links import DEFAULTS, EFFORTS, link
+from explorer.app.panels.network_plots import _verdict_differs
 from explorer.app.panels.result_view import _rise, _where_it_works
 from explorer.app.panels.verdicts import smaller_goal
+from explorer.cli import compare, generate
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import RUNNING, Job
+from explorer.metrics.representation_measures import pair_measures
+from explorer.network_reference import NetworkReference
 from explorer.plots.match import falling_curve
 from explorer.result import Result
 from explorer.result.provenance import Curves
@@ -146,6 +151,23 @@ def test_a_goal_that_came_before_a_match_is_said_and_continue_has_a_smaller_one(
     assert not app.exception
     assert engine.submitted == [replace(DEFAULTS, continues=DEFAULTS.key, goal=smaller)]
     assert app.number_input(key="goal").value == smaller
+
+
+def test_null_plot_and_command_line_say_what_the_verdict_says(engine, capsys):
+    result = no_match_by_spearman(engine.first, "goal")
+    measures = pair_measures()
+    said = _verdict_differs(result, measures["relative_l2"])
+    assert said == " That is not enough for the verdict above: no match by Spearman correlation."
+    assert _verdict_differs(result, measures["spearman"]) == ""
+    matched = replace(result, match=replace(result.match, beyond_null=True))
+    assert "decided by other tests" in _verdict_differs(matched, measures["spearman"])
+    generate._print_result(result)
+    assert "  No match by Spearman correlation: it is 0." in capsys.readouterr().out
+    made = (result.request.key, result.request.model, result.request.layer)
+    network = NetworkReference("embedded:residual-multi-standard")
+    seen = (network, "penultimate", (64, 64), result.match, result.null, result.layers, 1.0)
+    compare._print(NetworkComparison(*made, *seen))
+    assert "  No match by Spearman correlation: it is 0." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from explorer.cli.options import add_network_options, add_null_option, network_f
 from explorer.cli.outputs import print_network
 from explorer.cli.running import EngineRunner
 from explorer.cli.stored_results import read_result
+from explorer.metrics import no_match
 
 if TYPE_CHECKING:
     from explorer.analysis.network_comparison import NetworkComparison
@@ -49,6 +50,8 @@ def _print(comparison: NetworkComparison) -> None:
         f"  relative distance {number(match.relative_l2)} (8-bit images); unrelated "
         f"images: {number(null.min)} to {number(null.max)}"
     )
+    for reason in no_match.reasons(match, match, comparison.null):
+        print(f"  {reason}")
     for title, top in (("target", match.target_top), ("iri", match.iri_top)):
         names = ", ".join(f"{each.name} {each.probability:.0%}" for each in top)
         print(f"  it calls the {title} {names}" if names else f"  it names no classes ({title})")

@@ -79,7 +79,7 @@ class NetworkUsed:
             "std": f"standard deviation {_listed(self.std)}",
             "size": f"size {'×'.join(map(str, self.size))} px",
             "interpolation": f"{self.interpolation} interpolation",
-            "crop_pct": _crop(self.crop_pct),
+            "crop_pct": f"crop to {100 * self.crop_pct:g} %",
         }
         by_origin: dict[str, list[str]] = {}
         for name, value in values.items():
@@ -93,10 +93,6 @@ class NetworkUsed:
             *(_sentence(", ".join(settings), origin) for origin, settings in by_origin.items()),
             *(note[:1].upper() + note[1:] for note in self.notes),
         )
-
-
-def _crop(part: float) -> str:
-    return "the whole picture" if part == 1 else f"crop to {100 * part:g} %"
 
 
 def _listed(values: Iterable[float]) -> str:

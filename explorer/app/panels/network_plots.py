@@ -239,7 +239,8 @@ def _show_comparison(question: dict[str, Any]) -> None:
         f"**To {network_title(comparison.model)}, at `{comparison.layer}`, the same? "
         f"{'Yes' if match.same else 'No'}.** Relative distance {number(match.relative_l2)}; the "
         f"most alike of {null.n_pairs:,} pairs of unrelated images are "
-        f"{number(null.relative_l2.min)} apart."
+        f"{number(null.relative_l2.min)} apart. "
+        + " ".join(no_match.reasons(match, match, null, literal))
     )
     if match.target_top:
         st.markdown(_classes(match))
