@@ -24,6 +24,9 @@ CODE_ARCHITECTURE = "python"
 
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos")
 
+_MOST = 4.0
+"""Above any mean or standard deviation of images in [0, 1]."""
+
 _REFERENCE = re.compile(r"[a-z]+:.+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_ONLY = ("architecture", "weights_key")
@@ -142,8 +145,8 @@ class NetworkReference:
 def numbers(field: str, given: object, positive: bool = False) -> tuple[float, ...] | None:
     """One number (grey) or three (RGB) as floats; None for None.
 
-    Raises RequestError that names the field for anything else, for what is not finite and, where
-    `positive`, for what is not above 0.
+    Raises RequestError that names the field for anything else, for what is not finite, for what
+    cannot be of images in [0, 1] and, where `positive`, for what is not above 0.
     """
     if given is None:
         return None
@@ -156,6 +159,12 @@ def numbers(field: str, given: object, positive: bool = False) -> tuple[float, .
         raise RequestError(field, f"{shortened(given)} holds a number that is not above 0")
     return tuple(map(float, values))
 
+    if max(map(abs, values)) > _MOST:
+        raise RequestError(
+            field,
+            f"mean and std are of images in [0, 1]; {shortened(given)} looks like pixels in "
+            "0 … 255: divide both by 255",
+        )
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -142,6 +142,8 @@ def test_a_head_of_several_modules_is_used_as_it_is(tmp_path, trunk, images, kin
     assert network.classifier == "fc"
     assert network.classes == ()
     assert words in " ".join(network.notes)
+    if "ReLU" in words:
+        assert "(a python: architecture states another)" in " ".join(network.notes)
 
 
 def test_the_numbers_of_layers_are_numbers_in_safetensors_too(tmp_path, trunk, images):

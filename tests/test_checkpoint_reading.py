@@ -116,6 +116,34 @@ def test_the_first_parallel_networks_of_torchs_example(tmp_path):
         torch.testing.assert_close(network(IMAGES), module(network.normalise(IMAGES)))
 
 
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_cifar_vgg_with_parallel_features(tmp_path, prefix):
+    """As chengyangfu's repository saves its networks."""
+    from explorer.models.architectures import architecture_named
+
+    torch.manual_seed(1)
+    theirs = architecture_named("cifar:vgg11-chengyangfu").create().eval()
+    state = {n.replace("features.", "features.module."): t for n, t in theirs.state_dict().items()}
+    path = saved(tmp_path, {"state_dict": under(prefix, state), "best_prec1": 92.0})
+    network = opened(path, "cifar:vgg11-chengyangfu")
+    images = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), theirs(network.normalise(images)))
+
+
+def test_a_grey_network_for_small_pictures_is_found_by_an_imagenet_name(tmp_path):
+    from explorer.models.architectures import architecture_named
+    from explorer.models.grey import with_grey_stem
+
+    torch.manual_seed(1)
+    theirs = with_grey_stem(architecture_named("cifar:resnet18").create()).eval()
+    network = opened(saved(tmp_path, {"net": theirs.state_dict()}), "torchvision:resnet18")
+    grey = torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        logits = theirs((grey - network.input.mean[0]) / network.input.std[0])
+        torch.testing.assert_close(network(grey.expand(-1, 3, -1, -1)), logits)
+
+
 def test_the_first_names_of_torchvisions_densenets(tmp_path):
     torch.manual_seed(1)
     module = torchvision.models.densenet121(weights=None).eval()
@@ -303,7 +331,10 @@ def test_a_transformers_position_embeddings_are_fitted_as_timm_fits_them(tmp_pat
     at_96.load_state_dict(resized)
     network = opened(path, "timm:test_vit", size=96)
     assert_same(network, at_96, torch.rand(1, 3, 96, 96))
-    assert any("interpolated" in note for note in network.notes)
+    assert network.notes[:1] == (
+        "the position embeddings were interpolated to pictures of 96×96 px",
+    )
+    assert not any("rewritten" in note for note in network.notes)
 
 
 def test_a_transformer_trained_at_another_size_hears_of_it(tmp_path):
@@ -331,6 +362,37 @@ def test_weights_that_are_no_numbers_are_named(tmp_path, module, name, count):
     state["layer3.0.conv1.weight"].view(-1)[:count] = broken
     error = refused(saved(tmp_path, state))
     assert f"layer3.0.conv1.weight holds {count} {name}" in error.message
+
+
+def test_negative_variances_are_named(tmp_path, module):
+    state = {n: t.clone() for n, t in module.state_dict().items()}
+    state["layer1.0.bn1.running_var"][:3] = -1
+    error = refused(saved(tmp_path, state))
+    assert "layer1.0.bn1.running_var holds 3 negative numbers" in error.message
+
+
+def test_weights_that_are_all_zero_are_told(tmp_path, module):
+    state = {n: torch.zeros_like(t) for n, t in module.state_dict().items()}
+    assert refused(saved(tmp_path, state)).message.startswith("every weight of net.pt is 0")
+
+
+@pytest.mark.parametrize("architecture", ["torchvision:resnet18", "cifar:resnet18"])
+def test_a_block_of_another_network_is_not_taken_for_a_network(tmp_path, architecture):
+    """Its blocks have a `conv1` and a `bn1`, too, and in 64 channels as a ResNet-18's stem has."""
+    from explorer.models.architectures import architecture_named
+
+    state = architecture_named("cifar:resnet20").create().state_dict()
+    path = saved(tmp_path, {"state_dict": under("module.", state), "best_prec1": 92.0})
+    message = refused(path, architecture).message
+    assert "It fits cifar:resnet20 (--arch)" in message
+    assert "channels" not in message
+
+
+def test_a_grey_checkpoint_of_another_depth_is_told_which_architecture_it_fits(tmp_path):
+    module = torchvision.models.resnet18(weights=None)
+    module.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    error = refused(saved(tmp_path, module.state_dict()), "torchvision:resnet34")
+    assert "It fits torchvision:resnet18 (--arch)" in error.message
 
 
 def test_a_checkpoint_of_another_depth_is_told_which_architecture_it_fits(tmp_path):

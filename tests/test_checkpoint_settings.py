@@ -20,9 +20,11 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis.comparison import compare
 from explorer.app.naming import literal
 from explorer.cli import compare as compare_command
+from explorer.errors import RequestError
 from explorer.models import class_names
 from explorer.models.layers import representation
 from explorer.models.loading import load
+from explorer.models.network import InputSpec
 from explorer.network_reference import NetworkReference
 from explorer.result import Result
 from explorer.result.provenance import NetworkUsed
@@ -216,6 +218,10 @@ OF_VALUES = {
     "openmmlab": ({"meta": {"cfg": OPENMMLAB, "epoch": 100}}, "meta.cfg.data_preprocessor.mean"),
     "stats": ({"norm_stats": (MEAN, STD)}, "norm_stats"),
     "json": ({"config": json.dumps({"input": {"mean": MEAN, "std": STD}})}, "config.input.mean"),
+    "transform": (
+        {"transform": f"Compose(\n  Normalize(mean=[{TEXT_MEAN}], std=[{TEXT_STD}])\n)"},
+        "transform",
+    ),
     "capitals": ({"cfg": {"MODEL": {"PIXEL_MEAN": MEAN, "PIXEL_STD": STD}}}, "PIXEL_MEAN"),
 }
 """By layout: what is saved next to the state dict, and what the origin must hold."""
@@ -259,8 +265,8 @@ def test_without_any_statistics_those_of_the_architecture_are_assumed(tmp_path, 
     ("extra", "words"),
     [
         (
-            {"first.mean": OTHER, "first.std": STD, "second.mean": MEAN, "second.std": STD},
-            ("first.mean", "second.mean", "0.2, 0.4, 0.6", "0.11, 0.32, 0.53", "--mean"),
+            {"norm1.mean": OTHER, "norm1.std": STD, "norm2.mean": MEAN, "norm2.std": STD},
+            ("norm1.mean", "norm2.mean", "0.2, 0.4, 0.6", "0.11, 0.32, 0.53", "--mean"),
         ),
         ({"normalize.mean": MEAN, "normalize.std": (0.1, 0.0, 0.1)}, ("not above 0",)),
         ({"normalize.mean": MEAN, "normalize.std": (0.1, float("nan"), 0.1)}, ("not finite",)),
@@ -268,6 +274,16 @@ def test_without_any_statistics_those_of_the_architecture_are_assumed(tmp_path, 
         ({"normalize.mean": MEAN}, ("normalize.mean", "no standard deviation")),
         ({"normalize.mean": (1000.0,) * 3, "normalize.std": STD}, ("1000",)),
         ({"normalize.mean": MEAN, "normalize.std": (58.0,) * 3}, ("holds 58",)),
+        ({"normalize.mean": (1, 2, 3), "normalize.std": (1, 2, 3)}, ("nor of pixels in 0 … 255",)),
+        ({"normalize.mean": (123, 116, 103), "normalize.std": STD}, ("nor of pixels",)),
+        ({"input.std": STD}, ("input.std has no mean",)),
+        ({"target_scaler.mean": MEAN, "target_scaler.std": STD}, ("target_scaler", "not used")),
+        ({"target_norm.mean": MEAN, "target_norm.std": STD}, ("target_norm", "not used")),
+        ({"0.mean": MEAN, "0.std": STD, "x.0.mean": OTHER, "x.0.std": STD}, None),
+        (
+            {"denorm.mean": OTHER, "denorm.std": STD, "augment.0.mean": MEAN, "augment.0.std": STD},
+            None,
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named_and_not_guessed(tmp_path, module, images, extra, words):
@@ -276,6 +292,11 @@ def test_what_cannot_be_used_is_named_and_not_guessed(tmp_path, module, images, 
     network = opened(saved(tmp_path, state))
     ours = representation(network, "penultimate", images)
     mean, std = network.input.mean, network.input.std
+    if words is None:  # the others are none of the input's, so there is nothing to guess
+        assert (mean, std) == (MEAN, STD)
+        expected = by_hand(module, images, MEAN, STD)
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
+        return
     torch.testing.assert_close(ours, by_hand(module, images, *ASSUMED), rtol=1e-5, atol=1e-5)
     assert (mean, std) == ASSUMED
     assert network.origins["mean"].startswith("assumed: ")
@@ -295,6 +316,41 @@ def test_values_of_the_training_and_of_features_are_no_normalisation(tmp_path, m
     train = {"train_transform": {"mean": OTHER, "std": OTHER}, "criterion": {"mean": OTHER}}
     network = opened(saved(tmp_path, {"state_dict": state, **train}))
     assert network.input.mean == ASSUMED[0]
+
+
+@pytest.mark.parametrize(
+    ("beside", "mean", "words"),
+    [
+        ({"std": torch.tensor(STD)}, ASSUMED[0], "std has no mean next to it"),
+        ({"args": options(mean=None, std=STD)}, ASSUMED[0], "args.std has no mean next to it"),
+        ({"args": options(mean=MEAN, std=None)}, ASSUMED[0], "args.mean has no standard deviation"),
+        ({"mean": "dataset", "std": STD}, ASSUMED[0], "mean holds no numbers that can be read"),
+        ({"target_stats": {"mean": MEAN, "std": STD}}, ASSUMED[0], "are not of the input"),
+        ({"hyper_parameters": {"mean": "imagenet", "std": STD}}, IMAGENET[0], "is 'imagenet'"),
+    ],
+)
+def test_what_is_stated_in_half_or_in_words_is_never_said_to_be_unstated(
+    tmp_path, module, images, beside, mean, words
+):
+    network = opened(saved(tmp_path, {"state_dict": module.state_dict(), **beside}))
+    ours = representation(network, "penultimate", images)
+    std = STD if mean == IMAGENET[0] else ASSUMED[1]
+    torch.testing.assert_close(ours, by_hand(module, images, mean, std), rtol=1e-5, atol=1e-5)
+    assert words in " ".join(network.notes)
+    assert not network.origins["mean"].endswith("states none")
+
+
+@pytest.mark.parametrize("field", ["mean", "std"])
+def test_numbers_of_pixels_are_refused_wherever_they_are_given(field):
+    given = {"mean": MEAN, "std": STD} | {field: (123.7, 116.3, 103.5)}
+    for place in (
+        lambda: InputSpec((64, 64), **given),
+        lambda: NetworkReference("timm:resnet18", **given).check(),
+        lambda: NetworkReference.from_dict({"model": "timm:resnet18", **given}),
+    ):
+        with pytest.raises(RequestError, match="divide both by 255") as caught:
+            place()
+        assert caught.value.field == field
 
 
 def test_a_teachers_normalisation_is_not_its_students(tmp_path, module, images):
@@ -456,6 +512,14 @@ def test_names_of_other_classes_are_noted_and_not_used(tmp_path, module):
     assert "classes 2" in " ".join(network.notes)
 
 
+def test_an_empty_line_among_class_names_is_told_by_its_number(tmp_path):
+    (tmp_path / "names.txt").write_text("ant\n\ncat\n\n", encoding="utf-8")
+    with pytest.raises(RequestError, match=r"line 2 of names\.txt is empty"):
+        class_names.read(tmp_path / "names.txt")
+    (tmp_path / "names.txt").write_text("ant\nant\ncat\n\n", encoding="utf-8")
+    assert class_names.read(tmp_path / "names.txt") == ("ant", "ant", "cat")
+
+
 def test_names_with_control_characters_reach_no_terminal(tmp_path, module):
     names = [f"\x1b[31m{name}\n" for name in CLASSES]
     network = opened(saved(tmp_path, {"state_dict": module.state_dict(), "classes": names}))
@@ -576,9 +640,9 @@ def test_the_page_shows_what_is_assumed_and_reads_no_markdown_in_a_checkpoints_t
 
 
 def test_class_names_are_shown_and_not_read_as_markdown():
-    shown = literal("**cat** [x](http://y) <b>|`$:red[z]`")
+    shown = literal("**cat** [x](y) <b>|`$:red[z]`")
     assert not set("*[]<>|`$:") & set(shown)
-    assert html.unescape(shown) == "**cat** [x](http://y) <b>|`$:red[z]`"
+    assert html.unescape(shown) == "**cat** [x](y) <b>|`$:red[z]`"
 
 
 def test_compare_says_how_its_network_was_loaded(tmp_path, module, capsys):

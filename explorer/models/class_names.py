@@ -40,6 +40,11 @@ def read(path: Path) -> tuple[str, ...]:
         names = [line.strip() for line in text.splitlines()]
         while names and not names[-1]:
             names.pop()
+        if "" in names:
+            line = names.index("") + 1
+            raise RequestError(
+                FIELD, f"line {line:,} of {path.name} is empty; write one name per line, none empty"
+            )
     if not names or not all(names):
         raise RequestError(
             FIELD, f"{path.name} holds no list of class names; write one name per line, none empty"

@@ -86,7 +86,7 @@ def _mismatch(architecture: tuple[str, Shapes], shapes: Shapes) -> int | None:
     given = {name for name in shapes if not _BESIDES.fullmatch(name)}
     # A whole head may be missing or another; a part of the same head says which layout it is.
     own_head = {name for name in outside if name.startswith(f"{top}.")}
-    if any(shapes.get(name) != wanted[name] for name in outside - own_head):
+    if any(not _alike(shapes.get(name), wanted[name]) for name in outside - own_head):
         return None
     parts = {name.partition(".")[0] for name in outside - own_head}
     if any(name.partition(".")[0] in parts for name in given - outside):
@@ -97,6 +97,12 @@ def _mismatch(architecture: tuple[str, Shapes], shapes: Shapes) -> int | None:
     if any(shapes[name] != wanted[name] for name in differing):
         return None
     return len(given ^ outside)
+
+
+def _alike(given: tuple[int, ...] | None, wanted: tuple[int, ...]) -> bool:
+    """Whether a tensor has the shape that is wanted, or its version for grey pictures."""
+    grey = (wanted[0], 1, *wanted[2:]) if len(wanted) == 4 and wanted[1] == 3 else wanted
+    return given in (wanted, grey)
 
 
 def _head_takes(wanted: Shapes, top: str, shapes: Shapes) -> bool:

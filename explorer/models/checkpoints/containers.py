@@ -21,7 +21,7 @@ from explorer.models.checkpoints.reading import Checkpoint
 _MOST_DEPTH = 4
 _MOST_CONTAINERS = 2000
 _LONGEST_TEXT = 1_000_000
-_OF_TRAINING = re.compile(
+OF_TRAINING = re.compile(
     r"optim|schedul|callback|loops?$|loss|criterion|scaler|mixup|histor|metric|discriminator"
     r"|train_?(aug|pipeline|transform|data|loader|set)|augment|_transform_train|^_(parameters|buffers)",
     re.IGNORECASE,
@@ -64,7 +64,7 @@ def containers(checkpoint: Checkpoint) -> Iterator[Container]:
             queue += [
                 ((*path, name), value)
                 for name, value in values.items()
-                if not _OF_TRAINING.search(name) and isinstance(value, _NESTED)
+                if not OF_TRAINING.search(name) and isinstance(value, _NESTED)
             ]
 
 

@@ -14,7 +14,7 @@ from explorer.errors import RequestError
 from explorer.models import pretrained
 from explorer.models.checkpoints.fit import FIELD, Misfit, extra, misfit, shapes_of
 from explorer.models.checkpoints.state_dicts import common_prefixes, split, state_dicts
-from explorer.models.grey import first_convolution
+from explorer.models.grey import first_convolution, with_grey_stem
 from explorer.models.network import Network
 
 _MOST_SIBLINGS = 6
@@ -160,6 +160,10 @@ def _has(architecture: str, state: Mapping[str, Tensor]) -> bool:
     try:
         with torch.device("meta"):
             module: nn.Module = architecture_named(architecture).create()
+            stem, _ = first_convolution(module) or ("", None)
+            weight = state.get(f"{stem}.weight")
+            if weight is not None and weight.ndim == 4 and weight.shape[1] == 1:
+                module = with_grey_stem(module)
     except (RequestError, RuntimeError, NotImplementedError):
         return False
     found = misfit(state, module)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -80,7 +80,8 @@ def _of_network(name: str, tensor: Tensor, module: nn.Module) -> bool:
 def loadable(state: Mapping[str, Tensor], module: nn.Module, shown: str) -> dict[str, Tensor]:
     """The tensors that a module expects, as float32 where it has that.
 
-    Raises RequestError (field `model`) for quantised tensors, and for numbers that are not finite.
+    Raises RequestError (field `model`) for quantised tensors, for numbers that are not finite, for
+    negative variances of batch normalisation, and where every weight is 0.
     """
     prepared: dict[str, Tensor] = {}
     for name, own in module.state_dict().items():
@@ -106,7 +107,28 @@ def loadable(state: Mapping[str, Tensor], module: nn.Module, shown: str) -> dict
             f"{shown} holds weights that are not finite: {listed}. Take a checkpoint from before "
             "the training diverged",
         )
+    negative = list(_negative_variances(prepared, module))
+    if negative:
+        listed = "; ".join(negative[:4]) + ("; …" if len(negative) > 4 else "")
+        raise RequestError(
+            "model", f"{shown} holds variances that cannot be: {listed}. The file is damaged"
+        )
+    weights = [prepared[name] for name, own in module.named_parameters() if own.ndim > 1]
+    if weights and not any(bool(weight.any()) for weight in weights):
+        raise RequestError("model", f"every weight of {shown} is 0; take a trained checkpoint")
     return prepared
+
+
+def _negative_variances(state: Mapping[str, Tensor], module: nn.Module) -> Iterator[str]:
+    """The running variances whose square root, with the layer's epsilon added, is no number."""
+    for name, tensor in state.items():
+        parent, _, leaf = name.rpartition(".")
+        if leaf == "running_var":
+            epsilon: float = getattr(module.get_submodule(parent), "eps", 0.0)
+            if bool((tensor + epsilon <= 0).any()):
+                count = int((tensor < 0).sum())
+                numbers = "number" if count == 1 else "numbers"
+                yield f"{name} holds {count} negative {numbers}"
 
 
 def _not_finite(name: str, tensor: Tensor) -> str | None:

@@ -148,7 +148,7 @@ def _with_head(
     layers = "a linear layer" if head.linear == 1 else f"{head.linear} linear layers"
     note = f"the checkpoint's own classifier is used, {layers} under {root}"
     if head.assumptions:
-        note += f"; assumed: {', '.join(head.assumptions)}"
+        note += f"; assumed: {', '.join(head.assumptions)} (a python: architecture states another)"
     network = _noted(network, note)
     projects = reference.classes is None and _is_projection(head, found)
     if projects:

@@ -16,7 +16,7 @@ from explorer.models.checkpoints import diagnosis, heads, statistics
 from explorer.models.checkpoints.conversion import conversion_of
 from explorer.models.checkpoints.fit import extra, loadable, misfit, shapes_of
 from explorer.models.checkpoints.reading import Checkpoint
-from explorer.models.checkpoints.state_dicts import some, state_dicts
+from explorer.models.checkpoints.state_dicts import some, split, state_dicts
 from explorer.models.checkpoints.weights import FoundWeights, find
 from explorer.models.grey import first_convolution, with_grey_input, with_grey_stem
 from explorer.models.network import Network
@@ -155,8 +155,7 @@ def _notes(
             f"chooses: {others}"
         )
     if found.converted:
-        notes.append("the names of the weights were rewritten from another layout")
-        notes += _interpolated(checkpoint, found, network)
+        notes += _converted(checkpoint, found, network)
     used = " ".join(network.origins.values())
     left_out = [
         name
@@ -175,10 +174,19 @@ def _beside(checkpoint: Checkpoint, found: FoundWeights) -> list[str]:
     ]
 
 
-def _interpolated(checkpoint: Checkpoint, found: FoundWeights, network: Network) -> list[str]:
-    raw = dict(state_dicts(checkpoint.content))[found.key].get(f"{found.prefix}pos_embed")
-    own = found.state.get("pos_embed")
-    if raw is None or own is None or raw.shape == own.shape:
-        return []
-    side = "×".join(map(str, network.input.size))
-    return [f"its position embeddings were interpolated to pictures of {side} px"]
+def _converted(checkpoint: Checkpoint, found: FoundWeights, network: Network) -> list[str]:
+    """Whether names were rewritten, embeddings interpolated, or both."""
+    raw, _ = split(dict(state_dicts(checkpoint.content))[found.key], found.prefix)
+    notes, fitted, rewritten = [], False, False
+    for name in network.module.state_dict().keys() & found.state.keys():
+        before, after = raw.get(name), found.state[name]
+        if before is None or before.ndim != after.ndim:
+            rewritten = True
+        elif before.shape != after.shape:
+            fitted = True
+    if rewritten or not fitted:
+        notes.append("the names of the weights were rewritten from another layout")
+    if fitted:
+        side = "×".join(map(str, network.input.size))
+        notes.append(f"the position embeddings were interpolated to pictures of {side} px")
+    return notes

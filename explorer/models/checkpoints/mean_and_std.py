@@ -25,6 +25,19 @@ _LIST = re.compile(rf"[\[(]?\s*{_NUMBER.pattern}(?:[\s,;]+{_NUMBER.pattern})*\s*
 _IMAGENET_BGR = (0.406, 0.456, 0.485)
 _NEAR = 0.02
 _LEVELS = 255.0
+_LEAST_LEVEL = 20.0
+"""Of pixels in 0 … 255: no data set has a lower deviation, nor, with deviation 1, a lower mean."""
+
+_IMAGENET: dict[str, tuple[float, ...]] = {
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+}
+_NAMES_OF_IMAGENET = re.compile(r"image_?net(_?1k|_?default)?", re.IGNORECASE)
+_NOT_OF_INPUT = re.compile(
+    r"(^|[._])(targets?|labels?|outputs?|latents?|features?(?!_?extract)|embed|rewards?|actions?"
+    r"|text|audio|loss|criterion|inv|(de|un)_?norm)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,7 @@ class Statistics:
     @property
     def shown(self) -> str:
         """Both names, for a message."""
-        return " and ".join(map(printable, self.names))
+        return " and ".join(map(printable, dict.fromkeys(self.names)))
 
     @property
     def changes_nothing(self) -> bool:
@@ -70,16 +83,42 @@ def paired_names(names: Collection[str]) -> Iterator[tuple[str, str | None]]:
                 yield name, next(filter(None, deviations), None)
 
 
+def lone_deviations(names: Collection[str]) -> list[str]:
+    """The names of deviations among these that no mean stands next to."""
+    taken = {std for _, std in paired_names(names)}
+    words = {std for _, std in _PAIRS} - {"sigma"}  # also of noise, of a kernel, of a schedule
+    written = {
+        f"{qualifier}_{word}" if qualifier.strip("_") else f"{qualifier}{word}"
+        for qualifier in _QUALIFIERS
+        for word in words
+    }
+    return [name for name in names if name.lower() in written and name not in taken]
+
+
+def is_of_something_else(name: str) -> bool:
+    """Whether a module's or container's name says that its statistics are not of the input."""
+    return _NOT_OF_INPUT.search(name) is not None
+
+
 def read(names: tuple[str, str], mean: object, std: object) -> Statistics | str:
     """The statistics in two values of a checkpoint, or why they are none.
 
-    names: theirs. Tensors of any shape, arrays, lists and texts of one or three numbers; numbers
-    above 1 are on pixels in 0 … 255.
+    names: theirs. Tensors of any shape, arrays, lists and texts of one or three numbers, or
+    `imagenet`; numbers that can be of pixels in 0 … 255 are divided by 255.
     """
-    means, deviations = numbers_in(mean) or (), numbers_in(std) or ()
+    notes = []
+    given: list[tuple[float, ...]] = []
+    for name, value, kind in zip(names, (mean, std), _IMAGENET, strict=True):
+        if isinstance(value, str) and _NAMES_OF_IMAGENET.fullmatch(value.strip()):
+            listed = ", ".join(map(str, _IMAGENET[kind]))
+            notes.append(f"{printable(name)} is {printable(value)!r}, so ImageNet's {listed}")
+            given.append(_IMAGENET[kind])
+        else:
+            given.append(numbers_in(value) or ())
+    means, deviations = given
     for name, values in zip(names, (means, deviations), strict=True):
         if not values:
-            return f"{printable(name)} holds no numbers"
+            return f"{printable(name)} holds no numbers that can be read"
         if len(values) not in (1, 3):
             return f"{printable(name)} holds {len(values):,} numbers, not one per channel (3, or 1)"
         if not all(map(math.isfinite, values)):
@@ -92,8 +131,12 @@ def read(names: tuple[str, str], mean: object, std: object) -> Statistics | str:
     largest = max(map(abs, means))
     if largest > _LEVELS:
         return f"{printable(names[0])} holds {largest:g}, which is no mean of pixels"
-    notes = []
     if largest > 1 or (largest == 0 and max(deviations) == _LEVELS):
+        if not _can_be_of_pixels(means, deviations):
+            return (
+                f"{' and '.join(map(printable, names))} hold {_listed(means)} and "
+                f"{_listed(deviations)}, neither of images in [0, 1] nor of pixels in 0 … 255"
+            )
         means, deviations = (
             tuple(_rounded(value / _LEVELS) for value in values) for values in (means, deviations)
         )
@@ -109,6 +152,19 @@ def read(names: tuple[str, str], mean: object, std: object) -> Statistics | str:
             "given in R, G, B, and the order in which the network was trained cannot be known"
         )
     return Statistics(means, deviations, names, tuple(notes))
+
+
+def _can_be_of_pixels(means: Collection[float], deviations: Collection[float]) -> bool:
+    """Whether deviations are as of photographs; or 1, where only the mean is taken off."""
+    if min(means) < 0:
+        return False
+    if all(value == 1 for value in deviations):
+        return max(means) >= _LEAST_LEVEL
+    return all(_LEAST_LEVEL <= value <= _LEVELS for value in deviations)
+
+
+def _listed(values: Collection[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def numbers_in(value: object) -> tuple[float, ...] | None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from explorer.models.checkpoints import mean_and_std
-from explorer.models.checkpoints.containers import Container
+from explorer.models.checkpoints.containers import OF_TRAINING, Container
 from explorer.models.checkpoints.mean_and_std import Statistics
 from explorer.models.origins import printable
 from explorer.network_reference import INTERPOLATIONS, SIZE_RANGE
@@ -34,6 +35,11 @@ _INTERPOLATIONS = ("interpolation", "test_interpolation", "val_interpolation", "
 _PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 _TRAINING_ONLY = ("random", "")
 _PAIR_IN_ONE = ("stats", "norm_stats", "mean_std", "imagenet_stats", "normalize", "normalization")
+_TRANSFORM = re.compile(
+    r"Normalize\(\s*mean=(?:tensor\()?([\[(][^\])]*[\])])\)?,\s*std=(?:tensor\()?([\[(][^\])]*[\])])"
+)
+"""torchvision's transform, written as text."""
+
 _DEFAULTS = re.compile(r"(^|\.)(pretrained|default)_cfg\.")
 _CROP_MODES = ("center", "squash", "border")
 
@@ -54,11 +60,36 @@ def statistics_in(containers: Sequence[Container]) -> tuple[list[Statistics], li
         for mean_name, std_name, mean, std in _given_pairs(container):
             names = (container.name(mean_name), container.name(std_name))
             read = mean_and_std.read(names, mean, std)
-            if isinstance(read, Statistics):
+            if mean_and_std.is_of_something_else(container.path):
+                if isinstance(read, Statistics):
+                    notes.append(f"{read.shown} were not used, as they are not of the input")
+            elif isinstance(read, Statistics):
                 pairs.append(read)
-            elif mean_and_std.numbers_in(mean) is not None:
+            elif any(isinstance(each, str) or _numbers(each) for each in (mean, std)):
                 notes.append(f"{read}, so it was ignored")
+        if not mean_and_std.is_of_something_else(container.path):
+            notes += _alone(container)
     return pairs, notes
+
+
+def _numbers(value: object) -> bool:
+    return mean_and_std.numbers_in(value) is not None
+
+
+def _alone(container: Container) -> Iterator[str]:
+    """Notes on a mean or a deviation of three numbers without the other."""
+    values = {name: value for name, value in container.values.items() if value is not None}
+    means = [mean for mean, std in mean_and_std.paired_names(values) if std is None]
+    for names, other in (
+        (means, "standard deviation"),
+        (mean_and_std.lone_deviations(values), "mean"),
+    ):
+        for name in names:
+            if isinstance(values[name], Tensor):
+                continue  # `tensor_statistics` has it
+            if len(mean_and_std.numbers_in(values[name]) or ()) == 3:
+                named = printable(container.name(name))
+                yield f"{named} has no {other} next to it, so it was ignored"
 
 
 def _given_pairs(container: Container) -> Iterator[tuple[str, str, object, object]]:
@@ -68,12 +99,19 @@ def _given_pairs(container: Container) -> Iterator[tuple[str, str, object, objec
             yield mean, std, values[mean], values[std]
     for name in _PAIR_IN_ONE:
         pair = values.get(name)
-        if (
+        if isinstance(pair, str) and "imagenet" in pair.lower():
+            yield name, name, pair, pair
+        elif (
             isinstance(pair, list | tuple)
             and len(pair) == 2
             and all(isinstance(each, list | tuple) for each in pair)
         ):
             yield f"{name}.0", f"{name}.1", *pair
+    for name, text in values.items():
+        if isinstance(text, str) and not OF_TRAINING.search(name):
+            written = _TRANSFORM.search(text)
+            if written is not None:
+                yield name, name, written[1], written[2]
 
 
 def is_default(name: str) -> bool:

@@ -76,7 +76,10 @@ def _with_statistics(
         notes += of_plain
     chosen = _unambiguous([*tensors, *plain], notes)
     if chosen is not None:
-        origin = f"the checkpoint ({', '.join(map(printable, chosen.names))})"
+        names = ", ".join(map(printable, dict.fromkeys(chosen.names)))
+        origin = f"the checkpoint ({names})"
+        # A dict of tensors that is none of weights is read both ways.
+        notes[:] = [note for note in notes if not note.startswith(f"{chosen.shown} were not used")]
         try:
             changed = network.with_input(origin, mean=chosen.mean, std=chosen.std)
         except RequestError as error:

@@ -18,8 +18,11 @@ from explorer.models.checkpoints.weights import FoundWeights
 from explorer.models.network import Network
 from explorer.models.origins import printable
 
-_OF_IMAGES = re.compile(r"^$|norm|image|img|pixel|input|transform|prepro|^\d+$", re.IGNORECASE)
-"""Modules that hold statistics of pictures; `` is the top level."""
+_OF_IMAGES = re.compile(
+    r"norm|image|img|pixel|input|transform(?!er)|prepro|augment|data|^(\w+_)?stat(istic)?s$",
+    re.IGNORECASE,
+)
+"""Names of modules that prepare pictures."""
 
 
 def near(network: Network, found: FoundWeights) -> tuple[list[Statistics], list[str]]:
@@ -38,20 +41,30 @@ def near(network: Network, found: FoundWeights) -> tuple[list[Statistics], list[
         for mean_name, std_name in mean_and_std.paired_names(leaves):
             mean = leaves[mean_name]
             if std_name is None:
-                if mean.numel() == 3:
+                if mean.numel() == 3 and _is_of_input(parent, found.prefix):
                     notes.append(
                         f"{printable(parent + mean_name)} has no standard deviation next to it, so "
                         "it was ignored"
                     )
                 continue
-            if mean.numel() == 1 and network.input.channels == 3 and not _names_images(parent):
-                continue  # a scalar: more often of targets or features than of images
+            if not _is_of_input(parent, found.prefix):
+                if mean.numel() == 3:
+                    shown = f"{printable(parent + mean_name)} and {printable(parent + std_name)}"
+                    notes.append(
+                        f"{shown} were not used, as the name does not say that they are of the "
+                        "input; --mean and --std set them"
+                    )
+                continue
             names = (parent + mean_name, parent + std_name)
             read = mean_and_std.read(names, mean, leaves[std_name])
             if isinstance(read, Statistics):
                 pairs.setdefault(_distance(parent, found.prefix), []).append(read)
             else:
                 notes.append(f"{read}, so it was ignored")
+        for name in mean_and_std.lone_deviations(leaves):
+            if leaves[name].numel() == 3 and _is_of_input(parent, found.prefix):
+                shown = printable(parent + name)
+                notes.append(f"{shown} has no mean next to it, so it was ignored")
     nearest = pairs[min(pairs)] if pairs else []
     return nearest, notes
 
@@ -69,9 +82,26 @@ def inside(network: Network, architecture: str) -> Iterator[str]:
                 )
 
 
-def _names_images(parent: str) -> bool:
-    inner = without_wrappers(parent.rstrip(".")).rpartition(".")[2]
-    return _OF_IMAGES.search(inner) is not None
+def _is_of_input(parent: str, prefix: str) -> bool:
+    """Whether a module's name says that it prepares pictures; prefix: of the network's weights.
+
+    So do the modules that the network stands in, and the places of a Sequential that it is in.
+    """
+    *outer, inner = without_wrappers(parent.rstrip(".")).split(".")
+    within = -_distance(parent, prefix)[0]
+    if mean_and_std.is_of_something_else(".".join([*outer, inner][within:])):
+        return False
+    if _OF_IMAGES.search(inner):
+        return True
+    if inner.isdigit():
+        around = ".".join(outer)
+        return _holds(around, prefix) or _is_of_input(around, prefix)
+    return _holds(parent, prefix)
+
+
+def _holds(module: str, prefix: str) -> bool:
+    inner, outer = (without_wrappers(name.rstrip(".")) for name in (module, prefix))
+    return not inner or f"{outer}.".startswith(f"{inner}.")
 
 
 def _by_parent(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

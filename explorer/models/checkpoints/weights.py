@@ -117,6 +117,9 @@ def find(
         for order, (key, state) in enumerate(dicts.items())
         for place in _places(key, order, state, expected, head, wrappers)
     ]
+    wanted = (weights_key or "").strip("/").removesuffix(".")
+    inner = {place for place in places if _is_inner(place, dicts[place.key], expected)}
+    places = [place for place in places if place not in inner or place.label == wanted]
     if weights_key is not None:
         places = _under(weights_key, places, dicts, checkpoint.shown)
     best, *others = sorted(places, key=lambda place: place.preference) or [_Place("", "", 0, 0, 0)]
@@ -170,6 +173,23 @@ def _places(
                 counts["".join(f"{part}." for part in parts[:start])] += 1
     for prefix in dict.fromkeys((*body, *of_head)):
         yield _Place(key, prefix, body[prefix], of_head[prefix], order)
+
+
+def _is_inner(place: _Place, state: Mapping[str, Tensor], expected: Mapping[str, Shape]) -> bool:
+    """Whether a prefix is of a part of another network, such as one of its blocks.
+
+    Fewer than half of the expected names fit under it, and the convolution that takes pictures is
+    outside.
+    """
+    if 2 * place.body >= _needed(expected) or not any(map(_takes_pictures, expected.values())):
+        return False
+    stems = [name for name, tensor in state.items() if _takes_pictures(tuple(tensor.shape))]
+    return bool(stems) and not any(name.startswith(place.prefix) for name in stems)
+
+
+def _takes_pictures(shape: Shape) -> bool:
+    """Whether a tensor has the shape of a convolution on RGB or grey pictures, or is depthwise."""
+    return len(shape) == 4 and shape[1] in (1, 3)
 
 
 def _needed(expected: Collection[str]) -> int:
