@@ -399,6 +399,68 @@ def test_options_that_are_given_must_agree(capsys, monkeypatch, tmp_path, first)
     assert "single random seed" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def with_folder(tmp_path_factory, store) -> tuple[Result, dict[str, str]]:
+    """A result made with a folder as its null and a file of class names, and their paths."""
+    place = tmp_path_factory.mktemp("files")
+    rng = np.random.default_rng(5)
+    (place / "null").mkdir()
+    for number in range(3):
+        pixels = rng.integers(0, 256, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(place / "null" / f"{number}.png")
+    count = len(json.loads((embedded.CARDS / f"{NAME}.json").read_text())["classes"])
+    names = [f"kind {number}" for number in range(count)]
+    (place / "names.txt").write_text("\n".join(names))
+    (place / "others.txt").write_text("\n".join(reversed(names)))
+    paths = {"null": str(place / "null"), "names": str(place / "names.txt")}
+    request, _ = validation.parse_request(
+        **(replace(REQUEST, steps=2).to_dict() | {"classes_file": paths["names"]}),
+        null_folder=paths["null"],
+    )
+    return generate(request, store=store), paths | {"others": str(place / "others.txt")}
+
+
+def test_the_files_of_a_result_must_be_given_again(capsys, monkeypatch, tmp_path, with_folder):
+    result, paths = with_folder
+    monkeypatch.setenv("IRI_CACHE_DIR", str(tmp_path))
+    Store().put(result.request.key, result.to_bytes())
+    go_on = ["generate", "--continue", result.request.key]
+    for words, option in (
+        ([], "--null-folder FOLDER"),
+        (["--classes", paths["names"]], "--null-folder FOLDER"),
+        (["--null-folder", paths["null"]], "--classes FILE"),
+        (["--null-folder", paths["null"], "--classes", paths["others"]], "--classes FILE"),
+    ):
+        assert cli.main([*go_on, *words]) == 2
+        message = capsys.readouterr().err
+        assert option in message
+        assert str(result.request.classes) not in message
+    for given in ({}, {"null_folder": paths["null"]}):
+        with pytest.raises(RequestError, match=r"--null-folder|--classes"):
+            continue_result(result, 1, **given)
+    after = continue_result(result, 1, null_folder=paths["null"], classes_file=paths["names"])
+    assert after.request.null == result.request.null
+    assert after.match.target_top[0].name.startswith("kind ")
+
+
+def test_class_names_that_the_result_lacks_are_refused(capsys, monkeypatch, tmp_path, first):
+    monkeypatch.setenv("IRI_CACHE_DIR", str(tmp_path / "cache"))
+    Store().put(first.request.key, first.to_bytes())
+    (tmp_path / "names.txt").write_text("a\nb\nc\n")
+    words = ["--continue", first.request.key, "--classes", str(tmp_path / "names.txt")]
+    assert cli.main(["generate", *words]) == 2
+    assert "leave --classes out" in capsys.readouterr().err
+
+
+def test_the_help_gives_no_default_for_what_must_be_given(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["generate", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    target = words[words.index("noise or wide-noise") :].split("--", 1)[0]
+    assert "default" not in target
+    assert "(default: grey-noise)" in words.replace("grey- noise", "grey-noise")
+
+
 def test_two_results_that_begin_alike_are_told_apart(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("IRI_CACHE_DIR", str(tmp_path))
     store = Store()

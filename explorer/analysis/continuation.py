@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,19 +46,32 @@ def continue_result(
     steps: int = FURTHER_STEPS,
     callback: StagedCallback | None = None,
     store: BytesStore | None = None,
+    *,
+    null_folder: str | Path | None = None,
+    classes_file: str | Path | None = None,
 ) -> Result:
     """Go on from a result's IRI for up to `steps` more passes.
 
-    Uploaded pictures are not needed again: the result holds them as they were fitted. callback,
-    store: as for `generate`. Raises as `generate`, TypeError for anything but a result.
+    Uploaded pictures are not needed again: the result holds them as they were fitted. null_folder,
+    classes_file: the folder of pictures and the file of class names with which the result was made,
+    if it was; it holds no paths. callback, store: as for `generate`. Raises as `generate`,
+    TypeError for anything but a result.
 
         result = generate(Request(model="embedded:residual-multi-adv2", steps=20))
         if result.provenance.stopped == "budget":
             result = continue_result(result, steps=500)
     """
     from explorer.analysis.generation import generate
+    from explorer.validation import network_reference, with_null
 
-    return generate(continuation(result, steps), pictures_with([result]), callback, store)
+    request = continuation(result, steps)
+    if classes_file is not None:
+        given = request.to_dict() | {"classes_file": str(classes_file)}
+        named = network_reference(request.model, **given)
+        request = replace(request, classes=named.classes, classes_file=named.classes_file)
+    if null_folder is not None:
+        request = with_null(request, null_folder)
+    return generate(request, pictures_with([result]), callback, store)
 
 
 def pictures_to_send(
@@ -101,7 +115,7 @@ def earlier_result(request: Request, pictures: Mapping[str, bytes]) -> Result:
     """The result that a request goes on from, checked.
 
     Raises RequestError: field `continues` where it is missing, damaged or holds no image in [0, 1],
-    else the first field that differs from the earlier request's.
+    else the first field that differs from the earlier request's, and as `check_files`.
     """
     key = str(request.continues)
     data = pictures.get(_PREFIX + key)
@@ -118,6 +132,7 @@ def earlier_result(request: Request, pictures: Mapping[str, bytes]) -> Result:
     if not (np.isfinite(result.iri).all() and 0 <= result.iri.min() <= result.iri.max() <= 1):
         raise RequestError("continues", f"the image of result {key[:10]}… is not within [0, 1]")
     check_agrees(request, result.request)
+    check_files(request)
     return result
 
 
@@ -135,12 +150,42 @@ def check_agrees(request: Request, earlier: Request) -> None:
     given, before = _settings(request), _settings(earlier)
     for name in [*before, *given]:
         if given.get(name) != before.get(name):
+            if name == "classes":
+                raise RequestError("classes_file", _other_classes(earlier))
             raise RequestError(
                 name,
                 f"it is {given.get(name, 'not set')}, but {before.get(name, 'not set')} in the "
                 f"result to continue; only {', '.join(FREE_FIELDS[:3])} may differ, so leave it "
                 "out, or generate the image anew",
             )
+
+
+def check_files(request: Request) -> None:
+    """RequestError where a request lacks the path of the folder or file that its result had.
+
+    A result holds only the hashes of their contents.
+    """
+    if request.null is not None and request.null_folder is None:
+        raise RequestError(
+            "null_folder",
+            "the result to continue was made with a folder of pictures as its null; give that "
+            "folder, or another, with --null-folder FOLDER (in Python, null_folder)",
+        )
+    if request.classes is not None and request.classes_file is None:
+        raise RequestError(
+            "classes_file",
+            "the result to continue was made with class names from a file; give that file with "
+            "--classes FILE (in Python, classes_file)",
+        )
+
+
+def _other_classes(earlier: Request) -> str:
+    if earlier.classes is None:
+        return "the result to continue was made without a file of class names; leave --classes out"
+    return (
+        "its class names are not those with which the result to continue was made; give the same "
+        "with --classes FILE, or generate the image anew"
+    )
 
 
 def _settings(request: Request) -> dict[str, object]:

@@ -102,7 +102,12 @@ def _uploads(kind: str, files: Mapping[str, bytes], notes: tuple[str, ...] = ())
         try:
             upload = read_upload(data)
         except PictureError as error:
-            raise RequestError("targets", f"{label}: {error}") from error
+            raise RequestError(
+                "targets",
+                f"{label!r} cannot be read as a picture: {str(error).rstrip('.')}. Nothing was "
+                "made of the others, so that none is left out unnoticed; take this file out of the "
+                "folder, or convert it to PNG, and try again",
+            ) from error
         names.append((upload.name, label))
         pictures[upload.name] = upload.png
     labels, copies = _without_copies(names)

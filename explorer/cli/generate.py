@@ -95,7 +95,12 @@ def _from_seeds(options: argparse.Namespace) -> tuple[list[Request], dict[str, b
 def _continuing(options: argparse.Namespace) -> tuple[Request, dict[str, bytes]]:
     """The request that goes on from a result, and that result among the pictures it needs."""
     from explorer import validation
-    from explorer.analysis.continuation import check_agrees, continuation, pictures_with
+    from explorer.analysis.continuation import (
+        check_agrees,
+        check_files,
+        continuation,
+        pictures_with,
+    )
     from explorer.store import Store
 
     earlier = result_to_continue(options.continues, Store())
@@ -103,6 +108,7 @@ def _continuing(options: argparse.Namespace) -> tuple[Request, dict[str, bytes]]
     del fields["parametrisation"]
     request, pictures = validation.parse_request(**fields, null_folder=options.null_folder)
     check_agrees(request, earlier.request)
+    check_files(request)
     print_left_out(request)
     return request, pictures_with([earlier], pictures)
 

@@ -28,6 +28,7 @@ class Option:
     default: what the option is where it is not given; None leaves the field's own default, which
     the help gives.
     value: from the word on the command line to the field's value.
+    must_be_given: whether the field's own default is not used, so that the help does not give it.
     """
 
     flag: str
@@ -37,6 +38,7 @@ class Option:
     default: object = None
     metavar: str | None = None
     repeats: bool = False
+    must_be_given: bool = False
 
     @property
     def attribute(self) -> str:
@@ -97,7 +99,10 @@ LOADING_OPTIONS = (
 
 NETWORK_OPTIONS = (MODEL_OPTION, LAYER_OPTION, *LOADING_OPTIONS)
 TARGET_OPTION = Option(
-    "--target", "target", "a gallery picture's name, a file, noise or wide-noise"
+    "--target",
+    "target",
+    "a gallery picture's name, a file, noise or wide-noise",
+    must_be_given=True,
 )
 SEARCH_OPTIONS = (
     Option("--seed", "seed", "a seed kind, gallery name or file", default="grey-noise"),

@@ -45,7 +45,7 @@ def add_options(
         text = option.help if isinstance(option.help, str) else option.help()
         help_text = text.replace("%", "%%")
         default = defaults.get(option.field) if option.default is None else option.default
-        if default is not None:
+        if default is not None and not option.must_be_given:
             help_text += f" (default: {default})"
         if option.repeats:
             parser.add_argument(
