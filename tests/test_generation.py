@@ -303,7 +303,7 @@ def test_other_pictures_in_the_folder_are_another_null_and_another_key(own_pictu
     with pytest.raises(RequestError, match="in which folder"):
         generate(replace(second, null_folder=None), store=Memory())
     (folder / "0.png").write_bytes(b"no picture")
-    with pytest.raises(RequestError, match=r"0\.png: "):
+    with pytest.raises(RequestError, match=r"0\.png. cannot be read"):
         generate(validation.with_null(REQUEST, folder), store=kept)
     with pytest.raises(RequestError, match="no folder"):
         validation.with_null(REQUEST, tmp_path / "nowhere")

@@ -17,6 +17,8 @@ from explorer.cli.align import targets_from
 from explorer.errors import RequestError
 from explorer.images import gallery, identity
 from explorer.images.encoding import to_png
+from explorer.images.errors import PictureError
+from explorer.images.folder import read_pictures
 from explorer.models.loading import load
 from explorer.request import Request
 from explorer.validation import parse_request, read_upload, validate
@@ -114,6 +116,16 @@ def test_a_set_counts_copies_once_and_says_so(tmp_path):
     )
     by_name = target_set(["cat", upload_of(CAT), "coffee", "cat"], 64)
     assert list(by_name.labels) == ["cat", "coffee"]
+
+
+def test_a_file_that_stops_a_folder_is_named_with_what_to_do(tmp_path):
+    for file in (CAT, COFFEE, FILES / "rocket.jpg"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(RequestError, match=r"^targets: 'broken\.png' .* take this file out"):
+        target_set(tmp_path, 64)
+    with pytest.raises(PictureError, match=r"^'broken\.png' .* convert it to PNG"):
+        read_pictures(tmp_path)
 
 
 @pytest.mark.parametrize("seed", ["cat", upload_of(CAT)])

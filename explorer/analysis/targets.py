@@ -10,7 +10,7 @@ from explorer.errors import RequestError
 from explorer.images import gallery, seeds
 from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
-from explorer.images.folder import left_out, picture_files
+from explorer.images.folder import left_out, picture_files, unreadable
 from explorer.images.identity import content_name, is_one_of
 from explorer.validation import read_upload
 from explorer.zoo.pictures import picture
@@ -102,12 +102,7 @@ def _uploads(kind: str, files: Mapping[str, bytes], notes: tuple[str, ...] = ())
         try:
             upload = read_upload(data)
         except PictureError as error:
-            raise RequestError(
-                "targets",
-                f"{label!r} cannot be read as a picture: {str(error).rstrip('.')}. Nothing was "
-                "made of the others, so that none is left out unnoticed; take this file out of the "
-                "folder, or convert it to PNG, and try again",
-            ) from error
+            raise RequestError("targets", unreadable(label, error)) from error
         names.append((upload.name, label))
         pictures[upload.name] = upload.png
     labels, copies = _without_copies(names)

@@ -81,7 +81,7 @@ def read_pictures(folder: Path) -> list[np.ndarray]:
         try:
             picture = read_picture(path.read_bytes())
         except (PictureError, OSError) as error:
-            raise PictureError(f"{path.name}: {error}") from error
+            raise PictureError(unreadable(path.name, error)) from error
         pictures.setdefault(pixel_digest(picture), picture)
     if len(pictures) < MIN_PICTURES:
         raise PictureError(
@@ -97,6 +97,14 @@ def _is_picture(path: Path) -> bool:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def unreadable(name: str, error: Exception) -> str:
+    """What to say where one file stops a whole folder, so that nothing is left out unnoticed."""
+    return (
+        f"{name!r} cannot be read as a picture: {str(error).rstrip('.')}. The rest of the folder "
+        "is not used without it: take this file out of the folder, or convert it to PNG"
+    )
 
 
 def _some(names: Sequence[str]) -> str:
