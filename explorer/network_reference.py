@@ -28,6 +28,7 @@ _MOST = 4.0
 """Above any mean or standard deviation of images in [0, 1]."""
 
 _REFERENCE = re.compile(r"[a-z]+:.+")
+_SOURCE = re.compile(r"[A-Za-z][\w-]+:")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_ONLY = ("architecture", "weights_key")
 _PATHS = ("classes_file",)
@@ -105,7 +106,8 @@ class NetworkReference:
     def check(self) -> None:
         """Raise RequestError where a part has the wrong form, or parts do not belong together."""
         if not _REFERENCE.fullmatch(self.model):
-            raise RequestError("model", f"{self.model!r} has no source; {how_to_write(self.model)}")
+            hint = how_to_write(self.model) or "write it like 'timm:resnet18'"
+            raise RequestError("model", f"{self.model!r} has no source; {hint}")
         if self.source == PATH_SOURCE and self.architecture is None:
             raise RequestError(
                 "architecture",
@@ -157,21 +159,28 @@ def numbers(field: str, given: object, positive: bool = False) -> tuple[float, .
         )
     if positive and min(values) <= 0:
         raise RequestError(field, f"{shortened(given)} holds a number that is not above 0")
-    return tuple(map(float, values))
-
     if max(map(abs, values)) > _MOST:
         raise RequestError(
             field,
             f"mean and std are of images in [0, 1]; {shortened(given)} looks like pixels in "
             "0 … 255: divide both by 255",
         )
+    return tuple(map(float, values))
+
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def how_to_write(model: str) -> str:
-    """What was probably meant by a reference without a source."""
+    """What was probably meant by a reference without a source; nothing where it names one."""
+    if model.startswith(f"{CODE_ARCHITECTURE}:"):
+        return (
+            f"{CODE_ARCHITECTURE}: is an architecture for {PATH_SOURCE}: models: write "
+            f"'{PATH_SOURCE}:CHECKPOINT' with --arch {model}"
+        )
+    if _SOURCE.match(model):
+        return ""
     looks_like_path = "/" in model or "\\" in model or re.search(r"\.\w{1,11}$", model)
     if looks_like_path:
         return f"for a checkpoint write 'file:{model}' with an architecture (--arch)"

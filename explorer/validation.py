@@ -22,7 +22,6 @@ from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import catalogue, class_names, layer_expression
 from explorer.models.layer_expression import LayerExpression
 from explorer.models.names import PENULTIMATE
-from explorer.models.sources import SOURCES
 from explorer.network_reference import NetworkReference
 from explorer.request import NULL_PREFIX, Request
 from explorer.synthesis.optimizers import registry as optimisers
@@ -89,13 +88,8 @@ def check_download(request: Request) -> None:
 
 
 def check_visitor_may_name(model: str) -> None:
-    """RequestError (field `model`) for a reference that only the command line takes.
-
-    Such as `file:PATH`: a visitor must not learn which files there are on this machine.
-    """
-    source = SOURCES.get(NetworkReference(model).source)
-    if source is not None and not source.visitors_may_name:
-        raise RequestError("model", f"{source.title} work on the command line only")
+    """RequestError (field `model`) for a reference that only the command line takes, or nobody."""
+    catalogue.check_visitor_may_name(model)
 
 
 def network_reference(model: str, /, **settings: object) -> NetworkReference:

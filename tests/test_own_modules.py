@@ -17,6 +17,8 @@ from explorer import Network, NetworkReference, Request, RequestError, align, co
 from explorer.cli import main
 from explorer.images.fitting import fit
 from explorer.images.gallery import load as gallery_picture
+from explorer.jobs import work
+from explorer.jobs.tasks import Failure
 from explorer.models import models_toml
 from explorer.models.layers import representations
 from explorer.models.loading import load
@@ -471,3 +473,84 @@ def test_an_operator_publishes_such_a_network(folder, monkeypatch):
     before = models_toml.fingerprint("mine")
     (folder / "net.py").write_text(textwrap.dedent(FILE) + "# changed\n")
     assert models_toml.fingerprint("mine") != before
+
+
+SECRETS = ("Vault", "Hidden", "weights-in-a-safe")
+"""Folder, files, and the text of the operator's exceptions."""
+
+FAILS = "raise RuntimeError('weights-in-a-safe')"
+BROKEN = {
+    "import fails": (FAILS, None),
+    "syntax": ("def Net(:\n", None),
+    "builder fails": (f"def Net(num_classes=4):\n    {FAILS}\n", None),
+    "forward fails": (None, f"    def forward(self, x):\n        {FAILS}\n"),
+    "loading fails": (None, f"    def load_state_dict(self, *_, **__):\n        {FAILS}\n"),
+    "no callable": ("Other = 3\n", None),
+    "no module": ("def Net(num_classes=4):\n    return 'weights-in-a-safe'\n", None),
+    "other layers": ("from torch import nn\ndef Net():\n    return nn.Linear(3, 5)\n", None),
+    "request error": (
+        "from explorer import RequestError\nraise RequestError('x', 'weights-in-a-safe')\n",
+        None,
+    ),
+    "file gone": ("gone", None),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_visitors_learn_neither_files_nor_exceptions_of_a_published_network(
+    folder, monkeypatch, broken
+):
+    whole, method = BROKEN[broken]
+    home = folder / "Vault"
+    home.mkdir()
+    (home / "widths.py").write_text("WIDTH = 6\n")
+    (folder / "net.pt").rename(home / "Hidden.pt")
+    own = textwrap.dedent(FILE)
+    if method is not None:
+        own += f"\nclass Broken(Net):\n{method}\nNet = Broken\n"
+    (home / "Hidden_net.py").write_text(own if whole is None else whole)
+    if whole == "gone":
+        (home / "Hidden_net.py").unlink()
+    (folder / "models.toml").write_text(
+        '[networks.mine]\nfile = "Vault/Hidden.pt"\narchitecture = "python:Vault/Hidden_net.py:Net"'
+    )
+    monkeypatch.setenv("IRI_MODELS_TOML", str(folder / "models.toml"))
+    try:
+        answer = work.layers(network_reference("own:mine"))
+    except RequestError as error:
+        answer = Failure.of(error)
+    assert isinstance(answer, Failure)
+    assert not [each for each in (*SECRETS, str(folder)) if each in answer.message]
+    assert len(answer.message) > 20
+
+
+def test_a_result_of_a_published_network_names_no_file(folder, monkeypatch):
+    (folder / "models.toml").write_text(
+        '[networks.mine]\nfile = "net.pt"\narchitecture = "python:net.py:Net"\n'
+    )
+    monkeypatch.setenv("IRI_MODELS_TOML", str(folder / "models.toml"))
+    reference = network_reference("own:mine")
+    request = Request(**reference.to_dict(), target="cat", layer="look", steps=3)
+    told = json.dumps(generate(validate(request)).to_json())
+    assert "the architecture of own:mine" in told
+    assert not [each for each in ("net.py", "net.pt", str(folder)) if each in told]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'file = ["Vault/Hidden.pt"]',
+        'architecture = ["Vault/Hidden.py:Net"]',
+        'architecture = "python:Vault/Hidden.py"',
+        'architecture = "python:Vault/Hidden.py:Net"',
+        'architecture = "Vault/Hidden.py:Net"',
+    ],
+)
+def test_a_wrong_line_of_models_toml_is_said_without_its_paths(folder, monkeypatch, line):
+    lines = ['file = "net.pt"', 'architecture = "timm:resnet18"', line]
+    kept = [each for each in lines[:2] if each.split()[0] != line.split()[0]]
+    (folder / "models.toml").write_text("\n".join(["[networks.mine]", *kept, line]))
+    monkeypatch.setenv("IRI_MODELS_TOML", str(folder / "models.toml"))
+    with pytest.raises(RequestError) as caught:
+        load(network_reference("own:mine"))
+    assert not [each for each in (*SECRETS, str(folder)) if each in str(caught.value)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
@@ -19,9 +20,10 @@ from streamlit.testing.v1 import AppTest
 from explorer import validation
 from explorer.analysis.examples import EXAMPLES
 from explorer.analysis.network_comparison import NetworkComparison
-from explorer.app import components, session
+from explorer.app import components, naming, session
 from explorer.app.links import link
 from explorer.app.panels.sidebar import DEFAULTS
+from explorer.errors import RequestError
 from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
@@ -245,7 +247,7 @@ def test_a_question_that_fails_says_why_and_can_be_asked_again(engine):
     engine.answer.set_exception(RuntimeError("the hub does not answer"))
     app = painted()
     app.selectbox(key="other_network").select("embedded:residual-multi-standard").run()
-    assert "the hub does not answer" in app.error[0].value
+    assert "The hub does not answer" in app.error[0].value
     app.button(key="ask_other_again").click().run()
     assert len(engine.asked) == 2
 
@@ -323,7 +325,7 @@ def test_the_address_fills_the_panel_and_keeps_stable_words(engine):
 def test_a_link_that_cannot_be_right_is_answered_in_a_sentence(engine, name, value, said):
     app = opened(**{name: value})
     assert not app.exception
-    assert said in app.error[0].value
+    assert said in html.unescape(app.error[0].value)
 
 
 def test_the_loss_goes_family_variant_weights_and_all_of_it_is_in_the_address(engine):
@@ -634,3 +636,115 @@ def test_what_is_selected_can_be_read_in_both_themes():
             pill = 0.1 * primary + 0.9 * rgb(surface["backgroundColor"])
             assert contrast(rgb(text), pill) >= 4.5
         assert contrast(np.ones(3), primary) >= 4.5  # the primary button's white
+
+
+def test_a_network_that_there_is_not_is_said_once_and_offers_no_other_try(engine):
+    engine.answer.set_exception(RequestError("model", "timm has no network 'resnetty18'"))
+    app = opened(model="timm:resnetty18", target="coffee", seed="white")
+    assert not app.exception
+    (error,) = app.error
+    assert html.unescape(error.value) == (
+        "Invalid settings: model: timm has no network 'resnetty18'"
+    )
+    assert "Try again" not in [button.label for button in app.button]
+    app.button(key="generate").click().run()
+    assert not engine.submitted
+    assert len(app.error) == 1
+
+
+def test_an_absent_download_is_said_once_with_another_try(engine):
+    engine.answer.set_exception(RuntimeError("timm is not on this machine"))
+    address = {"model": "timm:resnet18", "target": "coffee", "seed": "white"}
+    app = opened(**address)
+    assert [error.value for error in app.error] == ["timm is not on this machine."]
+    app.button(key="generate").click().run()
+    (request,) = engine.submitted
+    engine.jobs[request.key] = Job(request.key, FAILED, error="timm is not on this machine")
+    app.run()
+    (error,) = app.error
+    assert error.value == "Generation failed. timm is not on this machine."
+    engine.answer = Future()
+    app.button(key="generate_here").click().run()
+    assert len(engine.submitted) == 2
+
+
+def test_a_job_whose_request_is_at_fault_offers_no_other_try(engine):
+    key = submitted_key(engine)
+    engine.jobs[key] = Job(key, FAILED, field="layer", error="the target is 0 there")
+    app = opened(target="coffee", seed="white")
+    assert app.error[0].value == "Generation failed (layer). The target is 0 there."
+    assert "Try again" not in [button.label for button in app.button]
+
+
+HOSTILE = (
+    "own:grey",
+    "x:red[y]",
+    ":material/home:",
+    ":material_home:",
+    "[a](https://evil.example)",
+    "![a](https://evil.example/a.png)",
+    "https://evil.example/a_b",
+    "www.evil.example",
+    "me@evil.example",
+    "<b>bold</b> $x$ `code` ~~s~~ |",
+    "- a -- b -> c",
+    "1. one",
+    "# a",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_foreign_text_is_shown_whole_and_is_no_markup(text):
+    for shown in (naming.literal(text), naming.code(text)):
+        codes = re.findall("`[^`]+`", shown)
+        outside = re.sub("`[^`]+`", "", shown)
+        assert html.unescape(shown.replace("`", "")) == text
+        assert not re.search(r"[*_\[\]<>$|~]|:[a-z]|^[-+#]|^\d\.", outside)
+        plain = html.unescape(outside)
+        assert not re.search(r"https?://|www\.|@\w|:material_|(^|\s)(--|->)(\s|$)", plain)
+        assert not any(":material/" in each for each in codes)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"model": "own:grey[x](https://evil.example)"},
+        {"target": "![a](https://evil.example/a.png)"},
+        {"seed": ":red[a]"},
+        {"layer": "[x](https://evil.example):material/home:"},
+        {"loss": "[x](https://evil.example)"},
+    ],
+)
+def test_nothing_in_an_address_is_read_as_markdown(engine, address):
+    app = opened(**address)
+    assert not app.exception
+    (value,) = address.values()
+    assert value in html.unescape(app.error[0].value.replace("`", ""))
+    shown = [*app.error, *app.warning, *app.info, *app.caption, *app.markdown]
+    for each in shown:
+        outside = re.sub("`[^`]+`", "", each.value)
+        assert "https://evil" not in outside
+        assert ":red[a]" not in outside
+        assert ":material/home" not in each.value
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "unsaid"),
+    [
+        ("foo:bar", "'own:NAME'", "timm:foo"),
+        ("foo:bar", "'timm:NAME'", "file:"),
+        ("python:net.py:build", "unknown source", "timm:python"),
+        ("python:net.py:build", "unknown source", "module:"),
+        ("resnet18", "write 'timm:resnet18'", "file:"),
+    ],
+)
+def test_the_page_offers_only_sources_that_visitors_may_name(engine, model, said, unsaid):
+    message = html.unescape(opened(model=model).error[0].value)
+    assert said in message
+    assert unsaid not in message
+
+
+def test_a_sentence_leaves_the_case_of_a_name():
+    assert naming.sentence("timm has none") == "timm has none."
+    assert naming.sentence("own:lab has changed") == "own:lab has changed."
+    assert naming.sentence("the hub is away") == "The hub is away."

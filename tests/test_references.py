@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -212,7 +213,7 @@ def test_what_cannot_be_right_in_models_toml_is_said(engine, tmp_path, line):
     toml.write_text("\n".join([*rows, line]))
     app = opened()
     assert not app.exception
-    assert f"[networks.lab]: {line.split()[0]}" in app.warning[0].value
+    assert f"[networks.lab]: {line.split()[0]}" in html.unescape(app.warning[0].value)
 
 
 def test_a_class_may_have_any_name(engine):

@@ -9,7 +9,17 @@ from explorer.losses.variants import LOSSES
 from explorer.models import catalogue, layer_expression
 from explorer.request import Request
 
-_MARKUP = re.compile(r"[\\`*_\[\]<>$|~:#&]")
+_MARKUP = re.compile(r"[\\`*_\[\]<>$|~#&]|:(?=\S)|^(?:[-+=]|\d+(?=[.)]))")
+_ACTIVE = re.compile(
+    r"[^\s|`]*(?:https?://|www\.|[-.\w+]@[-\w]+\.|:material_|:streamlit:)[^\s|`]*"
+    r"|(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)",
+    re.IGNORECASE,
+)
+"""What Streamlit makes links, icons and arrows of even where its characters are escaped."""
+
+_ICON = ":material/"
+
+_LIBRARIES = ("timm", "torch", "torchvision", "safetensors")
 
 
 def picture_title(name: str) -> str:
@@ -34,16 +44,39 @@ def describe(request: Request) -> str:
     goes_on = "; goes on from an earlier result" if request.continues else ""
     adjusted = " (adjusted)" if request.term_weights or request.representation else ""
     return (
-        f"**{network_title(request.model)}**, layer `{layer_expression.title(request.layer)}`, "
-        f"from *{picture_title(request.seed)}* to *{picture_title(request.target)}*, "
+        f"**{literal(network_title(request.model))}**, "
+        f"layer {code(layer_expression.title(request.layer))}, "
+        f"from *{literal(picture_title(request.seed))}* "
+        f"to *{literal(picture_title(request.target))}*, "
         f"loss *{LOSSES[request.loss].title.lower()}*{adjusted}, "
         f"up to {request.steps:,} steps{goes_on}."
     )
 
 
 def literal(text: str) -> str:
-    """Markdown that shows a text as it is, such as a class name from somebody's checkpoint."""
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", text)
+    """Markdown that shows a text as it is, on one line: a message, or a name that somebody gave.
+
+    Nothing in it becomes a link, a picture, a colour or an icon. Addresses are set as code.
+    """
+    text, shown, end = " ".join(text.split()), [], 0
+    for match in _ACTIVE.finditer(text):
+        # In code, too, Streamlit reads the beginning of an icon's name.
+        whole = match[0].partition(_ICON)[0]
+        shown += [_escaped(text[end : match.start()]), f"`{whole}`" if whole else ""]
+        end = match.start() + len(whole)
+        if whole != match[0]:
+            return "".join([*shown, _escaped(_ICON), literal(text[end + len(_ICON) :])])
+    return "".join([*shown, _escaped(text[end:])])
+
+
+def code(text: str) -> str:
+    """Markdown that shows a reference or an expression as code, whatever is in it."""
+    text = " ".join(text.split())
+    return literal(text) if not text or re.search(r"[`|]|:material", text) else f"`{text}`"
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(lambda match: "".join(f"&#{ord(char)};" for char in match[0]), text)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -52,6 +85,16 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def sentence(text: str) -> str:
-    """An error message as a sentence: it starts with a capital and ends with a full stop."""
-    text = text[:1].upper() + text[1:]
+    """An error message as a sentence: it starts with a capital and ends with a full stop.
+
+    A name, such as `timm` or `own:lab`, stays as it is.
+    """
+    text = capitalised(text)
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
+
+
+def capitalised(text: str) -> str:
+    """The text with a capital at its start, unless it starts with a name."""
+    first = text.split(" ", 1)[0].rstrip(",;:.?!")
+    is_name = first in _LIBRARIES or re.search(r"[\d:._/]", first) is not None
+    return text if is_name else text[:1].upper() + text[1:]

@@ -39,8 +39,12 @@ class Failure:
     cancelled: bool = False
 
     @classmethod
-    def of(cls, error: Exception) -> Failure:
-        """The failure that an exception stands for; an unexpected one is logged and named."""
+    def of(cls, error: Exception, published: str | None = None) -> Failure:
+        """The failure that an exception stands for; an unexpected one is logged and named.
+
+        published: `own:NAME` where the operator's own code may have raised it: then the log alone
+        has its text.
+        """
         kind = type(error).__name__
         if isinstance(error, RequestError):
             return cls(error.message, field=error.field)
@@ -51,6 +55,11 @@ class Failure:
         if kind in _FOR_PEOPLE:
             return cls(str(error))
         log.error("a job failed", exc_info=error)
+        if published is not None:
+            return cls(
+                f"something unexpected went wrong with {published} in the worker; the log of "
+                "whoever runs this app says what"
+            )
         return cls(f"something unexpected went wrong in the worker ({kind}: {error})")
 
     @classmethod

@@ -47,9 +47,25 @@ def _failures_returned(function: Callable[_P, _T]) -> Callable[_P, _T | Failure]
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            return Failure.of(error)
+            return Failure.of(error, published=_published(args))
 
     return guarded
+
+
+def _published(args: Iterable[object]) -> str | None:
+    """The first published network (`own:NAME`) that a call's arguments name."""
+    for arg in args:
+        if isinstance(arg, NetworkReference):
+            name = arg.model
+        elif isinstance(arg, Mapping):
+            name = str(arg.get("model", ""))
+        elif isinstance(arg, Sequence) and not isinstance(arg, str | bytes):
+            name = _published(arg) or ""
+        else:
+            continue
+        if name.startswith("own:"):
+            return name
+    return None
 
 
 def cancel(run: str, keys: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from explorer.models import hubs
 from explorer.models.entry import Entry
 from explorer.models.source import Source
 from explorer.models.sources import SOURCES
-from explorer.network_reference import NetworkReference, how_to_write
+from explorer.network_reference import PATH_SOURCE, NetworkReference, how_to_write
 
 GROUPS = {
     "small": "Small, in the app",
@@ -33,16 +33,36 @@ def split_reference(reference: str) -> tuple[Source, str]:
     """`timm:resnet18` → (timm's record, `resnet18`); RequestError lists the sources otherwise."""
     prefix, _, name = reference.partition(":")
     if prefix not in SOURCES or not name:
-        known = [f"{source}:" for source in SOURCES]
-        suggestion = did_you_mean(f"{prefix}:", known, cutoff=0.6)
-        if not suggestion:
-            suggestion = f"{how_to_write(reference)}; "
-        raise RequestError(
-            "model",
-            f"unknown source in {reference!r}; {suggestion}use "
-            + ", ".join(f"'{source}:NAME'" for source in SOURCES),
-        )
+        raise _unknown_source(reference, tuple(SOURCES))
     return SOURCES[prefix], name
+
+
+def check_visitor_may_name(reference: str) -> None:
+    """RequestError (field `model`) for a reference that visitors of the app may not give.
+
+    Such as `file:PATH`: a visitor must not learn which files there are on this machine.
+    """
+    prefix, _, name = reference.partition(":")
+    if prefix not in SOURCES or not name:
+        offered = [source.name for source in SOURCES.values() if source.visitors_may_name]
+        raise _unknown_source(reference, tuple(offered), on_page=True)
+    if not SOURCES[prefix].visitors_may_name:
+        raise RequestError("model", f"{SOURCES[prefix].title} work on the command line only")
+
+
+def _unknown_source(reference: str, names: tuple[str, ...], on_page: bool = False) -> RequestError:
+    """The error for a reference of a source that there is not; names: those that there are."""
+    prefix = reference.partition(":")[0]
+    known = [f"{source}:" for source in names]
+    suggestion = did_you_mean(f"{prefix}:", known, cutoff=0.6)
+    hint = how_to_write(reference)
+    if not suggestion and hint and not (on_page and f"{PATH_SOURCE}:" in hint):
+        suggestion = f"{hint}; "
+    return RequestError(
+        "model",
+        f"unknown source in {reference!r}; {suggestion}use "
+        + ", ".join(f"'{source}:NAME'" for source in names),
+    )
 
 
 def entry(reference: str) -> Entry | None:
@@ -173,11 +193,6 @@ def listed(source: str | None = None, words: str = "") -> tuple[Entry, ...]:
         entries = _source_to_list(source).entries()
     wanted = words.lower().split()
     return tuple(known for known in entries if all(word in known.searched_text for word in wanted))
-
-
-def offline_references() -> list[str]:
-    """References of the offered networks that need no download."""
-    return [known.reference for known in offered_whole() if not known.megabytes]
 
 
 def _source_to_list(name: str) -> Source:

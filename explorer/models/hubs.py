@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 300.0
-MOST_ALTERNATIVES = 6
 
 
 class HubUnreachable(RuntimeError):
@@ -106,10 +105,10 @@ def huggingface_location(repository: str, file: str = "*") -> Location:
 
 
 def require(reference: str, url: str) -> None:
-    """Raise HubUnreachable, with what works offline, if the host of `url` does not answer."""
+    """Raise HubUnreachable, with what needs no download, if the host of `url` does not answer."""
     if reachable(url):
         return
-    from explorer.models.catalogue import offline_references  # which asks this module in turn
+    from explorer.models.sources.embedded import SOURCE as EMBEDDED  # catalogues ask this module
 
     parts = urlsplit(url)
     reason = (
@@ -117,9 +116,7 @@ def require(reference: str, url: str) -> None:
         if offline_by_setting()
         else f"{parts.scheme}://{parts.netloc} does not answer"
     )
-    offline = offline_references()
     raise HubUnreachable(
-        f"the weights of {reference} are not on this machine and {reason}; what works without it: "
-        + ", ".join(offline[:MOST_ALTERNATIVES])
-        + (", …" if len(offline) > MOST_ALTERNATIVES else "")
+        f"the weights of {reference} are not on this machine and {reason}; embedded networks work "
+        f"without it, such as {EMBEDDED.example}"
     )

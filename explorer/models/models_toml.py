@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import tomllib
@@ -23,15 +24,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from explorer.errors import RequestError, did_you_mean
+from explorer.errors import RequestError, did_you_mean, shortened
 from explorer.files import CHECKOUT
 from explorer.models.architectures import python
 from explorer.models.checkpoints.reading import sha256_of
 from explorer.network_reference import SIZE_RANGE, NetworkReference
 
+log = logging.getLogger(__name__)
+
 FILE = "models.toml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_SECRET = ("file", "architecture")
+"""Whose values no message shows: visitors read these messages, too."""
+
 _INPUT = ("mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
@@ -114,7 +120,12 @@ def fingerprint(name: str) -> str:
         raise RequestError("model", reason) from error
     architecture = network.architecture
     if python.is_python(architecture):
-        architecture = python.source_hash(architecture)
+        try:
+            architecture = python.source_hash(architecture)
+        except (RequestError, OSError, ValueError, SyntaxError) as error:
+            _log_once(f"own:{name}: {error}")
+            reason = f"the architecture of 'own:{name}' cannot be read; the log says why"
+            raise RequestError("model", reason) from error
     settings: list[object] = [architecture, network.input_size, network.input, network.classes]
     if network.weights_key is not None:
         settings.append(network.weights_key)
@@ -148,7 +159,8 @@ def _network(name: str, row: object, folder: Path) -> PublishedNetwork:
             raise RequestError(FILE, f"{table}: no such key {key!r}; {', '.join(sorted(allowed))}")
     for key in ("file", "architecture"):
         if not isinstance(row.get(key), str) or not row[key]:
-            raise RequestError(FILE, f"{table}: {key} is missing")
+            what = "is missing" if not row.get(key) else "is not a text"
+            raise RequestError(FILE, f"{table}: {key} {what}")
     values: dict[str, Any] = {
         key: _value(table, key, value, str(hints[key])) for key, value in row.items()
     }
@@ -164,11 +176,30 @@ def _network(name: str, row: object, folder: Path) -> PublishedNetwork:
     network = PublishedNetwork(name=name, **({"title": name} | values))
     try:
         if python.is_python(network.architecture):
-            network = replace(network, architecture=python.pinned(network.architecture, folder))
+            network = replace(network, architecture=_pinned(table, network.architecture, folder))
         _reference(network).check()
     except RequestError as error:
         raise RequestError(FILE, f"{table}: {error.field}: {error.message}") from error
     return network
+
+
+def _pinned(table: str, architecture: str, folder: Path) -> str:
+    """A `python:` architecture with the file's full path, which the log alone may name."""
+    try:
+        return python.pinned(architecture, folder)
+    except RequestError as error:
+        _log_once(f"{FILE}: {table}: {error}")
+        raise RequestError(
+            "architecture",
+            "it names no Python file that is there; write it like 'python:FILE.py:CALLABLE' (the "
+            "log says more)",
+        ) from error
+
+
+@lru_cache(maxsize=64)
+def _log_once(message: str) -> None:
+    """Log a message that every run of a page would repeat."""
+    log.error(message)
 
 
 def _reference(network: PublishedNetwork) -> NetworkReference:
@@ -201,7 +232,8 @@ def _value(table: str, key: str, value: Any, hint: str) -> Any:
         ok = _is_number(value)
         wanted, value = "a number", float(value) if ok else value
     if not ok:
-        raise RequestError(FILE, f"{table}: {key} is {wanted}, not {value!r}")
+        shown = f"a {type(value).__name__}" if key in _SECRET else shortened(value)
+        raise RequestError(FILE, f"{table}: {key} is {wanted}, not {shown}")
     return value
 
 

@@ -1,7 +1,8 @@
 """Explore: choose, generate, watch, judge.
 
 What is shown depends on nothing but the request that the sidebar (and so the URL) asks for: its
-finished result, its running job, its failure, or the pictures it would start from.
+finished result, its running job, its failure, what is wrong with its network, or the pictures it
+would start from.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import streamlit as st
 
 from explorer.app import session, sharing
 from explorer.app.components.sidebar_button import show_sidebar_button
-from explorer.app.panels import pending_view, progress_view, result_view, sidebar
+from explorer.app.naming import literal
+from explorer.app.panels import (
+    layer_picker,
+    pending_view,
+    progress_view,
+    result_view,
+    sidebar,
+)
 from explorer.jobs import job as states
 
 engine = session.engine()
@@ -26,17 +34,19 @@ st.markdown(
 show_sidebar_button()
 
 if form.request is None:
-    st.error(f"Invalid settings: {form.error}", icon=":material/error:")
+    kind = "Invalid settings" if form.is_invalid else "Not available"
+    st.error(f"{kind}: {literal(form.error)}", icon=":material/error:")
     st.stop()
 
-request = form.request
+request, problem = form.request, form.problem
+is_hopeless = problem is not None and problem.is_final
 if not sharing.may_be_seen(request):
     sharing.show_not_shared()
     st.stop()
 
 if form.submitted and engine.result(request.key) is not None:
     st.toast("Already generated. Change a setting or the random seed.")
-elif form.submitted or pending_view.generation_requested():
+elif (form.submitted or pending_view.generation_requested()) and not is_hopeless:
     engine.submit(request, session.uploads(), session.visitor())
     session.requested().add(request.key)
 
@@ -46,12 +56,19 @@ result = None if running else engine.result(request.key)
 if result is None and job is None and request.null is not None:
     # An operator's null hides no finished picture: each says by which null it was judged.
     result = engine.result(replace(request, null=None, null_folder=None).key)
+failed = job is not None and job.state == states.FAILED
+said_here = result is None and not running and (is_hopeless or failed)
+if problem is not None and not said_here:
+    with form.below_layer:
+        layer_picker.show_problem(problem)
 if result is not None:
     result_view.show(result)
 elif running:
     progress_view.show(request)
-elif job is not None and job.state == states.FAILED:
-    pending_view.show_failure(request, job)
+elif problem is not None and problem.is_final:
+    layer_picker.show_problem(problem)
+elif job is not None and failed:
+    pending_view.show_failure(request, job, problem.ask_again if problem else None)
 else:
     pending_view.show(request, cancelled=job is not None and job.state == states.CANCELLED)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.app import session
 from explorer.app.links import DEFAULTS
-from explorer.app.naming import picture_title
+from explorer.app.naming import literal, picture_title
 from explorer.app.panels.select import select
 from explorer.app.url_state import Readers
 from explorer.images import gallery, noise_targets, seeds
@@ -60,7 +60,7 @@ def _upload() -> None:
         )
         problem = st.session_state.get("_upload_problem")
         if problem:
-            st.error(problem)
+            st.error(literal(problem))
 
 
 def _take_upload() -> None:

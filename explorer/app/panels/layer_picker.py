@@ -8,8 +8,9 @@ the URL holds and what may be typed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,7 +18,7 @@ import streamlit as st
 
 from explorer import validation
 from explorer.app import known_input, session, url_state
-from explorer.app.naming import sentence
+from explorer.app.naming import literal, sentence
 from explorer.app.panels import part_picker
 from explorer.errors import RequestError
 from explorer.jobs import work
@@ -123,7 +124,8 @@ def _position(name: str, names: list[str], shape: tuple[int, ...]) -> str:
     index = parts.index(current) if current in parts else 0
     first = max(0, min(index - SECTIONS_SHOWN // 2, len(parts) - SECTIONS_SHOWN))
     shown = [
-        f"**{part}**" if part == current else part for part in parts[first : first + SECTIONS_SHOWN]
+        f"**{literal(part)}**" if part == current else literal(part)
+        for part in parts[first : first + SECTIONS_SHOWN]
     ]
     before = ["…"] if first else []
     after = ["…"] if first + SECTIONS_SHOWN < len(parts) else []
@@ -196,7 +198,9 @@ def _as_layers(rows: Iterable[tuple[str, str, Sequence[int]]]) -> Layers:
 
 
 def _ask_for_layers(reference: NetworkReference, answers: dict[str, Any]) -> None:
-    """Put the layers into `answers` if the worker has answered; a message on the page if not."""
+    """Put the layers into `answers` if the worker has answered; the Problem if it failed."""
+    if "problem" in answers:
+        return
     if "future" not in answers:
         answers["future"] = session.engine().call(work.layers, reference)
         wait([answers["future"]], timeout=0.5)  # a warm worker answers at once
@@ -209,12 +213,42 @@ def _ask_for_layers(reference: NetworkReference, answers: dict[str, Any]) -> Non
         answers["layers"] = _as_layers(found.rows)
         answers["input"] = (found.input_size, found.channels)
     except (RequestError, HubUnreachable, RuntimeError, MemoryError) as error:
-        st.error(sentence(getattr(error, "message", str(error))))
-        st.button("Try again", on_click=answers.clear, key="ask_again")
+        is_final = isinstance(error, RequestError)
+        message = f"Invalid settings: {error}" if is_final else sentence(str(error))
+        answers["problem"] = Problem(message, is_final, answers.clear)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why the layers cannot be listed, in a sentence.
+
+    is_final: trying again would not help. ask_again: has the worker asked in the run that follows.
+    """
+
+    message: str
+    is_final: bool
+    ask_again: Callable[[], None]
+
+
+def problem(model: str, size: int | None) -> Problem | None:
+    """What the worker answered instead of the layers; `layer` has asked it."""
+    try:
+        answers = session.answers(str(validation.network_reference(model, size=size)))
+    except (RequestError, HubUnreachable):
+        return None
+    found: Problem | None = answers.get("problem")
+    return found
+
+
+def show_problem(found: Problem) -> None:
+    """The problem, and a button to ask once more where that may help."""
+    st.error(literal(found.message), icon=":material/error:")
+    if not found.is_final:
+        st.button("Try again", on_click=found.ask_again, key="ask_again")
 
 
 @st.fragment(run_every=1.0)
 def _wait_for_layers(reference: NetworkReference) -> None:
-    st.caption(f":material/hourglass_top: Reading the layers of {reference.model} …")
+    st.caption(f":material/hourglass_top: Reading the layers of {literal(reference.model)} …")
     if session.answers(str(reference))["future"].done():
         url_state.rerun()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.app import known_input
+from explorer.app.naming import capitalised, code, literal
 from explorer.models import catalogue, pretrained
 from explorer.models.entry import Entry
 from explorer.models.names import LOGITS, PENULTIMATE
@@ -44,7 +45,7 @@ def _entries() -> dict[str, Entry]:
     """The offered networks by reference, with a warning for a list that cannot be read."""
     entries, errors = catalogue.offered()
     for error in errors:
-        st.warning(f"The operator's list of networks cannot be read. {error}")
+        st.warning(f"The operator's list of networks cannot be read. {literal(str(error))}")
     return {entry.reference: entry for entry in entries}
 
 
@@ -107,21 +108,21 @@ def show_facts(model: str) -> None:
     if entry is None:
         return  # the validation of the request says why
     if entry.group == "small":
-        st.caption(f"{entry.summary}  \n`{model}`")
+        st.caption(f"{literal(entry.summary)}  \n{code(model)}")
         return
     size = known_input.input_size(model)
     attacks = f" {NORMS.get(entry.norm, entry.norm)} {_radius(entry)}" if entry.epsilon else ""
     facts = [
-        f"{entry.objective.capitalize()}{attacks}" if entry.objective else "",
-        entry.data,
+        literal(f"{capitalised(entry.objective)}{attacks}") if entry.objective else "",
+        literal(entry.data),
         f"{size[0]} px" if size else "",
         f"{entry.parameters / 1e6:.1f} M parameters" if entry.parameters else "",
-        entry.licence,
+        literal(entry.licence),
         f"downloads {entry.megabytes:,} MB at first use" if entry.megabytes else "",
         f"[paper]({entry.paper})" if entry.paper else "",
     ]
     line = " · ".join(fact for fact in facts if fact)
-    st.caption(f"{entry.summary}  \n{line}  \n`{model}`".strip())
+    st.caption(f"{literal(entry.summary)}  \n{line}  \n{code(model)}".strip())
 
 
 def _radius(entry: Entry) -> str:

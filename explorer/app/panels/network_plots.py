@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer import validation
 from explorer.app import session
-from explorer.app.naming import literal, network_title, number
+from explorer.app.naming import code, literal, network_title, number, sentence
 from explorer.errors import RequestError
 from explorer.jobs import work
 from explorer.metrics import no_match
@@ -57,7 +57,7 @@ def show_null(result: Result) -> None:
         f"{_compared_with_null(measure, value, distribution)}{_verdict_differs(result, measure)}"
     )
     low, middle, high = (f"{distribution.quantiles[name]:.3g}" for name in ("q05", "q50", "q95"))
-    source = f" They are pairs of {null.source}." if null.source else ""
+    source = f" They are pairs of {literal(null.source)}." if null.source else ""
     st.caption(f"Half of the pairs are below {middle}; 5 % below {low}, 5 % above {high}.{source}")
 
 
@@ -142,13 +142,14 @@ def _matched_there(expression: LayerExpression) -> str:
     if all(place.part is None for place, _ in expression.terms):
         return (
             "Each layer, from the image to the classes. Several layers were matched together, "
-            f"`{expression.title}`; the orange dots are what each of them has come to by itself."
+            f"{code(expression.title)}; the orange dots are what each of them has come to by "
+            "itself."
         )
     dots = "The orange dot is that part alone"
     if expression.single is None:
         dots = "The orange dots are all that was matched, taken together"
     return (
-        f"Only `{expression.title}` was matched. {dots}; the grey points are whole layers. The "
+        f"Only {code(expression.title)} was matched. {dots}; the grey points are whole layers. The "
         "rest of a layer was not asked to become the same, so it may differ there and in the "
         "layers after it."
     )
@@ -214,7 +215,7 @@ def show_other(result: Result) -> None:
         validation.check_visitor_may_name(model)
         observer = validation.observer(validation.network_reference(model))
     except (RequestError, HubUnreachable) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(str(error)), icon=":material/error:")
         return
     question = session.answers(f"{observer.key} sees {result.request.key}")
     if "answer" not in question:
@@ -231,12 +232,14 @@ def _show_comparison(question: dict[str, Any]) -> None:
     try:
         comparison: NetworkComparison = question["answer"].result()
     except (RequestError, RuntimeError, MemoryError) as error:
-        st.error(getattr(error, "message", str(error)), icon=":material/error:")
-        st.button("Try again", on_click=question.clear, key="ask_other_again")
+        message = sentence(getattr(error, "message", str(error)))
+        st.error(literal(message), icon=":material/error:")
+        if not isinstance(error, RequestError):  # that would fail again
+            st.button("Try again", on_click=question.clear, key="ask_other_again")
         return
     match, null = comparison.match, comparison.null
     st.markdown(
-        f"**To {network_title(comparison.model)}, at `{comparison.layer}`, the same? "
+        f"**To {literal(network_title(comparison.model))}, at {code(comparison.layer)}, the same? "
         f"{'Yes' if match.same else 'No'}.** Relative distance {number(match.relative_l2)}; the "
         f"most alike of {null.n_pairs:,} pairs of unrelated images are "
         f"{number(null.relative_l2.min)} apart. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,7 @@ import streamlit as st
 from explorer.app import session
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.known_input import input_or_guess
-from explorer.app.naming import describe, picture_title, sentence
+from explorer.app.naming import describe, literal, picture_title, sentence
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
 from explorer.images.fitting import fit
@@ -35,19 +36,30 @@ def show(request: Request, cancelled: bool = False) -> None:
     )
 
 
-def show_failure(request: Request, job: Job) -> None:
-    """Why it failed, in a sentence, and the button to try again."""
+def show_failure(request: Request, job: Job, ask_again: Callable[[], None] | None = None) -> None:
+    """Why it failed, in a sentence, and the button to try again where that may help.
+
+    ask_again: called, too, when it is pressed.
+    """
     show_pictures(pending_pictures(request, None), reserve=True, key="pictures")
     field = f" ({job.field})" if job.field else ""
     message = sentence(job.error or "the reason is not known")
-    st.error(f"Generation failed{field}. {message}", icon=":material/error:")
-    st.button(
-        "Try again",
-        type="primary",
-        icon=":material/refresh:",
-        key="generate_here",
-        on_click=request_generation,
-    )
+    st.error(f"Generation failed{field}. {literal(message)}", icon=":material/error:")
+    if job.field is None:  # else the request is at fault, and would fail again
+        st.button(
+            "Try again",
+            type="primary",
+            icon=":material/refresh:",
+            key="generate_here",
+            on_click=_try_again,
+            args=(ask_again,),
+        )
+
+
+def _try_again(ask_again: Callable[[], None] | None) -> None:
+    if ask_again is not None:
+        ask_again()
+    request_generation()
 
 
 def request_generation() -> None:

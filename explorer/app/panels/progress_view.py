@@ -10,7 +10,7 @@ import streamlit as st
 
 from explorer.app import session, url_state
 from explorer.app.components.pictures import show_pictures
-from explorer.app.naming import describe
+from explorer.app.naming import capitalised, describe, literal
 from explorer.app.panels.pending_view import pending_pictures
 from explorer.jobs import job as states
 from explorer.jobs.job import Job
@@ -66,7 +66,9 @@ def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve, before:
     show_pictures(pending_pictures(request, job.preview), reserve=True, key="pictures")
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
-        st.progress(min(1.0, job.step / max(1, job.steps)), text=_status(job, steps_before))
+        st.progress(
+            min(1.0, job.step / max(1, job.steps)), text=literal(_status(job, steps_before))
+        )
     with button:
         st.button(
             "Cancel",
@@ -122,12 +124,12 @@ def _status(job: Job, steps_before: int) -> str:
     if job.state == states.WAITING:
         if job.ahead:
             return f"Waiting: {job.ahead} {'job' if job.ahead == 1 else 'jobs'} ahead"
-        return f"{job.stage.capitalize()} …"
+        return f"{capitalised(job.stage)} …"
     if not job.curve or not job.step:
-        return f"{job.stage.capitalize()} … {job.seconds:.0f} s"
+        return f"{capitalised(job.stage)} … {job.seconds:.0f} s"
     left = "" if job.eta_seconds is None else f", at most {_duration(job.eta_seconds)} left"
     return (
-        f"{job.stage.capitalize()}: step {steps_before + job.step:,} of "
+        f"{capitalised(job.stage)}: step {steps_before + job.step:,} of "
         f"{steps_before + job.steps:,}, "
         f"relative distance {job.curve[-1][1]:.3f}{left}"
     )

@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.app import session, sharing
 from explorer.app.components.deferred import is_painted
 from explorer.app.components.pictures import Picture, show_pictures
-from explorer.app.naming import describe, network_title, picture_title
+from explorer.app.naming import describe, literal, network_title, picture_title
 from explorer.app.panels.continue_view import show_continue_button, show_earlier
 from explorer.app.panels.network_plots import show_classes, show_layers, show_null, show_other
 from explorer.app.panels.network_settings import show_assumptions, show_settings
@@ -130,14 +130,15 @@ def _perception(result: Result) -> None:
 
 def _row(comparison: Comparison) -> dict[str, str]:
     measure = PERCEPTUAL_MEASURES.get(comparison.measure)  # None: an older or newer version's
+    help_ = "" if measure is None else measure.help
     return {
-        "measure": comparison.measure if measure is None else measure.title,
+        "measure": literal(comparison.measure) if measure is None else measure.title,
         "to target": _value(comparison.to_target),
         "to seed": _value(comparison.to_seed),
         "to a wrong target": _value(comparison.to_mismatched),
         "nearer is": comparison.nearer,
         "counted": "–" if comparison.to_target is None else why_counted(comparison),
-        "what it looks at": comparison.reason or ("" if measure is None else measure.help),
+        "what it looks at": literal(comparison.reason) if comparison.reason else help_,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer import validation
 from explorer.app import continued, links, url_state
@@ -34,12 +35,17 @@ _READERS: Readers = {
 class Form:
     """What the sidebar asks for: a request, or the error that says why there is none.
 
-    submitted: whether Generate was pressed.
+    submitted: whether Generate was pressed. is_invalid: whether the error is one of the settings;
+    otherwise a download that they need is not to be had at the moment. problem: why the network's
+    layers cannot be listed; below_layer: where the sidebar has room to say so.
     """
 
     request: Request | None
     error: str
     submitted: bool
+    below_layer: DeltaGenerator
+    is_invalid: bool = True
+    problem: layer_picker.Problem | None = None
 
 
 def read_form() -> Form:
@@ -51,6 +57,7 @@ def read_form() -> Form:
         model = network_picker.network(DEFAULTS.model)
         facts = st.container()
         layer = layer_picker.layer(model, st.session_state.get("size"), DEFAULTS.layer)
+        below_layer = st.container()
         with facts:
             network_picker.show_facts(model)
         target = image_picker.target()
@@ -85,9 +92,13 @@ def read_form() -> Form:
     fields["continues"] = continued.key_for(links.parameters(fields, effort))
     url_state.write(links.parameters(fields, effort))
     try:
-        return Form(_request(fields, EFFORTS[effort]), "", submitted)
-    except (RequestError, PictureError, HubUnreachable) as error:
-        return Form(None, str(error), submitted)
+        request = _request(fields, EFFORTS[effort])
+    except (RequestError, PictureError) as error:
+        return Form(None, str(error), submitted, below_layer)
+    except HubUnreachable as error:
+        return Form(None, str(error), submitted, below_layer, is_invalid=False)
+    problem = layer_picker.problem(model, size)
+    return Form(request, "", submitted, below_layer, problem=problem)
 
 
 def _generate_button() -> bool:

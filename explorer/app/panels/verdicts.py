@@ -6,7 +6,7 @@ from math import isfinite
 
 import streamlit as st
 
-from explorer.app.naming import literal, number
+from explorer.app.naming import code, literal, number
 from explorer.images import gallery
 from explorer.metrics import no_match
 from explorer.metrics.match import Match
@@ -38,7 +38,7 @@ def _network(result: Result) -> None:
     else:
         st.markdown("### :red[:material/cancel:] No")
     lines = [
-        f"Relative distance at `{layer_expression.title(result.request.layer)}`: "
+        f"Relative distance at {code(layer_expression.title(result.request.layer))}: "
         f"**{number(match.relative_l2)}** "
         f"({number(match_8bit.relative_l2)} after rounding to 8 bits). "
         f"Unrelated images are {number(null.min, 2)} to {number(null.max, 2)} apart."

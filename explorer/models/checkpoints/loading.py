@@ -11,6 +11,7 @@ from torch import nn
 
 from explorer.errors import RequestError
 from explorer.models.architectures import Architecture, architecture_named
+from explorer.models.architectures.shown import architecture_of, architecture_title
 from explorer.models.architectures.small_pictures import candidates, fitting
 from explorer.models.checkpoints import diagnosis, heads, statistics
 from explorer.models.checkpoints.conversion import conversion_of
@@ -30,12 +31,13 @@ def network_of(reference: NetworkReference, checkpoint: Checkpoint) -> Network:
     `origins` and `notes` say what was taken from where and what was left out. Raises RequestError
     that names what does not fit, and why.
     """
-    name = reference.architecture or ""
-    architecture = _of_size(name, reference, checkpoint)
+    own = reference.architecture or ""
+    name = architecture_title(reference)
+    architecture = _of_size(reference, checkpoint)
     found, network = _found(name, architecture, reference, checkpoint)
-    small = fitting(name, shapes_of(found.state))
+    small = fitting(own, shapes_of(found.state))
     notes = []
-    if small != name:
+    if small != own:
         notes.append(f"{small} was built, the version of {name} for small pictures, which fits")
         others = [each for each in candidates(shapes_of(found.state)) if each != small]
         if others:
@@ -51,13 +53,13 @@ def network_of(reference: NetworkReference, checkpoint: Checkpoint) -> Network:
         network = architecture.describe(reference.model, architecture.create())
     adapted = heads.adapt(architecture, reference, network, found)
     network, state = with_grey_input(adapted.network), adapted.state
-    shown = checkpoint.shown
+    file = checkpoint.shown
     if misfit(state, network.module):
-        raise diagnosis.refusal(shown, found.where(shown), name, network, state)
-    network.module.load_state_dict(loadable(state, network.module, shown))
+        raise diagnosis.refusal(file, found.where(file), name, network, state)
+    network.module.load_state_dict(loadable(state, network.module, file))
     network = statistics.apply(network, checkpoint, found, name, reference.size is not None)
     notes += [*network.notes, *_notes(checkpoint, found, network, state)]
-    origins = {**network.origins, "weights": found.where(shown)}
+    origins = {**network.origins, "weights": found.where(file)}
     return replace(network, origins=origins, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -77,19 +79,19 @@ def load_found(network: Network, checkpoint: Checkpoint) -> FoundWeights:
     return found
 
 
-def _of_size(name: str, reference: NetworkReference, checkpoint: Checkpoint) -> Architecture:
+def _of_size(reference: NetworkReference, checkpoint: Checkpoint) -> Architecture:
     """The architecture, built for the size that the reference or else the checkpoint states."""
     stated = statistics.input_size_said(checkpoint)
     if reference.size is None and stated is not None:
         try:
-            architecture = architecture_named(name, stated)
+            architecture = architecture_of(reference, stated)
             with torch.device("meta"):
                 architecture.create()
         except (RequestError, RuntimeError, NotImplementedError):
             pass  # it cannot have that size: then as is usual for it
         else:
             return architecture
-    return architecture_named(name, reference.size)
+    return architecture_of(reference, reference.size)
 
 
 def _found(

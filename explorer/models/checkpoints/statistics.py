@@ -90,7 +90,7 @@ def _with_statistics(
     own = network.origins.get("mean")
     if own is not None and own != AVERAGE_ORIGIN:
         return network
-    instead = own or f"as of the architecture {architecture}"
+    instead = own or f"as of {_named(architecture)}"
     usable = " that can be used" if notes else ""
     unstated = assumed(f"{instead}; the checkpoint states none{usable}")
     return replace(network, origins={**network.origins, "mean": unstated, "std": unstated})
@@ -172,8 +172,14 @@ def _takes(network: Network, size: Size) -> bool:
 
 
 def _of_architecture(network: Network, name: str, architecture: str) -> Network:
-    origins = {name: f"the architecture {architecture}", **network.origins}
+    origins = {name: _named(architecture), **network.origins}
     return replace(network, origins=origins)
+
+
+def _named(architecture: str) -> str:
+    """`the architecture timm:resnet18`; a published one's is called so already."""
+    is_phrase = " " in architecture
+    return architecture if is_phrase else f"the architecture {architecture}"
 
 
 def _origin(setting: Stated[Any]) -> str:
@@ -208,8 +214,6 @@ def _with_classes(
         )
     elif network.classes:
         some = ", ".join(network.classes[:2])
-        origin = assumed(
-            f"as of the architecture {architecture} ({some}, …); the checkpoint states none"
-        )
+        origin = assumed(f"as of {_named(architecture)} ({some}, …); the checkpoint states none")
         return replace(network, origins={**network.origins, "classes": origin})
     return replace(network, classes=())

@@ -77,8 +77,8 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
         if path.is_file() and fingerprint(path, reference.architecture) != weights:
             raise RequestError(
                 "weights",
-                f"{path.name} or the file of its architecture has changed since the request was "
-                "made",
+                f"{path.name}, the file of its architecture or a module that this imports has "
+                "changed since the request was made",
             )
         weights = None
     return load_checkpoint(reference, path, progress, weights)
@@ -89,14 +89,14 @@ def load_checkpoint(
 ) -> Network:
     """The network of a file's weights in the reference's `architecture`.
 
-    No message names the file of a published network. Raises RequestError for an architecture that
+    No message names a file of a published network. Raises RequestError for an architecture that
     does not exist, a file that is no checkpoint or does not fit, or whose SHA-256 is another one
     than `sha256`.
     """
-    from explorer.models.architectures import architecture_named
+    from explorer.models.architectures.shown import architecture_of
     from explorer.models.checkpoints.loading import network_of
 
-    architecture_named(reference.architecture or "", reference.size)
+    architecture_of(reference, reference.size)
     published = reference.source != "file"
     shown = f"the checkpoint of {reference.model}" if published else path.name
     checkpoint = read(path, shown, sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
     from explorer.models.network import Network
+
+log = logging.getLogger(__name__)
 
 UNKNOWN_SIZE = (224, 224)
 """Of the pictures, where neither models.toml nor the architecture says."""
@@ -78,7 +81,7 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
         weights_key=network.weights_key,
         size=reference.size or network.input_size,
     )
-    loaded = file.load_checkpoint(checkpoint, Path(network.file), progress)
+    loaded = _loaded(checkpoint, Path(network.file), progress)
     size = {"size": "models.toml"} if network.input_size and reference.size is None else {}
     loaded = replace(loaded, origins={**loaded.origins, **size})
     loaded = loaded.with_input("models.toml", **network.input)
@@ -92,6 +95,25 @@ def load(reference: NetworkReference, progress: Progress) -> Network:
         )
     origins = {**loaded.origins, "classes": "models.toml"}
     return replace(loaded, classes=network.classes, origins=origins)
+
+
+def _loaded(checkpoint: NetworkReference, path: Path, progress: Progress) -> Network:
+    """The network; the log and not the message says what of the operator's files kept it away."""
+    import torch
+
+    from explorer.models.architectures.shown import OperatorsCodeError, refused
+    from explorer.models.hubs import HubUnreachable
+
+    try:
+        return file.load_checkpoint(checkpoint, path, progress)
+    except OperatorsCodeError as error:
+        log.error("%s: %s", checkpoint.model, error.__cause__, exc_info=error.__cause__)
+        raise
+    except (RequestError, HubUnreachable, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # its text may be of the operator's code, or name a file
+        log.error("%s cannot be loaded", checkpoint.model, exc_info=error)
+        raise refused(checkpoint) from error
 
 
 SOURCE = Source(
