@@ -125,7 +125,7 @@ def test_a_result_of_a_network_that_is_published_no_more_is_shown_whole(engine, 
     (tmp_path / "models.toml").unlink()
     app = shown(result)
     assert not app.exception
-    assert "**own:lab**" in text(app)
+    assert "**own:lab**" in html.unescape(text(app))
     assert "--model own:lab" in app.code[0].value
 
 
@@ -144,7 +144,8 @@ def test_the_command_of_a_result_asks_for_the_same_again(kind, choices):
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "file"])
 def test_the_link_of_a_result_asks_for_the_same_again(engine, kind, choices):
     request = asked(kind, **choices)
-    engine.answer.set_result([("fc", "Linear", (1000,))])
+    rows = [("fc", "Linear", (1000,))]
+    engine.answer.set_result(work.NetworkLayers(rows, (224, 224), 3))
     result = replace(engine.result(DEFAULTS.key), request=request)
     engine.result = lambda key: result if key == request.key else None
     app = opened(**link(request))
