@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from explorer.models.cifar_layer_names import usual_name
+from explorer.models.fire_modules import in_blocks
 from explorer.models.names import LOGITS, PENULTIMATE
 
 STEM, HEAD = "stem", "head"
@@ -136,7 +137,6 @@ _SECTIONS = ("stage", "block", "stack", "step", "dense", "Mixed", "inception3", 
 
 _PASS_THROUGH = ("Identity", "Dropout", "DropPath", "StochasticDepth")
 _USE = re.compile(r"(?P<module>[^#\[]*)(?:#(?P<use>\d+))?(?P<parts>(?:\[[^\]]*\])*)")
-_FEATURE = re.compile(r"features\.(\d+)(?![^.#\[])")
 _NUMBERED = re.compile(r"([a-z_]+?)(\d+)(?:_.*)?")
 
 
@@ -146,7 +146,7 @@ def layer_title(name: str, kind: str = "", names: Sequence[str] = ()) -> str:
     kind: its class, which says whether it adds. names: all layers of the network, which say which
     modules of a SqueezeNet are its blocks.
     """
-    return _title(_in_blocks(name, names), kind)
+    return _title(in_blocks(name, names), kind)
 
 
 @lru_cache(maxsize=20_000)
@@ -209,31 +209,8 @@ def _numbered_section(name: str, names: Sequence[str]) -> str:
     """The outermost numbered part in which a layer is, "" where there is none."""
     if name in _FIXED:
         return HEAD
-    first = _phrases(_module_of(_in_blocks(name, names)), "")[0]
+    first = _phrases(_module_of(in_blocks(name, names)), "")[0]
     return first if first.startswith(_SECTIONS) else ""
-
-
-def _in_blocks(name: str, names: Sequence[str]) -> str:
-    """A SqueezeNet's `features.3` as `blocks.0`, its first Fire module; any other name as it is.
-
-    What comes before the first Fire module is the stem; a pooling belongs to the block before it.
-    """
-    match = _FEATURE.match(name)
-    fire = _fire_modules(tuple(names)) if match and names else ()
-    if match is None or not fire:
-        return name
-    place, rest = int(match[1]), name[match.end() :]
-    before = sum(each <= place for each in fire)
-    if not before:
-        return f"stem.{place}{rest}"
-    return f"blocks.{before - 1}{'' if place in fire else '.pool'}{rest}"
-
-
-@lru_cache(maxsize=100)
-def _fire_modules(names: tuple[str, ...]) -> tuple[int, ...]:
-    """The places among `features` of a SqueezeNet's Fire modules."""
-    found = (re.fullmatch(r"features\.(\d+)\.squeeze", name) for name in names)
-    return tuple(sorted({int(match[1]) for match in found if match}))
 
 
 def _module_of(name: str) -> str:
