@@ -36,7 +36,7 @@ class Form:
     """What the sidebar asks for: a request, or the error that says why there is none.
 
     submitted: whether Generate was pressed. is_invalid: whether the error is one of the settings;
-    otherwise a download that they need is not to be had at the moment. problem: why the network's
+    otherwise a download that they need is not available at the moment. problem: why the network's
     layers cannot be listed; below_layer: where the sidebar has room to say so.
     """
 
