@@ -17,7 +17,7 @@ from dataclasses import MISSING, dataclass, fields
 from explorer.errors import RequestError, shortened, unknown
 from explorer.network_reference import SIZE_RANGE, NetworkReference, numbers
 
-SCHEMA = 10
+SCHEMA = 11
 """Raised whenever the same request would be answered by another procedure: old keys then miss."""
 
 STEPS_RANGE = (1, 50_000)
