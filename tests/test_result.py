@@ -155,39 +155,51 @@ def test_an_image_that_is_not_float32_3_h_w_is_refused(result, iri):
         replace(result, iri=iri)
 
 
-# Convergence
+# The match in three words
 
 
+@pytest.mark.parametrize("stopped", ["goal", "plateau", "budget", "unknown"])
 @pytest.mark.parametrize(
-    ("beyond_null", "relative_l2", "stopped", "converged"),
+    ("beyond_null", "same_class", "relative_l2", "state"),
     [
-        (True, 0.01, "goal", True),
-        (True, 0.01, "budget", True),  # a loss that asks for more than the match never ends early
-        (True, 0.05, "plateau", True),
-        (True, 0.05, "budget", False),
-        (False, 0.01, "goal", False),
-        (False, 0.05, "plateau", False),
-        (False, None, "budget", False),
-        (True, 0.05, "unknown", False),
+        (True, True, 0.01, "converged"),
+        (True, None, 0.0201, "converged"),  # on the edge of its goal, as the nearest image is
+        (True, True, 0.0203, "matched"),
+        (True, True, 0.182, "matched"),  # also on a plateau
+        (False, True, 0.01, "not matched"),
+        (True, False, 0.01, "not matched"),
+        (False, True, None, "not matched"),
     ],
 )
-def test_converged_is_a_match_at_its_goal_or_where_it_gets_no_nearer(
-    result, beyond_null, relative_l2, stopped, converged
+def test_the_match_in_three_words_whatever_ended_the_search(
+    result, beyond_null, same_class, relative_l2, state, stopped
 ):
-    request = replace(result.request, goal=0.02)
-    made = replace(result.provenance, stopped=stopped)
-    one = replace(result, request=request, match=match(relative_l2, beyond_null), provenance=made)
-    assert one.converged is converged
+    one = replace(
+        result,
+        request=replace(result.request, goal=0.02),
+        match=replace(match(relative_l2, beyond_null), same_class=same_class),
+        match_8bit=match(0.03),  # the goal is asked of the float32 image
+        provenance=replace(result.provenance, stopped=stopped),
+    )
     said = one.to_json()
-    assert (said["converged"], said["stopped"]) == (converged, stopped)
+    assert said["match"]["state"] == one.state == state
+    assert one.matched is said["verdicts"]["network"]["same"] is (state != "not matched")
+    assert one.converged is said["converged"] is (state == "converged")
     again = Result.from_bytes(one.to_bytes())
-    assert again.converged is converged
+    assert again.state == state
     assert again.to_json() == said
+
+
+def test_a_match_that_rounding_to_8_bits_loses_is_none(result):
+    one = replace(result, match=match(0.0), match_8bit=match(0.0, False))
+    assert one.state == "not matched"
+    assert not one.matched
+    assert not one.converged
 
 
 def test_a_result_from_before_convergence_was_kept_is_judged_alike(result):
     said = result.to_json()
-    del said["converged"]
+    del said["converged"], said["match"]["state"]
     again = Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(said).encode()))
     assert again.converged is False
     assert again.to_json() == result.to_json()
@@ -197,7 +209,7 @@ def test_result_json_holds_what_others_script_against(result):
     content = result.to_json()
     assert set(content["match"]) == {
         *("relative_l2", "spearman", "beyond_null", "same_class", "target_top", "iri_top", "same"),
-        *("after_8bit", "null"),
+        *("after_8bit", "null", "state"),
     }
     assert content["match"]["target_top"][1] == {"index": 0, "name": "ℓ", "probability": 0.125}
     assert content["match"]["after_8bit"]["same"] is False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from explorer.metrics.null import Null
@@ -160,6 +161,40 @@ class Match:
                 if name not in known and name not in values
             },
         )
+
+
+GOAL_TOLERANCE = 0.01
+"""By this share of the goal a distance may lie above it and still be at the goal: the nearest image
+that meets a goal lies on its edge."""
+
+
+class MatchState(StrEnum):
+    """How far a search came, in three words.
+
+    not matched: no more alike than unrelated images, or of another class. matched: beyond the null
+    and of the same class, but above the goal. converged: matched, and at the goal.
+    """
+
+    NOT_MATCHED = "not matched"
+    MATCHED = "matched"
+    CONVERGED = "converged"
+
+
+def match_state(match: Match, goal: float, match_8bit: Match | None = None) -> MatchState:
+    """The state of a match whose search had this goal, a relative distance.
+
+    match_8bit: after rounding to 8 bits; where it is given, both have to match. Whether the goal is
+    met is asked of `match` alone: the search met it, or not, before rounding. Why the search
+    stopped makes no difference: one that stands still above its goal has matched at most.
+    """
+    if not match.same or (match_8bit is not None and not match_8bit.same):
+        return MatchState.NOT_MATCHED
+    return MatchState.CONVERGED if at_goal(match.relative_l2, goal) else MatchState.MATCHED
+
+
+def at_goal(relative_l2: float | None, goal: float) -> bool:
+    """Whether a relative distance is at most the goal, within GOAL_TOLERANCE of it."""
+    return relative_l2 is not None and relative_l2 <= goal * (1 + GOAL_TOLERANCE)
 
 
 @dataclass(frozen=True)

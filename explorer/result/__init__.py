@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from explorer.errors import RequestError
-from explorer.metrics.match import LayerComparison, Match
+from explorer.metrics.match import LayerComparison, Match, MatchState, match_state
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.request import Request
@@ -32,17 +32,6 @@ LARGEST_MEMBER = 256 * 2**20
 
 class ResultError(ValueError):
     """Bytes that are no Result, with the reason."""
-
-
-def has_converged(beyond_null: bool, relative_l2: float | None, goal: float, stopped: str) -> bool:
-    """Whether a search arrived, so that its picture speaks of the network and not of the search.
-
-    It did if the match succeeds against the null (`explorer.metrics.match`) *and* either the goal
-    was met or the search had come to where it gets no nearer (`stopped` is `plateau`). One whose
-    budget ran out before, or that stands still without a match, has not converged.
-    """
-    met = stopped == "goal" or (relative_l2 is not None and relative_l2 <= goal)
-    return beyond_null and (met or stopped == "plateau")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +68,19 @@ class Result:
             raise ResultError(f"the IRI is {self.iri.dtype} {self.iri.shape}, not float32 3×H×W")
 
     @property
+    def state(self) -> MatchState:
+        """The first verdict: not matched, matched or converged, also after rounding to 8 bits."""
+        return match_state(self.match, self.request.goal, self.match_8bit)
+
+    @property
     def matched(self) -> bool:
-        """The first verdict: to the network the same, also after rounding to 8 bits."""
-        return self.match.same and self.match_8bit.same
+        """Whether it is the same to the network: `state` is matched or converged."""
+        return self.state is not MatchState.NOT_MATCHED
 
     @property
     def converged(self) -> bool:
-        """By `has_converged`, of the float32 image; results of any age are judged alike."""
-        return has_converged(
-            self.match.beyond_null,
-            self.match.relative_l2,
-            self.request.goal,
-            self.provenance.stopped,
-        )
+        """Whether it matched and is at its goal; results of any age are judged alike."""
+        return self.state is MatchState.CONVERGED
 
     def to_json(self) -> dict[str, Any]:
         """The content of result.json: everything but the pictures."""
@@ -99,7 +88,11 @@ class Result:
             "request": self.request.to_dict(),
             "key": self.request.key,
             "match": self.match.to_dict()
-            | {"after_8bit": self.match_8bit.to_dict(), "null": self.null.to_dict()},
+            | {
+                "state": self.state.value,
+                "after_8bit": self.match_8bit.to_dict(),
+                "null": self.null.to_dict(),
+            },
             "layers": [each.to_dict() for each in self.layers],
             "perceptual": [each.to_dict() for each in self.perceptual],
             "verdicts": {"network": {"same": self.matched}, "person": self.person.to_dict()},
@@ -169,6 +162,7 @@ class Result:
                 raise ResultError("its key is not that of its request")
             content.pop("converged", None)
             match = content.pop("match")
+            match.pop("state", None)
             network = content.pop("network", None)
             frames = sorted(
                 (int(name[7:-4]), png) for name, png in files.items() if name[:7] == "frames/"

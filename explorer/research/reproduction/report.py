@@ -107,8 +107,8 @@ def _markdown(
         f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
         f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
         "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
-        "succeeded count; the number in brackets converged: they reached that distance, or stopped "
-        "getting nearer. *Wrong*: the same share for a target that the IRI was not generated for. "
+        "succeeded count; the number in brackets converged: their distance is at most that. "
+        "*Wrong*: the same share for a target that the IRI was not generated for. "
         "The bootstrap interval of 0 % or 100 % has no width; of n targets, read such a share as "
         "within 3/n.",
         "## The claims",

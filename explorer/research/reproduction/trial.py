@@ -18,6 +18,7 @@ from explorer.losses.adversary import adversary_of
 from explorer.losses.variants import loss_named
 from explorer.metrics import perceptual
 from explorer.metrics.alignment import nearer_target, nearer_wrong
+from explorer.metrics.match import MatchState, match_state
 from explorer.metrics.matching import match_images
 from explorer.metrics.perceptual_verdict import Comparison
 from explorer.models.fitting import as_batch, fit_to
@@ -25,7 +26,6 @@ from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.research.reproduction.plan import ADVERSARY, LAYER, Plan, Work
-from explorer.result import has_converged
 from explorer.synthesis.loop import Problem, synthesise
 from explorer.synthesis.optimizers.automatic import automatic
 from explorer.zoo.pictures import picture
@@ -125,9 +125,7 @@ def _batch(
             "beyond_null": one.beyond_null,
             "same_class": one.same_class,
             "stopped": trace.stopped,
-            "converged": has_converged(
-                before.beyond_null, before.relative_l2, plan.goal, trace.stopped
-            ),
+            "converged": match_state(before, plan.goal, one) is MatchState.CONVERGED,
             "measures": {
                 each.measure: _answers(each) for each in comparisons if each.to_target is not None
             },
