@@ -13,7 +13,7 @@ from explorer.losses.formula import L1, MATCH, TO_TARGET, TV, balanced, capped
 from explorer.losses.objective import CAPPED_MATCH_DISTANCE, EQUAL_FORCE_DISTANCE, Objective
 from explorer.losses.term import TermInputs
 from explorer.losses.terms import TERMS
-from explorer.losses.terms.blur import gaussian_blur
+from explorer.losses.terms.blur import blurred
 from explorer.losses.terms.representation import COMPARISONS, REPRESENTATION, gram_matrix
 from explorer.losses.variants import LOSSES, base_names, loss_named
 
@@ -100,25 +100,17 @@ def tv_by_hand(picture: np.ndarray) -> float:
 
 
 def blurred_by_hand(picture: np.ndarray) -> np.ndarray:
-    offsets = range(-2, 3)
-    weights = np.array([[math.exp(-(i * i + j * j) / 2) for i in offsets] for j in offsets])
-    weights /= weights.sum()
+    """Each pixel counts twice as much as any of its neighbours that there are."""
     result = np.zeros_like(picture)
     _, height, width = picture.shape
-
-    def mirrored(place: int, size: int) -> int:
-        place = abs(place)
-        return 2 * (size - 1) - place if place >= size else place
-
-    for c in range(3):
-        for y in range(height):
-            for x in range(width):
-                result[c, y, x] = sum(
-                    weights[j + 2, i + 2]
-                    * picture[c, mirrored(y + j, height), mirrored(x + i, width)]
-                    for j in range(-2, 3)
-                    for i in range(-2, 3)
-                )
+    for c, y, x in np.ndindex(picture.shape):
+        total = weights = 0.0
+        for j in range(max(0, y - 1), min(height, y + 2)):
+            for i in range(max(0, x - 1), min(width, x + 2)):
+                weight = 2 if (j, i) == (y, x) else 1
+                total += weight * picture[c, j, i]
+                weights += weight
+        result[c, y, x] = total / weights
     return result
 
 
@@ -174,10 +166,16 @@ def test_a_term_is_its_formula_computed_by_hand(images, name):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_the_blur_is_a_5x5_gaussian_with_mirrored_edges(images):
-    found = gaussian_blur(torch.from_numpy(images[0])).numpy()
-    expected = np.stack([blurred_by_hand(picture) for picture in images[0]])
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+def test_a_blurred_pixel_is_a_fifth_itself_and_at_a_corner_two_fifths():
+    spot = torch.zeros(1, 1, 5, 5)
+    spot[..., 2, 2] = 1
+    expected = torch.zeros(5, 5)
+    expected[1:4, 1:4] = 0.1
+    expected[2, 2] = 0.2
+    torch.testing.assert_close(blurred(spot)[0, 0], expected)
+    corner = torch.zeros(1, 1, 5, 5)
+    corner[..., 0, 0] = 1
+    assert float(blurred(corner)[0, 0, 0, 0]) == pytest.approx(0.4)
 
 
 def test_the_blurred_image_is_held_constant(images):
