@@ -1,11 +1,14 @@
-"""The null of a layer: from which unrelated pictures it is measured, and where it is kept."""
+"""The null of a layer: from which unrelated pictures it is measured, and where it is kept.
+
+Those of the networks that ship, and of a common one, ship too (`explorer.analysis.shipped_nulls`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +16,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from explorer.analysis import shipped_nulls
 from explorer.analysis.progress import NullCallback, StagedCallback
 from explorer.errors import RequestError
 from explorer.images import folder, gallery
@@ -28,9 +32,14 @@ from explorer.request import NULL_PREFIX
 from explorer.synthesis.loop import Cancelled
 from explorer.zoo.pictures import picture
 
-NULL_VERSION = 2
+NULL_VERSION = 3
 NULL_DRAWN_PICTURES = 36
-NULL_CHUNK = 12
+
+_PIXELS_AT_A_TIME = 4 * 224 * 224
+"""Of a pass: more are slower on a CPU, whose caches they leave; fewer make small networks wait."""
+
+_BY_WEIGHTS = ("embedded", "compressed")
+"""Sources of small networks, which are told by their weights and not by a library's version."""
 
 
 class BytesStore(Protocol):
@@ -70,7 +79,7 @@ def gallery_source() -> NullSource:
         return [*map(gallery.load, names), *drawn]
 
     text = f"the gallery's {len(names)} photographs and {NULL_DRAWN_PICTURES} drawn pictures"
-    return NullSource(text, (*names, NULL_DRAWN_PICTURES), load)
+    return NullSource(text, (*map(gallery.digest, names), NULL_DRAWN_PICTURES), load)
 
 
 def folder_source(null: str, null_folder: str | None) -> NullSource:
@@ -106,40 +115,67 @@ def null_of(
     callback: StagedCallback | None = None,
     store: BytesStore | None = None,
 ) -> Null:
-    """The null of a network's layer, from the store or measured now; source: default the gallery.
+    """The null of a network's layer: shipped, from the store, or measured now.
 
-    reference: what the network was loaded by; it names the null in the store. Raises Cancelled when
-    the callback says so, and RequestError as `folder_source`.
+    source: default the gallery. reference: what the network was loaded by; it names the null.
+    Raises Cancelled when the callback says so, and RequestError as `folder_source`.
     """
-    callback, source = callback or NullCallback(), source or gallery_source()
-    key = _store_key(network, layer, source, reference)
-    kept = None if store is None else store.get(key)
-    if kept is not None:
-        null = Null.from_dict(json.loads(kept))
-        if all(each.null in null.distributions for each in pair_measures().values() if each.null):
-            return null
+    source = source or gallery_source()
+    key = null_key(network, layer, source, reference)
+    null = shipped_nulls.shipped(key)
+    if null is None and store is not None:
+        kept = store.get(key)
+        null = None if kept is None else Null.from_dict(json.loads(kept))
+    if null is not None and all(
+        each.null in null.distributions for each in pair_measures().values() if each.null
+    ):
+        return null
+    callback = callback or NullCallback()
     callback.stage("measuring unrelated pictures (once for this layer)")
-    images = [fit_to(each, network) for each in source.load(max(network.input.size))]
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(images), NULL_CHUNK):
-            if callback.cancelled():
-                raise Cancelled("cancelled while measuring")
-            chunk = as_batch(images[start : start + NULL_CHUNK], network)
-            parts.append(representation(network, layer, chunk).flatten(1))
-    null = null_distribution(torch.cat(parts), source=source.text)
+    null = measured_null(network, layer, source, callback)
     if store is not None:
         store.put(key, json.dumps(null.to_dict()).encode())
     return null
 
 
-def _store_key(
-    network: Network, layer: str, source: NullSource, reference: NetworkReference | None
+def measured_null(
+    network: Network, layer: str, source: NullSource, callback: StagedCallback | None = None
+) -> Null:
+    """The null of a network's layer, measured; raises as `null_of`."""
+    height, width = network.input.size
+    images = [fit_to(each, network) for each in source.load(max(height, width))]
+    at_a_time = max(1, _PIXELS_AT_A_TIME // (height * width))
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(images), at_a_time):
+            if callback is not None and callback.cancelled():
+                raise Cancelled("cancelled while measuring")
+            chunk = as_batch(images[start : start + at_a_time], network)
+            parts.append(representation(network, layer, chunk).flatten(1))
+    return null_distribution(torch.cat(parts), source=source.text)
+
+
+def null_key(
+    network: Network, layer: str, source: NullSource, reference: NetworkReference | None = None
 ) -> str:
-    """What tells a null from every other: its network, layer and pictures, and the code's age."""
-    identity: list[object] = [network.reference]
-    if reference is not None:
-        identity = [reference.identity]
-    facts = [NULL_VERSION, *identity, layer]
-    facts += [list(network.input.size), source.facts, version("timm")]
+    """What tells a null from every other: all that it depends on.
+
+    That is the network, by its weights or by its name and the library that builds it, how pictures
+    are brought to it, the layer, the pictures, and the age of this code.
+    """
+    facts: list[object] = [NULL_VERSION, layer, asdict(network.input), source.facts]
+    if network.reference.partition(":")[0] in _BY_WEIGHTS:
+        facts.append(_weights_digest(network))
+    else:
+        identity = network.reference if reference is None else reference.identity
+        facts += [identity, version("timm")]
     return f"null:{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
+
+
+def _weights_digest(network: Network) -> str:
+    """SHA-256 of the weights' names, types and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in network.module.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -9,16 +9,34 @@ import torch
 from torch import Tensor
 
 from explorer.metrics.match import LayerComparison
-from explorer.metrics.representation import all_measures
+from explorer.metrics.representation import MOST_RANKED, all_measures
 from explorer.models.layers import Layer, visit_layers
 from explorer.models.network import Network
 
-MOST_RANKED = 2**16
-"""Numbers of a layer that are ranked for Spearman's correlation; sorting all of a photo network's
-largest layers would take longer than everything else that is measured. Of n numbers drawn from a
-layer the correlation is within about 2·(1 − ρ²)/√n of that of all: at most 0.008 here."""
-
 _AT_A_TIME = 2**22
+
+
+class LayerMeasurer:
+    """Measures every layer that a pass comes to, as a visitor of `visit_layers`.
+
+    The pass is one of at least 2·count images: `count` images, then as many targets. What comes
+    after them is not looked at. `samples`: per image, what was measured so far, in order of
+    execution; `ranked` is MOST_RANKED where only so many of a layer's numbers were ranked.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.samples: list[list[LayerComparison]] = [[] for _ in range(count)]
+        self._seen: Tensor | None = None
+        self._version, self._values = 0, list[dict[str, float | None]]()
+
+    def __call__(self, layer: Layer, representation: Tensor) -> None:
+        # A container hands on what its last part returned: no need to measure it again.
+        if representation is not self._seen or representation._version != self._version:
+            self._seen, self._version = representation, representation._version
+            self._values = list(_values(representation, len(self.samples)))
+        ranked = MOST_RANKED if layer.elements > MOST_RANKED else None
+        for sample, measured in zip(self.samples, self._values, strict=True):
+            sample.append(LayerComparison(layer.name, layer.kind, measured, ranked))
 
 
 def compare_layers(
@@ -26,34 +44,21 @@ def compare_layers(
 ) -> list[tuple[LayerComparison, ...]]:
     """Per sample, every measure of a pair at every layer, in order of execution.
 
-    images, targets: N×3×H×W in [0, 1] at the network's input size. `ranked` is MOST_RANKED where
-    only so many of the layer's numbers were ranked.
+    images, targets: N×3×H×W in [0, 1] at the network's input size.
     """
-    samples: list[list[LayerComparison]] = [[] for _ in images]
-    seen: Tensor | None = None
-    version, values = 0, list[dict[str, float | None]]()
-
-    def visit(layer: Layer, both: Tensor) -> None:
-        nonlocal seen, version, values
-        # A container hands on what its last part returned: no need to measure it again.
-        if both is not seen or both._version != version:
-            seen, version, values = both, both._version, list(_values(both, len(images)))
-        ranked = MOST_RANKED if layer.elements > MOST_RANKED else None
-        for sample, measured in zip(samples, values, strict=True):
-            sample.append(LayerComparison(layer.name, layer.kind, measured, ranked))
-
+    measurer = LayerMeasurer(len(images))
     # Tensors of inference mode do not count what was written into them.
     with torch.inference_mode(False), torch.no_grad():
-        visit_layers(network, torch.cat([images, targets]), visit)
-    return [tuple(sample) for sample in samples]
+        visit_layers(network, torch.cat([images, targets]), measurer)
+    return [tuple(sample) for sample in measurer.samples]
 
 
 def _values(both: Tensor, count: int) -> Iterator[dict[str, float | None]]:
-    """Per sample the values by measure; the first `count` rows are images, the others targets."""
+    """Per sample the values by measure; `count` rows are images, the next ones targets."""
     width = max(1, _AT_A_TIME // max(1, both[0].numel()))
     for start in range(0, count, width):
         end = min(count, start + width)
-        measured = all_measures(both[start:end], both[count + start : count + end], MOST_RANKED)
+        measured = all_measures(both[start:end], both[count + start : count + end])
         columns = {name: values.tolist() for name, values in measured.items()}
         for index in range(end - start):
             yield {name: _rounded(values[index]) for name, values in columns.items()}

@@ -27,6 +27,13 @@ QUANTILES = {
 BINS = 40
 
 
+def histogram_range(smallest: float, largest: float) -> tuple[float, float]:
+    """Where the histogram of values between these begins and ends; never of no width."""
+    if largest - smallest <= 1e-9 * max(abs(smallest), abs(largest)):
+        return smallest - 0.5, largest + 0.5
+    return smallest, largest
+
+
 @dataclass(frozen=True)
 class Distribution:
     """One measure over all pairs for which it is defined.
@@ -56,10 +63,8 @@ class Distribution:
         values = values[np.isfinite(values)]
         if not len(values):
             return cls(0, dict.fromkeys(QUANTILES, math.nan), (), ())
-        low, high = float(values.min()), float(values.max())
-        if high - low <= 1e-9 * max(abs(low), abs(high)):
-            low, high = low - 0.5, high + 0.5
-        counts, edges = np.histogram(values, bins=bins, range=(low, high))
+        limits = histogram_range(float(values.min()), float(values.max()))
+        counts, edges = np.histogram(values, bins=bins, range=limits)
         quantiles = np.quantile(values, list(QUANTILES.values()))
         return cls(
             n=len(values),
@@ -103,13 +108,15 @@ class Null:
     [−1, 1], `pearson_r2` (the squared correlation) in [0, 1], `spearman` in [−1, 1], `snr_db` in
     dB, and those of measures that were added. A pair for which a measure is undefined, such as the
     correlation with a constant representation, is left out of that distribution.
-    source: what the pictures were, in words.
+    source: what the pictures were, in words. ranked: how many of the layer's numbers were ranked,
+    here and in the matches that are judged by it, where that is not all of them.
     """
 
     n_pictures: int
     n_pairs: int
     distributions: Mapping[str, Distribution]
     source: str = ""
+    ranked: int | None = None
 
     @property
     def relative_l2(self) -> Distribution:
@@ -123,12 +130,13 @@ class Null:
             "n_pairs": self.n_pairs,
             **{name: each.to_dict() for name, each in self.distributions.items()},
             "source": self.source,
+            **({} if self.ranked is None else {"ranked": self.ranked}),
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Null:
         """The null in what `to_dict` wrote, with whatever distributions it holds."""
-        others = ("n_pictures", "n_pairs", "source")
+        others = ("n_pictures", "n_pairs", "source", "ranked")
         return cls(
             n_pictures=plain["n_pictures"],
             n_pairs=plain["n_pairs"],
@@ -138,4 +146,5 @@ class Null:
                 if name not in others
             },
             source=plain.get("source", ""),
+            ranked=plain.get("ranked"),
         )

@@ -15,14 +15,19 @@ from torch import Tensor
 from explorer.metrics.null import BINS, Distribution, Null
 from explorer.metrics.representation import (
     FEWEST_CORRELATED,
+    MOST_RANKED,
     SNR_CAP_DB,
     average_ranks,
     in_double,
+    ranked_part,
 )
 from explorer.metrics.representation_measure import PairMeasure
 from explorer.metrics.representation_measures import pair_measures
 
 _CHUNK_NUMBERS = 2**21
+
+_NEAR = 1e-8
+"""Of ‖rᵢ‖² + ‖rⱼ‖²; below it a squared distance from products has lost half of its digits."""
 
 
 def null_distribution(representations: Tensor, bins: int = BINS, source: str = "") -> Null:
@@ -47,6 +52,7 @@ def null_distribution(representations: Tensor, bins: int = BINS, source: str = "
             if measure.null
         },
         source=source,
+        ranked=MOST_RANKED if vectors.shape[1] > MOST_RANKED else None,
     )
 
 
@@ -58,35 +64,85 @@ def _values(measure: PairMeasure, pairs: AllPairs) -> Tensor:
 
 
 class AllPairs:
-    """Representations P×D of P pictures, and what measures of all their pairs share, each P×P."""
+    """Representations P×D of P pictures, and what measures of all their pairs share, each P×P.
+
+    Everything comes from one product of the representations, less their common mean, with each
+    other: rows uᵢ = rᵢ − μ.
+    """
 
     def __init__(self, vectors: Tensor) -> None:
         self.vectors = vectors
 
     @cached_property
     def distances(self) -> Tensor:
-        """‖rᵢ − rⱼ‖₂, from the differences themselves: no cancellation between near pictures."""
-        squares = torch.zeros(len(self.vectors), len(self.vectors), dtype=torch.float64)
-        for chunk in _chunks(self.vectors):
-            part = torch.cdist(chunk, chunk, compute_mode="donot_use_mm_for_euclid_dist")
-            squares += part.square().cpu()
+        """‖rᵢ − rⱼ‖₂; of very near pictures from the differences, which do not cancel."""
+        lengths = self._products.diagonal()
+        either = lengths[:, None] + lengths[None, :]
+        squares = (either - 2 * self._products).clamp(min=0)
+        squares.fill_diagonal_(0)
+        for i, j in (squares < _NEAR * either).triu(1).nonzero().tolist():
+            difference = in_double(self.vectors[i : i + 1]) - in_double(self.vectors[j : j + 1])
+            squares[i, j] = squares[j, i] = float(difference.square().sum())
         return squares.sqrt()
 
     @cached_property
     def norms(self) -> Tensor:
         """The target's length ‖rⱼ‖₂ in every column j."""
-        squares = torch.zeros(len(self.vectors), dtype=torch.float64)
+        return self.products.diagonal().clamp(min=0).sqrt().expand(len(self.vectors), -1)
+
+    @cached_property
+    def products(self) -> Tensor:
+        """⟨rᵢ, rⱼ⟩."""
+        numbers, sums = self.vectors.shape[1], self._sums
+        shift = self._mean * (sums[:, None] + sums[None, :]) + self._mean**2 * numbers
+        products = self._products + shift
+        dead = ~self.vectors.ne(0).any(1).cpu()
+        products[dead] = 0
+        products[:, dead] = 0
+        return products
+
+    @cached_property
+    def covariances(self) -> Tensor:
+        """⟨rᵢ − mean(rᵢ), rⱼ − mean(rⱼ)⟩; nan where one is constant or has too few numbers."""
+        covariances = self._products - torch.outer(self._sums, self._sums) / self.vectors.shape[1]
+        undefined = (self.vectors.amax(1) == self.vectors.amin(1)).cpu()
+        undefined |= self.vectors.shape[1] < FEWEST_CORRELATED
+        covariances[undefined] = torch.nan
+        covariances[:, undefined] = torch.nan
+        return covariances
+
+    @cached_property
+    def _mean(self) -> float:
+        """μ, the mean of all numbers of all pictures; without it large offsets would cancel."""
+        total = sum(float(chunk.sum()) for chunk in _chunks(self.vectors))
+        return total / self.vectors.numel()
+
+    @cached_property
+    def _moments(self) -> Tensor:
+        """The inner products of u₁ … u_P and a row of ones, (P + 1)×(P + 1)."""
+        pictures = len(self.vectors)
+        moments = torch.zeros(pictures + 1, pictures + 1, dtype=torch.float64)
         for chunk in _chunks(self.vectors):
-            squares += chunk.square().sum(1).cpu()
-        return squares.sqrt().expand(len(squares), -1)
+            rows = torch.cat([chunk - self._mean, chunk.new_ones(1, chunk.shape[1])])
+            moments += (rows @ rows.T).cpu()
+        return moments
+
+    @property
+    def _products(self) -> Tensor:
+        return self._moments[:-1, :-1]
+
+    @property
+    def _sums(self) -> Tensor:
+        return self._moments[:-1, -1]
 
     def one_by_one(self, measure: PairMeasure) -> Tensor:
         """A measure by its function, all pictures with one target at a time."""
-        width = max(1, _CHUNK_NUMBERS // self.vectors.shape[1])
+        vectors = ranked_part(self.vectors) if measure.ranks else self.vectors
+        width = max(1, _CHUNK_NUMBERS // vectors.shape[1])
         columns = []
-        for target in self.vectors:
+        for target in vectors:
             alone = in_double(target[None])
-            parts = (in_double(part) for part in self.vectors.split(width))
+            parts = (in_double(part) for part in vectors.split(width))
             values = [measure.function(part, alone.expand_as(part)).cpu() for part in parts]
             columns.append(torch.cat(values))
         return torch.stack(columns, dim=1).double().apply_(measure.in_null)
@@ -100,18 +156,18 @@ def relative_l2(pairs: AllPairs) -> Tensor:
 
 def cosine(pairs: AllPairs) -> Tensor:
     """The cosine of all pairs, P×P; nan where one is zero."""
-    zeros = torch.zeros(len(pairs.vectors), dtype=torch.float64)
-    return _normalised(_products(pairs.vectors, zeros))
+    return _normalised(pairs.products)
 
 
 def pearson_r2(pairs: AllPairs) -> Tensor:
     """The square of Pearson's correlation of all pairs, P×P; nan where one is constant."""
-    return _correlations(pairs.vectors).square()
+    return _normalised(pairs.covariances).square()
 
 
 def spearman(pairs: AllPairs) -> Tensor:
-    """Spearman's correlation of all pairs, P×P; nan where one is constant."""
-    return _correlations(_ranks(pairs.vectors))
+    """Spearman's correlation of all pairs, of the `ranked_part`, P×P; nan where one is constant."""
+    ranks = average_ranks(ranked_part(pairs.vectors))
+    return _normalised(AllPairs(ranks).covariances)
 
 
 def snr_db(pairs: AllPairs) -> Tensor:
@@ -126,33 +182,6 @@ def _chunks(vectors: Tensor) -> Iterator[Tensor]:
     width = max(1, _CHUNK_NUMBERS // len(vectors))
     for start in range(0, vectors.shape[1], width):
         yield in_double(vectors[:, start : start + width])
-
-
-def _ranks(vectors: Tensor) -> Tensor:
-    """Mean ranks of each row, once per picture; halves up to 8 million are exact in float32."""
-    ranks = torch.empty(vectors.shape, dtype=torch.float32, device=vectors.device)
-    for row, vector in zip(ranks, vectors, strict=True):
-        row.copy_(average_ranks(vector[None])[0])
-    return ranks
-
-
-def _correlations(vectors: Tensor) -> Tensor:
-    undefined = (vectors.amax(1) == vectors.amin(1)).cpu()
-    undefined |= vectors.shape[1] < FEWEST_CORRELATED
-    means = torch.stack([in_double(row[None]).mean() for row in vectors])
-    correlations = _normalised(_products(vectors, means))
-    correlations[undefined] = torch.nan
-    correlations[:, undefined] = torch.nan
-    return correlations
-
-
-def _products(vectors: Tensor, offsets: Tensor) -> Tensor:
-    """The inner products of all rows less their offsets (P,) with each other, P×P."""
-    products = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
-    for chunk in _chunks(vectors):
-        moved = chunk - offsets.to(chunk.device)[:, None]
-        products += (moved @ moved.T).cpu()
-    return products
 
 
 def _normalised(products: Tensor) -> Tensor:

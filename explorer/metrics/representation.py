@@ -19,17 +19,19 @@ SNR_CAP_DB = 300.0
 FEWEST_CORRELATED = 3
 """Numbers of a representation; the correlation of two pairs of numbers is always 1 or −1."""
 
+MOST_RANKED = 2**14
+"""Numbers of a representation that are ranked for Spearman's correlation: sorting all of a photo
+network's larger layers would take longer than everything else that is measured. Of n numbers drawn
+from a layer the correlation is within about 2·(1 − ρ²)/√n of that of all: at most 0.016 here."""
 
-def all_measures(
-    representation: Tensor, target_representation: Tensor, most_ranked: int | None = None
-) -> dict[str, Tensor]:
+
+def all_measures(representation: Tensor, target_representation: Tensor) -> dict[str, Tensor]:
     """Every registered measure of a pair by name, N values each, from one conversion to float64.
 
-    most_ranked: where a representation holds more numbers than this, measures that rank take so
-    many of them, drawn once and for all per size; None ranks all.
+    Measures that rank see the `ranked_part` alone.
     """
     a, b = _pair(representation, target_representation)
-    part = tuple(_drawn(each, most_ranked) for each in (a, b))
+    part = ranked_part(a), ranked_part(b)
     return {
         name: measure.function(*(part if measure.ranks else (a, b)))
         for name, measure in pair_measures().items()
@@ -113,17 +115,23 @@ def _pair(representation: Tensor, target_representation: Tensor) -> tuple[Tensor
     return in_double(representation), in_double(target_representation)
 
 
+def ranked_part(vectors: Tensor) -> Tensor:
+    """N×D → the at most MOST_RANKED of the D numbers that are ranked: the same ones for one D.
+
+    So a match and the null that judges it are ranked by the same units.
+    """
+    if vectors.shape[1] <= MOST_RANKED:
+        return vectors
+    return vectors[:, _places(vectors.shape[1], MOST_RANKED).to(vectors.device)]
+
+
 @lru_cache(maxsize=64)
 def _places(numbers: int, drawn: int) -> Tensor:
-    """`drawn` of the places 0 … numbers − 1 in rising order, always the same ones."""
+    """One place of each of `drawn` equal stretches of 0 … numbers − 1, always the same ones."""
+    edges = torch.arange(drawn + 1) * numbers // drawn
     generator = torch.Generator().manual_seed(0)
-    return torch.randperm(numbers, generator=generator)[:drawn].sort().values
-
-
-def _drawn(vectors: Tensor, most: int | None) -> Tensor:
-    if most is None or vectors.shape[1] <= most:
-        return vectors
-    return vectors[:, _places(vectors.shape[1], most).to(vectors.device)]
+    share = torch.rand(drawn, dtype=torch.float64, generator=generator)
+    return edges[:-1] + (share * edges.diff()).long()
 
 
 def _norm(vectors: Tensor) -> Tensor:
