@@ -175,12 +175,12 @@ def test_without_json_the_two_questions_are_answered_in_words(generated, no_work
     _, said = generated
     code, out, _ = run(*WORDS, "--out", tmp_path)
     assert code == 0
-    same = "yes" if said["verdicts"]["network"]["same"] else "no"
     person = said["verdicts"]["person"]
-    assert f"To the network the same? {same}" in out
+    assert f"To the network the same? {said['match']['state']}\n" in out
     assert f"relative distance {said['match']['relative_l2']:.4f}" in out
     assert f"{person['nearer_target']} of {person['judges']}" in out
-    assert f"stopped by {said['stopped']} ({'' if said['converged'] else 'not '}converged)" in out
+    assert f"steps, stopped by {said['stopped']}, " in out
+    assert "Its budget of steps ran out, above its goal of 0.02." in out
     assert f"Written to {tmp_path}" in out
 
 
@@ -222,7 +222,10 @@ def test_several_random_seeds_are_several_results_and_one_answer(
         for name in ("target", "seed")
     )
     assert (len(targets), len(seeds)) == (1, 2)
-    assert f"{said['matched']} of 2 are the same to the network" in run(*words)[1]
+    converged = sum(one["converged"] for one in said["results"])
+    text = run(*words)[1]
+    assert f"{said['matched']} of 2 match, {converged} of these converged" in text
+    assert ("not at equal match" in text) is not said["match_range"]["equal"]
 
 
 def test_a_folder_that_cannot_be_written_is_a_failure(generated, no_worker, run, tmp_path):
@@ -374,7 +377,7 @@ def test_losses_and_gallery_list_what_there_is(no_worker, run):
     rows = {row["name"]: row for row in json.loads(out)}
     assert (code, list(rows)) == (0, list(LOSSES))
     for base in ("regularizer-free", "freq", "freq-tv", "freq-blur", "freq-lp", "freq-tv-l6"):
-        for suffix in ("", "+transforms", "+fourier", "+transforms+fourier"):
+        for suffix in ("", "+transforms", "+centred-transforms", "+fourier", "+transforms+fourier"):
             formula = rows[base + suffix]["formula"]
             assert ("g(T(x))" in formula) == ("transforms" in suffix)
             assert ("image(z)" in formula) == ("fourier" in suffix)
@@ -524,14 +527,20 @@ def test_another_network_looks_at_what_generate_wrote(
     assert code == 0, err
     found = json.loads(out)
     assert found["key"] == said["key"]
-    assert found["made_for"] == {"model": f"embedded:{NAME}", "layer": "stage1.0"}
+    assert found["made_for"] == {
+        "model": f"embedded:{NAME}",
+        "layer": "stage1.0",
+        "state": said["match"]["state"],
+        "relative_l2": said["match"]["after_8bit"]["relative_l2"],
+    }
     by_name = {row["name"]: row for row in found["layers"]}
     for name in ("relative_l2", "cosine", "pearson", "spearman", "snr_db"):
         assert by_name["stage2.0"][name] == pytest.approx(found["match"][name], rel=1e-4)
     again = json.loads(run("compare", zipped, *other, "--json")[1])
     assert again | {"seconds": 0} == found | {"seconds": 0}
     text = run("compare", folder, *other)[1]
-    assert f"the same? {'yes' if found['match']['same'] else 'no'}" in text
+    assert f"the same? {'' if found['match']['same'] else 'not '}matched\n" in text
+    assert f"In the network it was made for: {said['match']['state']}" in text
     assert f"it calls the iri {found['match']['iri_top'][0]['name']}" in text
 
 
@@ -567,6 +576,15 @@ def test_alignment_and_stir_over_a_set_of_targets(run, shared_engine, monkeypatc
     assert "alexnet" in found["paper"]["reason"]
     text = run(*align)[1]
     assert f"{found['matched']} of 4 match, {found['converged']} of these converged" in text
+    nearest, farthest = (
+        pick(one["relative_l2"] for one in iris if one["matched"]) for pick in (min, max)
+    )
+    assert found["match_range"] == {
+        "nearest": nearest,
+        "farthest": farthest,
+        "equal": farthest <= 1.5 * nearest,
+    }
+    assert ("not at equal match" in text) is (farthest > 1.5 * nearest)
 
     words = [word if word != "--layer" else "--layer1" for word in words]
     stir = ["stir", *[f"embedded:{NAME}"] * 2, *words, "--layer2", "stage2.0"]

@@ -108,9 +108,14 @@ def test_the_button_submits_the_request_that_goes_on_from_this_result(engine):
 
 
 @pytest.mark.parametrize(
-    ("stopped", "relative_l2"), [("goal", 0.01), ("plateau", 0.05), ("budget", 0.01)]
+    ("stopped", "relative_l2", "state"),
+    [
+        ("goal", 0.01, "Converged"),
+        ("plateau", 0.05, "Matched"),
+        ("budget", 0.01, "Converged"),
+    ],
 )
-def test_there_is_no_button_where_the_search_came_to_its_end(engine, stopped, relative_l2):
+def test_there_is_no_button_where_the_search_came_to_its_end(engine, stopped, relative_l2, state):
     first = engine.first
     values = {**first.match.values, "relative_l2": relative_l2}
     engine.results[DEFAULTS.key] = replace(
@@ -119,7 +124,7 @@ def test_there_is_no_button_where_the_search_came_to_its_end(engine, stopped, re
         provenance=replace(first.provenance, stopped=stopped),
     )
     app = opened()
-    assert "Converged" in text(app)
+    assert f":] {state}" in text(app)
     assert not has_button(app)
 
 
@@ -166,8 +171,12 @@ def test_null_plot_and_command_line_say_what_the_verdict_says(engine, capsys):
     made = (result.request.key, result.request.model, result.request.layer)
     network = NetworkReference("embedded:residual-multi-standard")
     seen = (network, "penultimate", (64, 64), result.match, result.null, result.layers, 1.0)
-    compare._print(NetworkComparison(*made, *seen))
-    assert "  No match by Spearman correlation: it is 0." in capsys.readouterr().out
+    own = (result.state, result.match.relative_l2)
+    compare._print(NetworkComparison(*made, *seen, *own))
+    out = capsys.readouterr().out
+    assert "  No match by Spearman correlation: it is 0." in out
+    assert "  In the network it was made for: not matched, relative distance 0.0" in out
+    assert "nothing follows from what another network sees" in out
 
 
 @pytest.mark.parametrize(

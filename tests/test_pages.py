@@ -27,6 +27,7 @@ from explorer.errors import RequestError
 from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
+from explorer.metrics.match import MatchState
 from explorer.metrics.null import Distribution
 from explorer.network_reference import NetworkReference
 from explorer.request import Request
@@ -230,11 +231,14 @@ def test_another_network_can_be_asked_how_it_sees_the_picture(engine):
             null=found.null,
             layers=found.layers,
             seconds=1.0,
+            own_state=MatchState.MATCHED,
+            own_distance=0.13,
         )
     )
     app.run()
     assert not app.exception
-    assert "the same? No.** Relative distance 0.770" in text(app)
+    assert "the same? Not matched.** Relative distance 0.770" in text(app)
+    assert "These are not at equal match: 0.13 against 0.77" in text(app)
     specs = [one.proto.spec for one in app.get("plotly_chart")]
     assert [sum(mark in spec for spec in specs) for mark in ("matched here", "compared here")] == [
         1,
@@ -253,33 +257,40 @@ def test_a_question_that_fails_says_why_and_can_be_asked_again(engine):
 
 
 @pytest.mark.parametrize(
-    ("stopped", "relative_l2", "said"),
+    ("stopped", "relative_l2", "state", "said"),
     [
-        ("goal", 0.01, "Converged: it stopped at its goal."),
-        ("plateau", 0.05, "Converged: it stopped where it came no nearer."),
-        ("budget", 0.05, "Not converged: its budget of steps ran out."),
-        ("budget", 0.01, "Converged: it met its goal within its budget."),
+        ("goal", 0.01, "green[:material/check_circle:] Converged", "stopped at its goal of 0.02."),
+        ("budget", 0.01, "green[:material/check_circle:] Converged", "and used all its steps."),
+        ("plateau", 0.18, "orange[:material/incomplete_circle:] Matched", "came no nearer, above"),
+        ("budget", 0.05, "orange[:material/incomplete_circle:] Matched", "steps ran out, above"),
+        ("budget", None, "red[:material/cancel:] Not matched", "steps ran out, above its goal"),
     ],
 )
-def test_the_page_says_whether_the_search_converged_and_why_it_stopped(
-    engine, stopped, relative_l2, said
+def test_the_first_verdict_has_three_answers_and_says_how_the_search_ended(
+    engine, stopped, relative_l2, state, said
 ):
     found = engine.result(DEFAULTS.key)
     values = {**found.match.values, "relative_l2": relative_l2}
-    match = replace(found.match, values=values, beyond_null=True)
+    match = replace(found.match, values=values, beyond_null=relative_l2 is not None)
     made = replace(found.provenance, stopped=stopped)
     engine.result = lambda key: replace(found, match=match, provenance=made)
-    assert said in text(opened(**SMALL))
+    app = opened(**SMALL)
+    assert f"### :{state}" in [each.value for each in app.markdown]
+    assert said in text(app)
 
 
-def test_the_examples_say_how_many_searches_converged(engine):
+def test_the_examples_say_how_many_converged_and_whether_they_match_equally_well(engine):
     results = [engine.result(request.key) for _, request in EXAMPLES]
     app = opened()
     app.switch_page("explorer/app/pages/examples.py").run()
+    matched = [one for one in results if one.matched]
     converged = sum(one.converged for one in results)
-    assert f"Of these {len(EXAMPLES)}" in text(app)
-    assert f"and {converged} converged" in text(app)
-    assert text(app).count("onverged: it") == len(EXAMPLES)
+    assert f"Of these {len(EXAMPLES)}, {len(matched)} match the target, and {converged}" in text(
+        app
+    )
+    distances = [one.match.relative_l2 for one in matched]
+    assert ("not at equal match" in text(app)) is (max(distances) > 1.5 * min(distances))
+    assert sum(f":] {one.state.capitalize()} (" in text(app) for one in results) == len(results)
 
 
 def test_an_operators_null_is_asked_for_and_hides_no_finished_example(
@@ -437,7 +448,8 @@ def test_what_several_random_numbers_gave_is_counted_until_another_thing_is_aske
     assert "random seeds:" not in text(app)
     for number, count in ((1, 2), (2, 3), (1, 3)):
         app.number_input(key="rng").set_value(number).run()
-        assert f"From {count} random seeds:** {count} are the same" in text(app)
+        assert f"From {count} random seeds:** {count} match, " in text(app)
+        assert "not at equal match" not in text(app)
     app.selectbox(key="seed").select("noise").run()
     assert "random seeds:" not in text(app)
 

@@ -16,6 +16,7 @@ from explorer.analysis.runner import InProcess, Runner
 from explorer.analysis.targets import TargetSet, target_set
 from explorer.errors import RequestError
 from explorer.metrics.alignment import Alignment, alignment, over_measures
+from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
 from explorer.network_reference import NetworkReference
@@ -32,12 +33,16 @@ SMALL_PX, SMALL_BATCH, LARGE_BATCH = 96, 32, 8
 
 @dataclass(frozen=True)
 class Counts:
-    """How many of a set of IRIs match and converged, and why their searches stopped."""
+    """How many of a set of IRIs match and converged, and why their searches stopped.
+
+    match_range: from the nearest to the farthest of those that match.
+    """
 
     of: int
     matched: int
     converged: int
     stopped: Mapping[str, int]
+    match_range: MatchRange
 
     @classmethod
     def of_results(cls, results: Sequence[Result]) -> Counts:
@@ -48,7 +53,12 @@ class Counts:
             matched=len(matched),
             converged=sum(result.converged for result in matched),
             stopped=dict(Counter(result.provenance.stopped for result in results)),
+            match_range=MatchRange.of(result.match.relative_l2 for result in matched),
         )
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON values."""
+        return {**asdict(self), "match_range": self.match_range.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class AlignmentReport:
     """Alignment of one network, layer and loss over a set of targets.
 
     results: of every target, in their order. alignment: over the IRIs that match;
-    alignment_of_converged: over those whose search also converged.
+    alignment_of_converged: over those at their goal, and so at equal match.
     """
 
     request: Request
@@ -91,7 +101,7 @@ class AlignmentReport:
             "request": without_target(self.request),
             "targets": self.targets.text,
             "target_notes": list(self.targets.notes),
-            **asdict(self.counts),
+            **self.counts.to_dict(),
             "alignment": self.alignment.to_dict(),
             "alignment_of_converged": self.alignment_of_converged.to_dict(),
             "paper": asdict(self.paper),
@@ -192,6 +202,7 @@ def _row(result: Result, targets: TargetSet) -> dict[str, object]:
         "key": result.request.key,
         "rng_seed": result.request.rng_seed,
         "relative_l2": result.match.relative_l2,
+        "state": result.state.value,
         "matched": result.matched,
         "converged": result.converged,
         "stopped": result.provenance.stopped,

@@ -72,6 +72,8 @@ def compare(
         null=unrelated,
         layers=layers,
         seconds=round(time.perf_counter() - started_at, 3),
+        own_state=result.state,
+        own_distance=result.match_8bit.relative_l2,
         network_used=network_used(observer),
     )
 

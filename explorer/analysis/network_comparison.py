@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.metrics.match import LayerComparison, Match
+from explorer.metrics.equal_match import MatchRange
+from explorer.metrics.match import LayerComparison, Match, MatchState
 from explorer.metrics.null import Null
 from explorer.network_reference import NetworkReference
 from explorer.result.provenance import NetworkUsed
@@ -16,6 +17,7 @@ class NetworkComparison:
     """What an observer, any network at any layer, makes of a result's IRI and target.
 
     key: of the result. made_for, made_at: the network and layer that the IRI was made for.
+    own_state, own_distance: how it matches its target there; the distance after rounding to 8 bits.
     network, layer: the observer. input_size: height and width in px at which it looked. match,
     null: at the observer's layer; layers: all of them, in order of execution. network_used: the
     observer as it was loaded.
@@ -31,6 +33,8 @@ class NetworkComparison:
     null: Null
     layers: tuple[LayerComparison, ...]
     seconds: float
+    own_state: MatchState
+    own_distance: float | None
     network_used: NetworkUsed | None = None
 
     @property
@@ -38,11 +42,34 @@ class NetworkComparison:
         """The observer's reference."""
         return self.network.model
 
+    @property
+    def own_match(self) -> str:
+        """How the IRI matches in the network it was made for, and what that allows to conclude."""
+        distance = "undefined" if self.own_distance is None else f"{self.own_distance:.3f}"
+        said = f"In the network it was made for: {self.own_state}, relative distance {distance}."
+        if self.own_state is MatchState.NOT_MATCHED:
+            return f"{said} So nothing follows from what another network sees in it."
+        if self.own_state is MatchState.MATCHED:
+            said += " It is above its goal there, so what sets the two apart may be the search's."
+        spread = MatchRange.of((self.own_distance, self.match.relative_l2))
+        if not spread.equal:
+            said += (
+                f" These are not at equal match: {spread.nearest:.2g} against "
+                f"{spread.farthest:.2g}, and distances of different networks or layers have no "
+                "common scale: read each against its own unrelated images."
+            )
+        return said
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, for `iri compare --json`; `match` and `layers` as in result.json."""
         return {
             "key": self.key,
-            "made_for": {"model": self.made_for, "layer": self.made_at},
+            "made_for": {
+                "model": self.made_for,
+                "layer": self.made_at,
+                "state": self.own_state.value,
+                "relative_l2": self.own_distance,
+            },
             "model": self.model,
             "layer": self.layer,
             "input_size": list(self.input_size),

@@ -6,7 +6,7 @@ Nanda et al. (ICML 2022); the similarity itself is `explorer.metrics.stir`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,15 @@ from explorer.analysis.arguments import as_search
 from explorer.analysis.runner import InProcess, IriSet, Runner
 from explorer.analysis.targets import TargetSet
 from explorer.errors import RequestError
+from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.invariance import FEWEST_IMAGES
 from explorer.network_reference import NetworkReference
 from explorer.request import Request
 from explorer.result.provenance import NetworkUsed
 
 if TYPE_CHECKING:
-    from explorer.metrics.invariance import SharedInvariance
+    from explorer.metrics.equal_match import MatchRange
+from explorer.metrics.invariance import SharedInvariance
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,23 @@ class StirReport:
     shared: SharedInvariance
     used: tuple[NetworkUsed | None, NetworkUsed | None] = (None, None)
 
+    @property
+    def median_matches(self) -> MatchRange:
+        """The median relative distances of both networks' own IRIs, side by side."""
+        shared = self.shared
+        return MatchRange.of(
+            each.median_match for each in (shared.second_given_first, shared.first_given_second)
+        )
+
     def to_json(self) -> dict[str, object]:
         """Plain JSON values, for `iri stir --json`."""
         return {
             "networks": [without_target(request) for request in self.networks],
             "targets": self.targets.text,
-            "made": [asdict(counts) for counts in self.counts],
+            "made": [counts.to_dict() for counts in self.counts],
             "networks_used": [None if each is None else each.to_dict() for each in self.used],
             **self.shared.to_dict(),
+            "median_matches": self.median_matches.to_dict(),
         }
 
 

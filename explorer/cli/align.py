@@ -54,12 +54,14 @@ def targets_from(options: argparse.Namespace, requests: Sequence[Request]) -> Ta
 
 
 def print_counts(counts: Counts) -> None:
-    """How many match, converged, and why the searches stopped, in a line."""
+    """How many match, converged, why the searches stopped, and whether the matches are equal."""
     stops = ", ".join(f"{count} by {name}" for name, count in counts.stopped.items())
     print(
         f"{counts.matched} of {counts.of} match, {counts.converged} of these converged "
         f"(stopped: {stops})"
     )
+    if warning := counts.match_range.warning:
+        print(warning)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

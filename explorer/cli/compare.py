@@ -45,7 +45,8 @@ def _print(comparison: NetworkComparison) -> None:
     from explorer.metrics.representation_measures import pair_measures
 
     match, null = comparison.match, comparison.null.relative_l2
-    print(f"To {comparison.model} at {comparison.layer} the same? {'yes' if match.same else 'no'}")
+    state = "matched" if match.same else "not matched"
+    print(f"To {comparison.model} at {comparison.layer} the same? {state}")
     print(
         f"  relative distance {number(match.relative_l2)} (8-bit images); unrelated "
         f"images: {number(null.min)} to {number(null.max)}"
@@ -55,6 +56,7 @@ def _print(comparison: NetworkComparison) -> None:
     for title, top in (("target", match.target_top), ("iri", match.iri_top)):
         names = ", ".join(f"{each.name} {each.probability:.0%}" for each in top)
         print(f"  it calls the {title} {names}" if names else f"  it names no classes ({title})")
+    print(f"  {comparison.own_match}")
     print_network(comparison.network_used)
     measures = pair_measures()
     print(f"{'layer':36}{''.join(f'{name:>13}' for name in measures)}")

@@ -29,6 +29,7 @@ from explorer.cli.stored_results import result_to_continue
 from explorer.errors import RequestError
 from explorer.files import write_atomically
 from explorer.metrics import no_match
+from explorer.metrics.equal_match import MatchRange
 
 if TYPE_CHECKING:
     from explorer.request import Request
@@ -78,8 +79,7 @@ def _run(options: argparse.Namespace) -> None:
             print(f"Random seed {result.request.rng_seed}")
         _print_result(result)
     if len(results) > 1:
-        matched = sum(result.matched for result in results)
-        print(f"{matched} of {len(results)} are the same to the network")
+        _print_together(results)
     if options.out is not None:
         print(f"Written to {options.out}")
 
@@ -128,19 +128,31 @@ def _to_json(results: Sequence[Result]) -> dict[str, object]:
     if len(results) == 1:
         return contents[0]
     persons = [result.person for result in results]
+    matched = [result for result in results if result.matched]
     return {
         "results": contents,
-        "matched": sum(result.matched for result in results),
+        "matched": len(matched),
+        "match_range": MatchRange.of(each.match.relative_l2 for each in matched).to_dict(),
         "nearer_target": [f"{person.nearer_target} of {person.counted}" for person in persons],
     }
 
 
+def _print_together(results: Sequence[Result]) -> None:
+    matched = [result for result in results if result.matched]
+    converged = sum(result.converged for result in matched)
+    print(f"{len(matched)} of {len(results)} match, {converged} of these converged")
+    if warning := MatchRange.of(result.match.relative_l2 for result in matched).warning:
+        print(warning)
+
+
 def _print_result(result: Result) -> None:
+    from explorer.result.ending import how_it_ended
+
     if result.request.continues is not None:
         _print_before(result)
     null = result.null.relative_l2
     person, provenance = result.person, result.provenance
-    print(f"To the network the same? {'yes' if result.matched else 'no'}")
+    print(f"To the network the same? {result.state}")
     print(
         f"  relative distance {number(result.match.relative_l2, 4)} "
         f"({number(result.match_8bit.relative_l2, 4)} after rounding to 8 bits); "
@@ -149,6 +161,7 @@ def _print_result(result: Result) -> None:
     )
     for reason in no_match.reasons(result.match, result.match_8bit, result.null):
         print(f"  {reason}")
+    print(f"  {how_it_ended(result)}")
     print(
         f"To a person the same? {person.nearer_target} of {person.counted} held-out measures "
         "say it is nearer the target than the seed"
@@ -156,9 +169,8 @@ def _print_result(result: Result) -> None:
     if not result.matched:
         print("  (no match, so this says nothing about the network)")
     print(
-        f"{provenance.steps} steps, stopped by {provenance.stopped} "
-        f"({'' if result.converged else 'not '}converged), {provenance.seconds:.1f} s on "
-        f"{provenance.device}"
+        f"{provenance.steps} steps, stopped by {provenance.stopped}, {provenance.seconds:.1f} s "
+        f"on {provenance.device}"
     )
     print_network(result.network)
 

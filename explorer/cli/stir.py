@@ -76,6 +76,8 @@ def _print(report: StirReport, models: tuple[str, str]) -> None:
             f"{title}: {each.value:.3f} ({each.chance:.3f} with wrong pairs); their own match: "
             f"median {number(each.median_match)}, worst {number(each.worst_match)}"
         )
+    if warning := report.median_matches.warning:
+        print(warning)
 
 
 COMMAND = Command(

@@ -9,17 +9,19 @@ from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.links import link
 from explorer.app.pages import PAGES
 from explorer.app.panels.verdicts import one_line
+from explorer.metrics.equal_match import MatchRange
 from explorer.result import Result
 from explorer.store import starter
 from explorer.store.starter import Entry
 
 
 def _overview(results: list[Result]) -> str:
-    matched = sum(result.matched for result in results)
+    matched = [result for result in results if result.matched]
     converged = sum(result.converged for result in results)
+    spread = MatchRange.of(result.match.relative_l2 for result in matched)
     return (
-        f"Of these {len(results)}, {matched} match and {converged} converged: "
-        "their search met its goal, or came to a point where it got no nearer."
+        f"Of these {len(results)}, {len(matched)} match the target, and {converged} of them "
+        f"converged: they are at their goal. {spread.warning}"
     )
 
 

@@ -116,14 +116,9 @@ def show_layers(result: Result) -> None:
     known = [distance for distance in distances if distance is not None]
     names = [each.name for each in result.layers]
     expression = layer_expression.parse(result.request.layer, names.__contains__)
-    if result.matched and known and expression.is_whole_layer:
-        st.caption(
-            f"At the first layers they differ (up to {max(known):.2f} in relative distance); at "
-            "the matched layer, and after it, the network hardly tells them apart."
-        )
-    elif expression.is_whole_layer:
-        st.caption("Each layer, from the image to the classes.")
-    else:
+    if known and expression.is_whole_layer:
+        st.caption(_distances(result, max(known)))
+    elif not expression.is_whole_layer:
         st.caption(_matched_there(expression))
     if measure.name == "relative_l2" and 0 in distances:
         st.caption(
@@ -135,6 +130,21 @@ def show_layers(result: Result) -> None:
             "The largest layers hold too many numbers to rank them all; there, this correlation is "
             "that of a sample of them."
         )
+
+
+def _distances(result: Result, largest: float) -> str:
+    """By how much the images differ at any layer, at the matched one and after it."""
+    names = [each.name for each in result.layers]
+    layer = result.request.layer
+    after = result.layers[names.index(layer) + 1 :] if layer in names else ()
+    distances = [each.values.get("relative_l2") for each in after]
+    later = [distance for distance in distances if distance is not None]
+    text = (
+        "Each layer, from the image to the classes. The images differ by up to "
+        f"{largest:.3g} in relative distance at a layer, and by "
+        f"{number(result.match.relative_l2)} at the matched one"
+    )
+    return f"{text}, after it by up to {max(later):.3g}." if later else f"{text}."
 
 
 def _matched_there(expression: LayerExpression) -> str:
@@ -240,10 +250,10 @@ def _show_comparison(question: dict[str, Any]) -> None:
     match, null = comparison.match, comparison.null
     st.markdown(
         f"**To {literal(network_title(comparison.model))}, at {code(comparison.layer)}, the same? "
-        f"{'Yes' if match.same else 'No'}.** Relative distance {number(match.relative_l2)}; the "
-        f"most alike of {null.n_pairs:,} pairs of unrelated images are "
-        f"{number(null.relative_l2.min)} apart. "
-        + " ".join(no_match.reasons(match, match, null, literal))
+        f"{'Matched' if match.same else 'Not matched'}.** Relative distance "
+        f"{number(match.relative_l2)}; the most alike of {null.n_pairs:,} pairs of unrelated "
+        f"images are {number(null.relative_l2.min)} apart. "
+        + " ".join([*no_match.reasons(match, match, null, literal), comparison.own_match])
     )
     if match.target_top:
         st.markdown(_classes(match))

@@ -16,7 +16,7 @@ from explorer.app.panels.network_plots import show_classes, show_layers, show_nu
 from explorer.app.panels.network_settings import show_assumptions, show_settings
 from explorer.app.panels.pending_view import request_generation
 from explorer.app.panels.seed_runs import show_seed_runs
-from explorer.app.panels.verdicts import how_it_ended, show_verdicts
+from explorer.app.panels.verdicts import show_verdicts
 from explorer.cli.options import command_line
 from explorer.metrics.perceptual_verdict import Comparison, why_counted
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
@@ -25,6 +25,7 @@ from explorer.plots.match import falling_curve
 from explorer.plots.perception import leaning
 from explorer.request import RNG_SEED_RANGE, Request
 from explorer.result import Result
+from explorer.result.ending import how_it_ended
 
 NO_BAR = {"displayModeBar": False}
 FRAMES_IN_STRIP = 8

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 
 from explorer.app.components.pictures import Picture, show_pictures
+from explorer.app.naming import number
+from explorer.metrics.equal_match import MatchRange
+from explorer.metrics.match import MatchState
 from explorer.result import Result
 
 MOST = 8
@@ -17,8 +20,20 @@ class SeedRun:
     """What is shown of one random seed's IRI."""
 
     iri_png: bytes
-    matched: bool
+    state: MatchState
+    relative_l2: float | None
     nearer_target: str
+
+    @property
+    def matched(self) -> bool:
+        """Whether it is the same to the network, converged or not."""
+        return self.state is not MatchState.NOT_MATCHED
+
+    @property
+    def caption(self) -> str:
+        """The state of its match and the relative distance; what the measures say of a match."""
+        match = f"{self.state} ({number(self.relative_l2)})"
+        return f"{match}; {self.nearer_target}" if self.matched else match
 
 
 @dataclass
@@ -40,23 +55,29 @@ def show_seed_runs(result: Result) -> None:
         runs = st.session_state["_seed_runs"] = SeedRuns(request_key)
     by_rng_seed, person = runs.by_rng_seed, result.person
     by_rng_seed[result.request.rng_seed] = SeedRun(
-        result.iri_png, result.matched, f"{person.nearer_target} of {person.counted}"
+        result.iri_png,
+        result.state,
+        result.match.relative_l2,
+        f"{person.nearer_target} of {person.counted}",
     )
     while len(by_rng_seed) > MOST:
         del by_rng_seed[next(iter(by_rng_seed))]
     if len(by_rng_seed) < 2:
         return
-    matched = sum(run.matched for run in by_rng_seed.values())
+    matched = [run for run in by_rng_seed.values() if run.matched]
+    converged = sum(run.state is MatchState.CONVERGED for run in matched)
+    spread = MatchRange.of(run.relative_l2 for run in matched)
     st.markdown(
-        f"**From {len(by_rng_seed)} random seeds:** {matched} are the same to the network; the "
-        "number under each says how many measures call it nearer the target."
+        f"**From {len(by_rng_seed)} random seeds:** {len(matched)} match, {converged} of these "
+        "converged. Under each: its relative distance and, where it matches, how many measures "
+        f"call it nearer the target. {spread.warning}"
     )
     show_pictures(
         [
             Picture(
                 run.iri_png,
                 f"{rng_seed:,}",
-                run.nearer_target,
+                run.caption,
                 f"The IRI from random seed {rng_seed}",
                 "frame",
             )

@@ -9,9 +9,23 @@ import streamlit as st
 from explorer.app.naming import code, literal, number
 from explorer.images import gallery
 from explorer.metrics import no_match
-from explorer.metrics.match import Match
+from explorer.metrics.match import Match, MatchState
 from explorer.models import layer_expression
 from explorer.result import Result
+from explorer.result.ending import how_it_ended
+
+_STATES = {
+    MatchState.CONVERGED: ":green[:material/check_circle:] Converged",
+    MatchState.MATCHED: ":orange[:material/incomplete_circle:] Matched",
+    MatchState.NOT_MATCHED: ":red[:material/cancel:] Not matched",
+}
+
+_STATES_HELP = (
+    "**Not matched**: some pair of unrelated images is as alike, or the classes differ. "
+    "**Matched**: more alike than every pair of unrelated images and of the same class, also after "
+    "rounding to 8 bits, but above the goal: compare it only with images that match as well. "
+    "**Converged**: matched, and at the goal of the search."
+)
 
 _ANSWERS = {
     "yes": ":green[:material/check_circle:] Mostly yes",
@@ -32,11 +46,8 @@ def show_verdicts(result: Result) -> None:
 def _network(result: Result) -> None:
     match, match_8bit, null = result.match, result.match_8bit, result.null.relative_l2
     part = ", at this part of a layer" if match.part_of_layer else ""
-    st.markdown(f"**To the network{part}: the same?**")
-    if result.matched:
-        st.markdown("### :green[:material/check_circle:] Yes")
-    else:
-        st.markdown("### :red[:material/cancel:] No")
+    st.markdown(f"**To the network{part}: the same?**", help=_STATES_HELP)
+    st.markdown(f"### {_STATES[result.state]}")
     lines = [
         f"Relative distance at {code(layer_expression.title(result.request.layer))}: "
         f"**{number(match.relative_l2)}** "
@@ -60,20 +71,6 @@ def _classes(match: Match) -> str:
     return f"It calls the target “{name}” but the IRI “{literal(iri.name)}”."
 
 
-def how_it_ended(result: Result) -> str:
-    """Whether the search converged, and why it stopped, in a sentence."""
-    stopped = result.provenance.stopped
-    at_goal = "" if result.matched else f" of {result.request.goal:g}, and that is no match yet"
-    reason = {
-        "goal": f"it stopped at its goal{at_goal}",
-        "plateau": "it stopped where it came no nearer",
-        "budget": "its budget of steps ran out",
-    }.get(stopped, "why it stopped is not known")
-    if result.converged and stopped == "budget":
-        return "Converged: it met its goal within its budget."
-    return f"Converged: {reason}." if result.converged else f"Not converged: {reason}."
-
-
 def smaller_goal(result: Result) -> float | None:
     """A goal at which the search would have gone on, where its goal came before a match; else None.
 
@@ -81,10 +78,7 @@ def smaller_goal(result: Result) -> float | None:
     which uses all steps, instead of less than 0.001.
     """
     goal, reached = result.request.goal, result.match.relative_l2
-    ended_there = result.provenance.stopped == "goal" or (
-        result.provenance.stopped == "budget" and result.converged
-    )
-    if result.matched or not ended_there or goal <= 0:
+    if result.matched or result.provenance.stopped != "goal" or goal <= 0:
         return None
     goals = [goal / 4, *([] if reached is None else [reached / 4])]
     for failed in no_match.failed_measures(result.match, result.null):
@@ -142,15 +136,12 @@ def _person(result: Result) -> None:
 
 def one_line(result: Result) -> str:
     """Both answers in one line, and how the search ended."""
-    distance = number(result.match.relative_l2)
-    ended = how_it_ended(result)
+    distance, ended = number(result.match.relative_l2), how_it_ended(result)
+    state = f"{_STATES[result.state]} (relative distance {distance})"
     if not result.matched:
-        return (
-            f":red[No match] (relative distance {distance}), so nothing can be concluded. {ended}"
-        )
+        return f"{state}, so nothing can be concluded. {ended}"
     person = result.person
     return (
-        f"The same to the network (relative distance {distance}); "
-        f"{person.nearer_target} of {person.counted} measures say it looks more like the "
-        f"target than like the seed. {ended}"
+        f"{state}. {ended} {person.nearer_target} of {person.counted} measures say it looks more "
+        "like the target than like the seed."
     )
