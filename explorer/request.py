@@ -26,7 +26,9 @@ RNG_SEED_RANGE = (0, 2**32 - 1)
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)
-TRANSFORMS_SUFFIX, FOURIER_SUFFIX = "+transforms", "+fourier"
+TRANSFORMS, CENTRED_TRANSFORMS = "transforms", "centred-transforms"
+"""Suffixes of a loss's name after a +: the published random transforms, and those of our own."""
+FOURIER_SUFFIX = "+fourier"
 
 NETWORK_FIELDS = tuple(each.name for each in fields(NetworkReference))
 """Those of a Request that say which network; all of them make its `network`."""
@@ -151,9 +153,10 @@ class Request:
         return "fourier" if self.loss.endswith(FOURIER_SUFFIX) else "pixel"
 
     @property
-    def transforms(self) -> bool:
-        """Whether the representation is taken of randomly transformed images."""
-        return TRANSFORMS_SUFFIX in self.loss
+    def transforms(self) -> str | None:
+        """By which random transforms the representation is taken, None where by none."""
+        suffixes = self.loss.split("+")[1:]
+        return next((name for name in (TRANSFORMS, CENTRED_TRANSFORMS) if name in suffixes), None)
 
     def to_dict(self) -> dict[str, object]:
         """The fields by name, plain JSON values, without those that are not set."""

@@ -209,7 +209,8 @@ def test_formulae_read_as_on_a_board():
 
 
 def test_every_variant_has_its_suffixes_and_only_adversarial_ones_have_none():
-    suffixes = ("", "+transforms", "+fourier", "+transforms+fourier")
+    transforms = ("", "+transforms", "+centred-transforms")
+    suffixes = (*transforms, *(each + "+fourier" for each in transforms))
     expected = []
     for base in BASES:
         adversarial = base.startswith("adversarial")
@@ -217,7 +218,8 @@ def test_every_variant_has_its_suffixes_and_only_adversarial_ones_have_none():
     assert list(LOSSES) == expected
     for name, loss in LOSSES.items():
         assert loss.name == name
-        assert loss.transforms == ("+transforms" in name)
+        kinds = [each for each in ("transforms", "centred-transforms") if f"+{each}" in name]
+        assert loss.transforms == (kinds[0] if kinds else None)
         assert loss.parametrisation == ("fourier" if "+fourier" in name else "pixel")
         assert loss.sum == LOSSES[loss.base].sum
         suffixed = "+" in name
@@ -502,6 +504,7 @@ def test_unknown_names_are_answered_with_the_nearest():
     for arguments, field, said in (
         (("adversarialseed",), "loss", "'adversarial-seed'"),
         (("freq+fourier+transforms",), "loss", "'freq+transforms+fourier'"),
+        (("freq+fourier+centred-transforms",), "loss", "'freq+centred-transforms+fourier'"),
         (("adversarial+fourier",), "loss", "all but the adversarial"),
         (("freq", {"tvv": 1.0}), "term_weights", "did you mean 'tv'"),
         (("freq", {"": 1.0}), "term_weights", ", ".join(TERMS)),

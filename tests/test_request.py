@@ -191,6 +191,7 @@ def test_requests_of_one_batch_share_the_network_and_the_search_only():
         replace(PLAIN, steps=124),
         replace(PLAIN, optimiser="paper"),
         replace(PLAIN, loss="freq+transforms"),
+        replace(PLAIN, loss="freq+centred-transforms"),
         replace(PLAIN, loss="freq+fourier"),
         replace(PLAIN, relu_gradient="identity"),
         replace(PLAIN, adversary="lpips-alex"),
@@ -199,17 +200,17 @@ def test_requests_of_one_batch_share_the_network_and_the_search_only():
         assert other.batch_key != PLAIN.batch_key
 
 
-def test_the_name_of_the_loss_says_what_is_moved_and_whether_it_is_moved_about():
+def test_the_name_of_the_loss_says_what_is_optimised_and_by_which_transforms():
     said = {
         name: (request.parametrisation, request.transforms, request.to_dict()["parametrisation"])
-        for name in ("freq", "freq+transforms", "freq+fourier", "freq+transforms+fourier")
+        for name in ("freq", "freq+centred-transforms", "freq+fourier", "freq+transforms+fourier")
         for request in [replace(PLAIN, loss=name)]
     }
     assert said == {
-        "freq": ("pixel", False, "pixel"),
-        "freq+transforms": ("pixel", True, "pixel"),
-        "freq+fourier": ("fourier", False, "fourier"),
-        "freq+transforms+fourier": ("fourier", True, "fourier"),
+        "freq": ("pixel", None, "pixel"),
+        "freq+centred-transforms": ("pixel", "centred-transforms", "pixel"),
+        "freq+fourier": ("fourier", None, "fourier"),
+        "freq+transforms+fourier": ("fourier", "transforms", "fourier"),
     }
 
 

@@ -2,7 +2,7 @@
 
 Formulae and weights: Nanda et al. (AAAI 2023) and its public code; `freq-tv-l6`: Mahendran and
 Vedaldi (2015). `explorer.losses.objective` turns a variant into the function it stands for.
-A name is BASE, BASE+transforms, BASE+fourier or BASE+transforms+fourier.
+A name is BASE, BASE+transforms or BASE+centred-transforms, each of which +fourier may follow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from explorer.losses.formula import (
 from explorer.losses.terms import TERMS
 from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2, REPRESENTATION
 from explorer.registry import Registry
-from explorer.request import FOURIER_SUFFIX, TRANSFORMS_SUFFIX, Request
+from explorer.request import CENTRED_TRANSFORMS, FOURIER_SUFFIX, TRANSFORMS, Request
 
 FREE, HUMAN, ADVERSARIAL = "regularizer-free", "human-leaning", "adversarial"
 
@@ -42,7 +42,8 @@ class Loss:
     """A named loss variant: a weighted sum of terms, with one plain sentence about it.
 
     comparison: how the representation term compares, a key of COMPARISONS.
-    transforms: whether the representation must survive random transforms.
+    transforms: the random transforms that the representation must survive, TRANSFORMS as published
+        or CENTRED_TRANSFORMS; None for none.
     parametrisation: what is optimised, the pixels (`pixel`) or their spectrum (`fourier`).
     """
 
@@ -52,7 +53,7 @@ class Loss:
     help: str
     sum: Sum
     comparison: str = RELATIVE_L2
-    transforms: bool = False
+    transforms: str | None = None
     parametrisation: str = "pixel"
 
     @property
@@ -196,15 +197,23 @@ def with_suffixes(loss: Loss) -> tuple[Loss, ...]:
     """The loss and, unless it is adversarial, its variants with transforms and Fourier images."""
     if loss.family == ADVERSARIAL:
         return (loss,)
-    transformed = replace(
+    pixel = (
         loss,
-        name=loss.name + TRANSFORMS_SUFFIX,
-        title=f"{loss.title}, random transforms",
-        family=HUMAN,
-        help=f"{loss.help} The match must also survive small random transforms of the image.",
-        transforms=True,
+        _with_transforms(loss, TRANSFORMS, "random transforms"),
+        _with_transforms(loss, CENTRED_TRANSFORMS, "centred random transforms"),
     )
-    return loss, transformed, _with_fourier(loss), _with_fourier(transformed)
+    return (*pixel, *map(_with_fourier, pixel))
+
+
+def _with_transforms(loss: Loss, transforms: str, title: str) -> Loss:
+    return replace(
+        loss,
+        name=f"{loss.name}+{transforms}",
+        title=f"{loss.title}, {title}",
+        family=HUMAN,
+        help=f"{loss.help} The match must also survive small {title} of the image.",
+        transforms=transforms,
+    )
 
 
 def _with_fourier(loss: Loss) -> Loss:
@@ -258,10 +267,11 @@ def loss_of(request: Request) -> Loss:
 def _unknown_loss(name: str) -> RequestError:
     """The error for a name that is no loss; suffixes in the wrong order get theirs suggested."""
     base, *suffixes = name.split("+")
-    ordered = "+".join([base, *sorted(suffixes, reverse=True)])
+    ordered = "+".join([base, *sorted(suffixes, key=lambda suffix: f"+{suffix}" == FOURIER_SUFFIX)])
     suggestion = did_you_mean(name, [ordered] if ordered in LOSSES else LOSSES, most=2)
     return RequestError(
         "loss",
         f"unknown loss {name!r}; {suggestion}choose one of {', '.join(base_names())}; all but the "
-        f"adversarial ones also with {TRANSFORMS_SUFFIX}, {FOURIER_SUFFIX} or both in this order",
+        f"adversarial ones also with +{TRANSFORMS} or +{CENTRED_TRANSFORMS}, {FOURIER_SUFFIX}, or "
+        "one of the former and the latter in this order",
     )

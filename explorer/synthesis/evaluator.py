@@ -66,7 +66,9 @@ class Evaluator:
         channels = problem.network.input.channels
         self.parametrisation = parametrisation_called(loss.parametrisation, size, channels)
         rng_seeds = problem.rng_seeds or range(len(problem))
-        self._transforms = RandomTransforms(rng_seeds) if loss.transforms else None
+        self._transforms = (
+            RandomTransforms(loss.transforms, rng_seeds) if loss.transforms else None
+        )
         self.deterministic = self._transforms is None
 
     def __call__(self, parameters: Tensor, relu_width: Tensor | None) -> Evaluation:

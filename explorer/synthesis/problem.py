@@ -19,7 +19,7 @@ class Problem:
     layer: an expression (`explorer.models.layer_expression`).
     targets, seeds: N×3×H×W in [0, 1] on the network's device. losses, goals: one of each per
     sample; a goal is the relative distance at which the sample is done. All losses share one
-    parametrisation, and either all have random transforms or none.
+    parametrisation, and either all have the same random transforms or none.
     distance: the perceptual distance of adversarial losses. rng_seeds: of the generators that draw
     each sample's random transforms; 0, 1, 2, … if there are none.
     straight_through: whether gradients skip the ReLU that the layer ends in.

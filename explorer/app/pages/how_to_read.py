@@ -8,7 +8,7 @@ from explorer.images import gallery
 from explorer.losses.variants import FAMILIES, HUMAN, LOSSES
 from explorer.models import catalogue
 from explorer.models.entry import Entry
-from explorer.request import FOURIER_SUFFIX, TRANSFORMS_SUFFIX
+from explorer.request import CENTRED_TRANSFORMS, FOURIER_SUFFIX, TRANSFORMS
 
 QUESTIONS = """
 A network turns an image into numbers, layer by layer. At a chosen **layer**, the numbers of an
@@ -47,8 +47,8 @@ Nanda et al. (AAAI 2023) found that the loss used to generate IRIs decides what 
 """
 SUFFIXES = f"""
 Each of these, and the regularizer-free loss, is also there with random transforms of the image
-(`{TRANSFORMS_SUFFIX}`: T in the formula), with its Fourier spectrum z optimised instead of its
-pixels (`{FOURIER_SUFFIX}`), or with both.
+(T in the formula; `+{TRANSFORMS}` as published, `+{CENTRED_TRANSFORMS}` centred), with its Fourier
+spectrum z optimised instead of its pixels (`{FOURIER_SUFFIX}`), or with both.
 """
 ACCURACY = """
 Accuracy is that of naming the object on unseen images; under attack, on the same images after

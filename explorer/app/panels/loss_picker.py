@@ -17,10 +17,12 @@ from explorer.losses.term import LossTerm
 from explorer.losses.terms import TERMS
 from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2
 from explorer.losses.variants import ADVERSARIAL, FAMILIES, FREE, HUMAN, LOSSES, Loss, loss_named
-from explorer.request import FOURIER_SUFFIX, TERM_WEIGHT_RANGE, TRANSFORMS_SUFFIX
+from explorer.request import CENTRED_TRANSFORMS, FOURIER_SUFFIX, TERM_WEIGHT_RANGE, TRANSFORMS
 
 _DEFAULT_STEP = 5e-4
 """By how much the buttons change a weight that the variant does not set."""
+
+_TRANSFORMS = {"": "None", TRANSFORMS: "As published", CENTRED_TRANSFORMS: "Centred"}
 
 
 @dataclass(frozen=True)
@@ -120,14 +122,17 @@ def _variant(name: str, loss: Loss | None) -> str:
 
 
 def _suffixes(loss: Loss) -> None:
-    st.session_state["_transforms"] = loss.transforms
+    st.session_state["_transforms"] = loss.transforms or ""
     st.session_state["_fourier"] = loss.parametrisation == "fourier"
-    st.toggle(
+    st.selectbox(
         "Random transforms",
+        list(_TRANSFORMS),
         key="_transforms",
+        format_func=_TRANSFORMS.__getitem__,
         on_change=_take_suffixes,
         args=(loss.base,),
-        help="The match must survive small random shifts, rotations and changes of scale.",
+        help="The match must survive small random shifts, rotations and changes of scale. The "
+        "published ones shift it to the right and down only; the centred ones to all sides.",
     )
     st.toggle(
         "Fourier parametrization",
@@ -140,7 +145,8 @@ def _suffixes(loss: Loss) -> None:
 
 def _take_suffixes(base: str) -> None:
     name = base
-    name += TRANSFORMS_SUFFIX if st.session_state["_transforms"] else ""
+    transforms = st.session_state["_transforms"]
+    name += f"+{transforms}" if transforms else ""
     name += FOURIER_SUFFIX if st.session_state["_fourier"] else ""
     st.session_state["loss"] = name  # the weights stay: the terms are the same
 

@@ -31,9 +31,10 @@ def losses() -> str:
         ]
     suffixed = sum("+" in row["name"] for row in rows)
     sections += [
-        "`+transforms` after a name: the match must survive random transforms T. `+fourier`: the "
-        f"image is a function of its spectrum z. Both make a loss human-leaning; {suffixed} more "
-        "variants are made so.",
+        "`+transforms` after a name: the match must survive the published random transforms T; "
+        "`+centred-transforms`: those that are centred on the image. `+fourier`: the image is a "
+        f"function of its spectrum z. All make a loss human-leaning; {suffixed} more variants are "
+        "made so.",
         "## Terms",
         _terms(),
     ]

@@ -1,9 +1,8 @@
-"""Random transforms that the representation must survive: Lucid's jitter, scale, rotate, jitter.
+"""Centred transforms: the published jitter, scale and rotation without their shift and black edges.
 
-All of a sample's transforms are one affine map, drawn anew at each step from the sample's own
-random generator, so a sample meets the same transforms alone as in a batch. One bilinear sampling
-makes them; Lucid samples after each and crops, here the picture moves behind a window of its own
-size. Source: Olah, Mordvintsev & Schubert 2017 (Lucid); amounts from Nanda et al.'s public code.
+Shifts are as often to the left as to the right and in proportion to the picture, and one affine map
+and one bilinear sampling make all of it. The published ones, 5 px to the right and down on average,
+ask for an image that is displaced by as much, and at 64 px they keep a search from its match.
 """
 
 from __future__ import annotations
@@ -16,11 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from explorer.synthesis.transforms.published import ANGLES, GREY, SCALES
+
 REFERENCE_SIDE = 224
-GREY = 0.5
-SCALES = tuple(1 + step / 50 for step in range(-5, 6))
-ANGLES = (*range(-10, 11), *[0] * 5)
-"""0° occurs six times, any other angle once: five more than its share."""
 
 
 @dataclass(frozen=True)
@@ -47,27 +44,14 @@ class Amounts:
         )
 
 
-class RandomTransforms:
-    """Images N×3×H×W in [0, 1] → the same, each moved a little; differentiable.
-
-    The state it guards: one random generator per sample.
-    """
-
-    def __init__(self, rng_seeds: Sequence[int]) -> None:
-        self._generators = [torch.Generator().manual_seed(number) for number in rng_seeds]
-
-    def select(self, indices: Tensor) -> None:
-        """Go on with the samples at these indices only, (M,) integers."""
-        self._generators = [self._generators[index] for index in indices.tolist()]
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """The images as seen through this step's transforms, N×3×H×W."""
-        height, width = images.shape[-2:]
-        amounts = Amounts.of(height, width)
-        maps = torch.stack(
-            [affine(*draw(generator, amounts), height, width) for generator in self._generators]
-        )
-        return moved(images, maps.to(images), amounts.pads)
+def transformed(images: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Each image, N×3×H×W, as seen through the next draw of its generator, N×3×H×W."""
+    height, width = images.shape[-2:]
+    amounts = Amounts.of(height, width)
+    maps = torch.stack(
+        [affine(*draw(generator, amounts), height, width) for generator in generators]
+    )
+    return moved(images, maps.to(images), amounts.pads)
 
 
 def affine(
