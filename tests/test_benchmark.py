@@ -88,7 +88,7 @@ def test_the_papers_procedure_as_published_is_caught_in_the_clamp(network):
     run = PROCEDURES["paper-published"].run(work)
     edge = torch.zeros(1, requires_grad=True)
     edge.clamp(0, 1).backward()
-    if edge.grad == 0:  # torch 2.15 and later
+    if edge.grad == 0:  # torch 2.14 and later
         expected = by_hand(work, lambda _: 1.0, lambda x: x.clamp(0, 1))
         np.testing.assert_allclose(run.relative_l2[0], expected, rtol=1e-4)
     frozen = (work.seeds == 0) | (work.seeds == 1)

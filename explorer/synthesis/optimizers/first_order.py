@@ -68,7 +68,7 @@ class FirstOrder(Search):
         self._taken = self._taken + 1
         if self._width is not None and self.relu_width is not None:
             self.relu_width = self._width(self._taken, self.relu_width)
-        # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.15).
+        # Outside autograd: torch.clamp passes no gradient at its bounds (torch ≥ 2.14).
         step = torch.addcmul(parameters, direction, length.to(direction.dtype))
         return step.clamp(*self._bounds)
 
