@@ -8,7 +8,6 @@ import torch
 from explorer.analysis.batch_images import load_images
 from explorer.analysis.examples import EXAMPLES
 from explorer.analysis.measurement import Measurements, measure_batch
-from explorer.analysis.nulls import null_of
 from explorer.analysis.progress import NullCallback
 from explorer.models.loading import load
 from explorer.models.network import Network
@@ -32,9 +31,8 @@ def measured(result: Result, callback=None) -> Measurements:
     """The measurements of a result's IRI, made now."""
     network, requests = loaded(result), [result.request]
     images = load_images(requests, network, {})
-    null = null_of(network, result.request.layer)
     iris = torch.from_numpy(result.iri)[None]
-    (only,) = measure_batch(requests, network, images, iris, null, callback or NullCallback())
+    (only,) = measure_batch(requests, network, images, iris, callback or NullCallback())
     return only
 
 

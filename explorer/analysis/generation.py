@@ -22,7 +22,7 @@ from explorer.analysis.batch_images import BatchImages, load_images
 from explorer.analysis.continuation import earlier_results, whole
 from explorer.analysis.measurement import Measurements, measure_batch
 from explorer.analysis.network_used import network_used
-from explorer.analysis.nulls import BytesStore, null_of, null_source
+from explorer.analysis.nulls import BytesStore
 from explorer.analysis.progress import NullCallback, StagedCallback
 from explorer.errors import RequestError
 from explorer.images.encoding import to_8bit, to_png
@@ -30,7 +30,6 @@ from explorer.losses.adversary import adversary_of
 from explorer.losses.term import Distance
 from explorer.losses.terms.representation import COMPARISONS
 from explorer.losses.variants import Loss, loss_of
-from explorer.metrics.null import Null
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models.layers import representation
 from explorer.models.loading import load
@@ -101,8 +100,7 @@ def generate_batch(
         callback.stage("measuring")
         search_ended_at = time.perf_counter()
         iris = torch.stack([trace.iri for trace in traces]).to(network.device)
-        null = _null(network, requests[0], callback, store)
-        measurements = measure_batch(requests, network, images, iris, null, callback)
+        measurements = measure_batch(requests, network, images, iris, callback, store)
 
     ended_at = time.perf_counter()
     run = _Run(
@@ -193,14 +191,6 @@ def _search(
         starts=images.starts,
     )
     return synthesise(problem, optimiser, first.steps, callback)
-
-
-def _null(
-    network: Network, request: Request, callback: StagedCallback, store: BytesStore | None
-) -> Null:
-    """The null that the matches of a batch are judged by."""
-    source = null_source(request.null, request.null_folder)
-    return null_of(network, request.layer, source, request.network, callback, store)
 
 
 def _adversary(name: str, network: Network) -> Distance:

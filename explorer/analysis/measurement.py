@@ -1,18 +1,23 @@
-"""Measuring finished IRIs: their matches, every layer, every perceptual measure, both verdicts."""
+"""Measuring finished IRIs: their matches, every layer, every perceptual measure, both verdicts.
+
+What can be said at once is reported first (`StagedCallback.made`); what takes longer follows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from explorer.analysis.batch_images import BatchImages
+from explorer.analysis.nulls import BytesStore, null_of, null_source
 from explorer.analysis.progress import StagedCallback
 from explorer.metrics import perceptual
 from explorer.metrics.by_layer import compare_layers
 from explorer.metrics.match import LayerComparison, Match
-from explorer.metrics.matching import match_images
+from explorer.metrics.matching import first_looks, match_represented, represented
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict, verdict
 from explorer.models.network import Network
@@ -37,19 +42,28 @@ def measure_batch(
     network: Network,
     images: BatchImages,
     iris: Tensor,
-    null: Null,
     callback: StagedCallback,
+    store: BytesStore | None = None,
 ) -> list[Measurements]:
     """The measurements of the IRIs (N×3×H×W in [0, 1]) of a batch of requests.
 
-    The perceptual measures see what a person sees: the image rounded to 8 bits. null: of the
-    requests' network and layer. Raises Cancelled when the callback says so.
+    The perceptual measures see what a person sees: the image rounded to 8 bits. store: where nulls
+    are kept. Raises Cancelled when the callback says so.
     """
-    layer = requests[0].layer
+    first = requests[0]
     rounded = (iris * 255).round() / 255
-    matches = match_images(network, layer, iris, images.targets, null)
-    matches_8bit = match_images(network, layer, rounded, images.targets, null)
+    seen = represented(network, first.layer, torch.cat([iris, rounded, images.targets]))
+    exact, after_8bit, targets = seen.split(len(iris))
+    callback.made(iris, first_looks(network, exact, after_8bit, targets))
+
+    source = null_source(first.null, first.null_folder)
+    null = null_of(network, first.layer, source, first.network, callback, store)
+    matches, matches_8bit = (
+        match_represented(network, first.layer, each, targets, null) for each in (exact, after_8bit)
+    )
+    _next_stage(callback, "measuring every layer")
     layers = compare_layers(network, iris, images.targets)
+    _next_stage(callback, "comparing the images by perceptual measures")
     measurements = []
     for index, request in enumerate(requests):
         if callback.cancelled():
@@ -73,3 +87,9 @@ def measure_batch(
             )
         )
     return measurements
+
+
+def _next_stage(callback: StagedCallback, text: str) -> None:
+    if callback.cancelled():
+        raise Cancelled("cancelled while measuring")
+    callback.stage(text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from explorer.metrics.first_look import FirstLook
 from explorer.synthesis.loop import Callback
 
 if TYPE_CHECKING:
@@ -16,11 +18,19 @@ class StagedCallback(Callback, Protocol):
     def stage(self, text: str) -> None:
         """Called when a new stage begins."""
 
+    def made(self, images: Tensor, looks: Sequence[FirstLook]) -> None:
+        """Called once the search is over: the IRIs, N×3×H×W, and how well each one matches.
+
+        What they are compared with, the null and the other measures, is still to come.
+        """
+
 
 class NullCallback:
     """Reports nothing and never cancels."""
 
     def stage(self, text: str) -> None: ...
+
+    def made(self, images: Tensor, looks: Sequence[FirstLook]) -> None: ...
 
     def cancelled(self) -> bool:
         return False

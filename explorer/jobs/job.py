@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
+
+from explorer.metrics.first_look import FirstLook
 
 WAITING = "waiting"
 RUNNING = "running"
@@ -15,7 +17,7 @@ CANCELLED = "cancelled"
 class Report(TypedDict):
     """A progress report, as the worker sends it (see `explorer.jobs.work`).
 
-    run: the attempt that it belongs to; the other fields are those of `Job`.
+    run: the attempt that it belongs to; the other fields are those of `Job`, `look` as a dict.
     """
 
     run: str
@@ -27,6 +29,7 @@ class Report(TypedDict):
     eta_seconds: NotRequired[float | None]
     relative_l2: NotRequired[float]
     preview: NotRequired[bytes]
+    look: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Job:
     step, steps: of the synthesis loop.
     curve: (step, relative distance) so far, oldest first.
     preview: the current image as PNG, or None.
+    look: how well the finished image matches; None until it is made. Then it is being measured.
     seconds, eta_seconds: since the worker began; an estimate of what is left, or None.
     ahead: how many jobs were ahead of it in the queue when it was last read.
     retries: how often it was submitted again after a worker had died before beginning it.
@@ -52,6 +56,7 @@ class Job:
     steps: int = 0
     curve: tuple[tuple[int, float], ...] = ()
     preview: bytes | None = None
+    look: FirstLook | None = None
     seconds: float = 0.0
     eta_seconds: float | None = None
     ahead: int = 0
@@ -69,6 +74,9 @@ class Job:
         """The job after a progress report of the worker; a finished job does not change."""
         if self.finished:
             return self
+        look = self.look
+        if report.get("look") is not None:
+            look = FirstLook.from_dict(report["look"])
         curve = self.curve
         if report.get("relative_l2") is not None:
             curve = (*curve, (report["step"], report["relative_l2"]))
@@ -80,6 +88,7 @@ class Job:
             steps=report["steps"],
             curve=curve,
             preview=report.get("preview") or self.preview,
+            look=look,
             seconds=report["seconds"],
             eta_seconds=report.get("eta_seconds"),
         )

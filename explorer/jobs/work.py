@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from explorer.jobs.job import Report
 from explorer.jobs.tasks import Failure
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from explorer.analysis.network_comparison import NetworkComparison
     from explorer.analysis.runner import IriSet
+    from explorer.metrics.first_look import FirstLook
     from explorer.metrics.invariance import SharedInvariance
 
 PROGRESS_TOPIC = "iri-progress"
@@ -192,7 +193,7 @@ class _Reporter:
         self._send = send
         self._started_at = self._loop_started_at = time.monotonic()
         self._reported_at = 0.0
-        self._stage = "starting"
+        self._stage, self._step = "starting", 0
 
     def cancelled(self) -> bool:
         with _cancelled_lock:
@@ -200,33 +201,28 @@ class _Reporter:
 
     def stage(self, text: str) -> None:
         """Report what the worker is doing now, in plain words."""
-        self._stage = text
+        self._stage, self._step = text, 0
         self._loop_started_at = time.monotonic()
         for request in self._requests:
-            self._send_report(request, step=0)
+            self._send_report(request)
+
+    def made(self, images: Tensor, looks: Sequence[FirstLook]) -> None:
+        """Report the finished images and how well they match."""
+        for request, image, look in zip(self._requests, images, looks, strict=True):
+            self._send_report(request, preview=_png(image), look=look.to_dict())
 
     def due(self) -> bool:
         return time.monotonic() - self._reported_at >= REPORT_EVERY_SECONDS
 
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None:
-        from explorer.images.encoding import to_8bit, to_png
+        self._reported_at, self._step = time.monotonic(), step
+        for request, value, image in zip(self._requests, relative_l2.tolist(), images, strict=True):
+            self._send_report(request, relative_l2=value, preview=_png(image))
 
-        self._reported_at = time.monotonic()
-        values = relative_l2.tolist()
-        for index, request in enumerate(self._requests):
-            preview = to_png(to_8bit(images[index].cpu().numpy()))
-            self._send_report(request, step=step, relative_l2=values[index], preview=preview)
-
-    def _send_report(
-        self,
-        request: Request,
-        step: int,
-        relative_l2: float | None = None,
-        preview: bytes | None = None,
-    ) -> None:
-        now = time.monotonic()
+    def _send_report(self, request: Request, **more: Any) -> None:
+        now, step = time.monotonic(), self._step
         left = request.steps - step
-        report: Report = {
+        report: dict[str, Any] = {
             "run": self._run,
             "key": request.key,
             "stage": self._stage,
@@ -235,8 +231,10 @@ class _Reporter:
             "seconds": now - self._started_at,
             "eta_seconds": (now - self._loop_started_at) / step * left if step else None,
         }
-        if relative_l2 is not None:
-            report["relative_l2"] = relative_l2
-        if preview is not None:
-            report["preview"] = preview
-        self._send(PROGRESS_TOPIC, report)
+        self._send(PROGRESS_TOPIC, cast(Report, report | more))
+
+
+def _png(image: Tensor) -> bytes:
+    from explorer.images.encoding import to_8bit, to_png
+
+    return to_png(to_8bit(image.cpu().numpy()))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from explorer.metrics.first_look import FirstLook
 from explorer.metrics.match import Match, Prediction, beyond_null, finite
 from explorer.metrics.null import Null
-from explorer.metrics.representation import all_measures
+from explorer.metrics.representation import all_measures, relative_l2
 from explorer.models.layers import expression_of, representations
 from explorer.models.names import LOGITS
 from explorer.models.network import Network
@@ -19,31 +20,89 @@ from explorer.models.precision import full_precision
 TOP = 3
 
 
+@dataclass(frozen=True)
+class Represented:
+    """Representations N×… of N images at one layer, and the logits of a network with classes."""
+
+    at_layer: Tensor
+    logits: Tensor | None
+
+    def split(self, count: int) -> list[Represented]:
+        """In parts of `count` images."""
+        logits = self.logits
+        rows = [slice(start, start + count) for start in range(0, len(self.at_layer), count)]
+        return [
+            Represented(self.at_layer[some], None if logits is None else logits[some])
+            for some in rows
+        ]
+
+
+def represented(network: Network, layer: str, images: Tensor) -> Represented:
+    """What matches are measured from, in one pass; images N×3×H×W in [0, 1].
+
+    layer: an expression (`explorer.models.layer_expression`). In full float32 precision, also where
+    a GPU would round the inputs of its products to TF32. Raises RequestError (field `layer`) for an
+    unknown layer.
+    """
+    has_classes = network.class_count > 0
+    wanted = dict.fromkeys((layer, LOGITS) if has_classes else (layer,))
+    with torch.no_grad(), full_precision():
+        found = representations(network, wanted, images)
+    return Represented(found[layer], found[LOGITS] if has_classes else None)
+
+
 def match_images(
     network: Network, layer: str, images: Tensor, targets: Tensor, null: Null
 ) -> tuple[Match, ...]:
     """One Match per image; images and targets N×3×H×W in [0, 1] at the network's input size.
 
-    layer: an expression (`explorer.models.layer_expression`). null: of this network and layer. In
-    full float32 precision, also where a GPU would round the inputs of its products to TF32. Raises
-    RequestError (field `layer`) for an unknown layer.
+    layer, errors: as of `represented`. null: of this network and layer.
     """
-    has_classes = network.class_count > 0
-    wanted = dict.fromkeys((layer, LOGITS) if has_classes else (layer,))
-    with torch.no_grad(), full_precision():
-        of_images, of_targets = (representations(network, wanted, x) for x in (images, targets))
+    both = represented(network, layer, torch.cat([images, targets]))
+    of_images, of_targets = both.split(len(images))
+    return match_represented(network, layer, of_images, of_targets, null)
+
+
+def match_represented(
+    network: Network, layer: str, images: Represented, targets: Represented, null: Null
+) -> tuple[Match, ...]:
+    """One Match per image, from what `represented` gave for images and targets."""
     matches = match_representations(
-        of_images[layer],
-        of_targets[layer],
+        images.at_layer,
+        targets.at_layer,
         null,
-        of_images[LOGITS] if has_classes else None,
-        of_targets[LOGITS] if has_classes else None,
+        images.logits,
+        targets.logits,
         network.classes,
         network.class_count,
     )
     places = [place for place, _ in expression_of(network, layer).terms]
     only_parts = all(place.part is not None for place in places)
     return tuple(replace(match, part_of_layer=only_parts) for match in matches)
+
+
+def first_looks(
+    network: Network, images: Represented, rounded: Represented, targets: Represented
+) -> tuple[FirstLook, ...]:
+    """What is known of each image before there is a null; rounded: the images in 8 bits."""
+    count = len(targets.at_layer)
+    distances = (
+        relative_l2(each.at_layer, targets.at_layer).tolist() for each in (images, rounded)
+    )
+    tops = (
+        _likeliest(each.logits, network.classes, network.class_count, count)
+        for each in (targets, images)
+    )
+    return tuple(
+        FirstLook(
+            finite(exact),
+            finite(after_8bit),
+            target[0].name if target else None,
+            iri[0].name if iri else None,
+            target[0].index == iri[0].index if target and iri else None,
+        )
+        for exact, after_8bit, target, iri in zip(*distances, *tops, strict=True)
+    )
 
 
 def match_representations(
