@@ -31,9 +31,9 @@ from explorer.request import CENTRED_TRANSFORMS, FOURIER_SUFFIX, TRANSFORMS, Req
 FREE, HUMAN, ADVERSARIAL = "regularizer-free", "human-leaning", "adversarial"
 
 FAMILIES = {
-    FREE: "Only asks the network. The fair way to compare networks.",
-    HUMAN: "Also asks for a natural-looking image. Makes every network look better.",
-    ADVERSARIAL: "Also asks for an image unlike the target. Makes every network look worse.",
+    FREE: "Only asks the network. Compare networks by it, at equal match.",
+    HUMAN: "Also asks for a natural-looking image. Makes most networks look more aligned.",
+    ADVERSARIAL: "Also asks for an image unlike the target. Makes networks look less aligned.",
 }
 
 
@@ -129,7 +129,7 @@ _BASES = (
         name=FREE,
         title="Regularizer-free",
         family=FREE,
-        help="Nothing but the match at the layer: what the network ignores stays as in the seed.",
+        help="Nothing but the match at the layer: no preference for any kind of image.",
         sum=MATCH,
     ),
     Loss(

@@ -28,8 +28,8 @@ form = sidebar.read_form()
 
 st.title("Same to the network, same to you?")
 st.markdown(
-    "An **IRI** is an image made so that a neural network cannot tell it from the target. "
-    "What differs to your eyes is what the network ignores."
+    "An **IRI** is an image made to be the same as the target to a neural network, at one of its "
+    "layers. Where it is, what still differs to your eyes is what the network ignores there."
 )
 show_sidebar_button()
 

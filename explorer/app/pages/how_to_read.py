@@ -13,8 +13,8 @@ from explorer.request import CENTRED_TRANSFORMS, FOURIER_SUFFIX, TRANSFORMS
 QUESTIONS = """
 A network turns an image into numbers, layer by layer. At a chosen **layer**, the numbers of an
 image are its *representation*. We start from a **seed** image and change its pixels until its
-representation equals that of the **target**. The result is an **IRI**, an identically represented
-input: to the network, from that layer on, the same as the target.
+representation is nearly that of the **target**. The result is an **IRI**, an identically
+represented input: to the network, from that layer on, nearly the same as the target.
 
 Only a part of a layer may be matched, too, such as one channel: then the image is freer, the rest
 of that layer and the layers after it may differ, and the verdict is about that part alone. Several
@@ -23,20 +23,26 @@ layers can be matched together, as in `layer2+0.5*layer3`; the number is how muc
 #### Two questions
 **To the network: the same?** The *relative distance* is the length of the difference of the two
 representations, divided by the length of the target's. To know whether it is small, we measure the
-same distance between thousands of pairs of unrelated images, the *null*. The answer is yes only
-if the IRI is nearer to the target than the nearest of these pairs by three measures (signal to
-noise, Pearson and Spearman correlation), the network predicts the same class for both images,
-and all this still holds after rounding to the 8 bits of a PNG.
+same distance between thousands of pairs of unrelated images, the *null*. There are three answers:
+- **Not matched**: some of these pairs are as alike, or the classes differ.
+- **Matched**: the IRI is nearer to the target than the nearest of these pairs by three measures
+  (signal to noise, Pearson and Spearman correlation), the network predicts the same class for both
+  images, and all this still holds after rounding to the 8 bits of a PNG.
+- **Converged**: matched, and at the goal, the relative distance that was asked for.
+
+At some layers the null is passed while the images are still far apart, so matched alone is a weak
+answer. Compare results only at equal match: a search that goes on to smaller distances also changes
+more of what the network ignores. Where results stand side by side and one is more than 1.5 times as
+far from its target as another, a sentence says so.
 
 **To a person: the same?** Perceptual measures stand in for people. For each we ask whether the IRI
 is nearer to its target than to its seed. A measure that was part of the loss, or whose backbone is
 related to the network, is shown but does not count. Your own eyes do.
 
-If the first answer is no, the second says nothing about the network: the search has not reached a
-match. A search has **converged** if it matched and also met its goal, or reached a plateau; one
-whose budget of steps ran out before might look different with more steps. **Continue** goes on
-from the image that such a search had come to, and counts its steps on. Where a search met its goal
-before a match, Continue goes on to a smaller goal.
+If the first answer is *not matched*, the second says nothing about the network: the search has not
+arrived. One whose budget of steps ran out above its goal might look different with more steps.
+**Continue** goes on from the image that such a search had come to, and counts its steps on. Where a
+search met its goal before a match, Continue goes on to a smaller goal.
 
 #### Your own pictures
 A picture that you upload, and every result made from it, is shown in your session alone until you
@@ -56,8 +62,10 @@ projected gradient descent (PGD) within an ℓ₂ distance of 1.
 """
 CAUTIONS = """
 #### Read with care
-- A small distance says nothing about the quality of a network: an untrained one matches very well.
-- The seed matters. What a network ignores stays as it was in the seed, so noise stays noise.
+- A small distance says nothing about the quality of a network: an untrained one is matched easily.
+- The seed matters. Much of what a network ignores stays as it was in the seed.
+- The search matters. Many images match, and at equal match some searches move much further from the
+  seed than others.
 - Some measures call even a wrong target nearer; the control next to each figure shows how often.
 """
 

@@ -26,7 +26,7 @@ def target() -> str:
         key="target",
         default=DEFAULTS.target,
         title=picture_title,
-        help="The image that the network must be unable to tell from the IRI.",
+        help="The image whose representation at the layer the IRI is to have.",
     )
     _upload()
     return name
@@ -40,7 +40,8 @@ def seed() -> str:
         key="seed",
         default=DEFAULTS.seed,
         title=picture_title,
-        help="The image from which the IRI starts. What the network ignores stays as it is here.",
+        help="The image from which the IRI starts. Much of what the network ignores stays as it "
+        "is here.",
     )
 
 
