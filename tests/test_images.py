@@ -195,7 +195,8 @@ def test_a_png_is_the_same_each_time_and_holds_nothing_but_the_picture():
 
 def test_seed_kinds_are_those_of_the_command_line_and_explain_themselves():
     assert set(seeds.kinds()) == {
-        *("noise", "light-noise", "grey-noise", "feather-noise", "uniform", "white", "black")
+        *("noise", "light-noise", "grey-noise", "feather-noise", "fourier-noise"),
+        *("uniform", "white", "black"),
     }
     for name in seeds.kinds():
         kind = seeds.describe(name)
@@ -235,6 +236,38 @@ def test_seeds_have_the_statistics_that_their_formulae_promise():
     assert uniform.std() == pytest.approx(1 / math.sqrt(12), rel=0.02)
     assert (make_seed("white", (9, 9), 0) == 1).all()
     assert (make_seed("black", (9, 9), 0) == 0).all()
+
+
+@pytest.mark.parametrize("size", [(12, 10), (9, 15)])
+def test_fourier_noise_is_lucids_image_of_normal_numbers(size):
+    """By a sum over the frequencies of the half-plane, whose mirror images are added."""
+    height, width = size
+    root = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+    mixing = root / np.sqrt((root**2).sum(0).max())
+    rng = np.random.Generator(np.random.PCG64(5))
+    drawn = rng.standard_normal((3, height, width // 2 + 1, 2))
+    planes = np.zeros((3, height, width))
+    y, x = np.indices(size)
+    for row, column in np.ndindex(height, width // 2 + 1):
+        down = (row if row <= height // 2 else row - height) / height
+        across = column / width
+        factor = 1 / max(math.sqrt(down**2 + across**2), 1 / max(size))
+        alone = column == 0 or 2 * column == width
+        angle = 2 * np.pi * (down * y + across * x)
+        for plane, (real, imaginary) in zip(planes, drawn[:, row, column], strict=True):
+            wave = factor * (real * np.cos(angle) - imaginary * np.sin(angle))
+            plane += wave if alone else 2 * wave
+    planes /= 4 * math.sqrt(height * width)
+    expected = 1 / (1 + np.exp(-np.einsum("cd,dhw->chw", mixing, planes)))
+    np.testing.assert_allclose(make_seed("fourier-noise", size, 5), expected, rtol=0, atol=1e-6)
+
+
+def test_fourier_noise_has_the_published_deviation_and_no_channel_at_its_bounds():
+    for side in (32, 64, 224):
+        seed = make_seed("fourier-noise", (side, side), 0)
+        assert seed.std() == pytest.approx(0.22, abs=0.04)
+        assert seed.min() > 0.5 / 255
+        assert seed.max() < 1 - 0.5 / 255
 
 
 def test_a_seed_is_the_one_that_numpy_s_pcg64_stream_gives():

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.images.seeds import make_seed
 from explorer.losses.variants import loss_named
 from explorer.models.network import InputSpec, Network
 from explorer.request import RequestError
@@ -132,6 +133,43 @@ def test_a_spectrum_starts_at_the_seed_and_reaches_the_match_within_the_box(
     assert float(every.max()) <= 1
     assert relative(curved, trace.iri, targets[0]) < 0.05 < 0.2 * trace.relative_l2[0] + 0.05
     assert trace.relative_l2[trace.best_step] < 0.1 * trace.relative_l2[0]
+
+
+def test_the_paper_preset_clips_the_spectrum_and_not_the_image_as_published(curved):
+    """Redone from its description: N(0, 1), steps of length 1, the spectrum clipped after each."""
+    target, recording = pictures(1, 1), Recording()
+    seed = torch.from_numpy(make_seed("fourier-noise", (SIDE, SIDE), 3))[None]
+    run(
+        curved,
+        target,
+        seed,
+        "regularizer-free+fourier",
+        steps=6,
+        optimiser="paper",
+        callback=recording,
+    )
+
+    root = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]).double()
+    mixing = root / root.norm(dim=0).max()
+    frequencies = torch.fft.fftfreq(SIDE).double()
+    rows, columns = frequencies[:, None], frequencies[: SIDE // 2 + 1]
+    scale = 1 / torch.sqrt(rows**2 + columns**2).clamp_min(1 / SIDE)
+    goal = curved.module(target).detach()
+    drawn = np.random.Generator(np.random.PCG64(3)).standard_normal((3, SIDE, SIDE // 2 + 1, 2))
+    # The one spectrum of the same image in which what occurs twice is conjugate.
+    drawn = np.fft.rfft2(np.fft.irfft2(drawn[..., 0] + 1j * drawn[..., 1], s=(SIDE, SIDE)))
+    z, images = torch.view_as_real(torch.from_numpy(drawn)).clone(), []
+    for _ in range(7):
+        z.requires_grad_()
+        spectrum = scale * torch.complex(z[..., 0], z[..., 1])
+        planes = torch.fft.irfft2(spectrum, s=(SIDE, SIDE), norm="ortho") / 4
+        x = torch.sigmoid(torch.einsum("cd,dhw->chw", mixing, planes))
+        images.append(x.detach().float())
+        loss = (curved.module(x[None].float()) - goal).norm() / goal.norm()
+        (gradient,) = torch.autograd.grad(loss, z)
+        z = (z.detach() - gradient / gradient.norm()).clamp(0, 1)
+    torch.testing.assert_close(torch.cat(recording.images), torch.stack(images), rtol=0, atol=1e-5)
+    assert float((images[1] - images[0]).abs().max()) > 0.1, "the first clipping moves it far"
 
 
 # The gradient of the ReLU that ends the layer

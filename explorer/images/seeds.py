@@ -16,6 +16,7 @@ from explorer.registry import Registry
 
 from .errors import PictureError, unknown_name
 from .fitting import check_input_size
+from .fourier_noise import fourier_noise
 
 Draw = Callable[[np.random.Generator, tuple[int, int, int]], NDArray[np.float64]]
 """From a random generator and a shape to values, before they are clamped to [0, 1]. The shape is
@@ -69,6 +70,13 @@ SEED_KINDS: Registry[SeedKind] = Registry(
             "Soft grey noise",
             "Soft noise around middle grey, N(0.5, 0.05), from which Feather et al. (2023) start.",
             normal(0.5, 0.05),
+        ),
+        SeedKind(
+            "fourier-noise",
+            "Fourier noise",
+            "Cloudy noise around middle grey, N(0, 1) in the spectrum of Fourier losses; "
+            "Nanda et al. (2023) start these so.",
+            fourier_noise,
         ),
         SeedKind(
             "uniform",

@@ -16,6 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from explorer.images.fourier_noise import COLOUR_ROOT, FOURIER_DIVISOR, LONGEST_COLUMN
 from explorer.images.luma import luma
 
 SMALLEST_CHANNEL = 0.5 / 255
@@ -23,11 +24,6 @@ SMALLEST_CHANNEL = 0.5 / 255
 
 IRI_MARGIN = 1e-6
 """The same of an IRI from which a search goes on: as near as float32 tells it from 0 and 1."""
-
-FOURIER_DIVISOR = 4.0
-
-# The square root of the covariance of colours in ImageNet's photos, as published with Lucid.
-_COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 
 class Parametrisation(Protocol):
@@ -158,9 +154,7 @@ def colour_matrix(like: Tensor) -> Tensor:
 
 @lru_cache
 def _colour_matrix(dtype: torch.dtype, device: torch.device) -> Tensor:
-    root = torch.tensor(_COLOUR_ROOT, dtype=dtype, device=device)
-    longest = max(math.hypot(*column) for column in zip(*_COLOUR_ROOT, strict=True))
-    return root / longest
+    return torch.tensor(COLOUR_ROOT, dtype=dtype, device=device) / LONGEST_COLUMN
 
 
 def parametrisation_called(name: str, size: tuple[int, int], channels: int = 3) -> Parametrisation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -200,7 +201,8 @@ def _paper(start: Start) -> Search:
     # Published for a torch whose clamp passed gradients at its bounds; projecting outside autograd
     # gives just those gradients with every version of torch.
     rule = FirstOrderRule(torch.optim.SGD, constants.PUBLISHED_STEP, normalised=True)
-    return FirstOrder(start, rule)
+    # The published step clips whatever is optimised, a spectrum as well as pixels.
+    return FirstOrder(replace(start, bounds=(0.0, 1.0)), rule)
 
 
 PAPER = Optimiser(
