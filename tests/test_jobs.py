@@ -189,6 +189,21 @@ def test_progress_shows_a_falling_curve_and_the_picture_so_far(engine):
         assert (image.format, image.size, image.mode) == ("PNG", (64, 64), "RGB")
 
 
+def test_a_finished_image_and_its_match_are_told_before_the_result_is_stored(engine):
+    request = replace(QUICK, layer="stage1.0.conv1", steps=3)  # its null is measured now
+    engine.submit(request, subscriber="a")
+    until(lambda: (job := engine.job(request.key)).look is not None or job.finished)
+    job = engine.job(request.key)
+    assert job.state == states.RUNNING
+    assert engine.result(request.key) is None
+    assert finished(engine, request).state == states.DONE
+    result = engine.result(request.key)
+    assert job.preview == result.iri_png
+    assert job.look.relative_l2 == pytest.approx(result.match.relative_l2)
+    assert job.look.relative_l2_8bit == pytest.approx(result.match_8bit.relative_l2)
+    assert job.look.iri_class == result.match.iri_class
+
+
 # Cancelling
 
 

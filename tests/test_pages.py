@@ -27,6 +27,7 @@ from explorer.errors import RequestError
 from explorer.images.encoding import to_png
 from explorer.jobs import work
 from explorer.jobs.job import FAILED, RUNNING, Job
+from explorer.metrics.first_look import FirstLook
 from explorer.metrics.match import MatchState
 from explorer.metrics.null import Distribution
 from explorer.network_reference import NetworkReference
@@ -462,7 +463,22 @@ def test_a_running_job_shows_how_far_it_is_and_can_be_cancelled(engine):
     app = opened(target="coffee", seed="white")
     assert not app.exception
     assert app.button(key="cancel")
-    assert "distance so far" not in text(app)
+    assert "Relative distance" not in text(app)
+
+
+def test_an_image_that_is_made_is_shown_with_its_match_while_the_rest_is_measured(engine):
+    key = submitted_key(engine)
+    preview = to_png(np.zeros((64, 64, 3), np.uint8))
+    look = FirstLook(0.01987, 0.02114, "mug", "tabby_cat", same_class=False)
+    engine.jobs[key] = Job(
+        key, RUNNING, "measuring every layer", 0, 500, ((40, 0.25),), preview, look=look
+    )
+    app = opened(target="coffee", seed="white")
+    assert not app.exception
+    assert "Relative distance 0.0199 (0.0211 after rounding to 8 bits)" in text(app)
+    assert "the target is “mug”, the IRI “tabby_cat”" in html.unescape(text(app))
+    assert "Measuring every layer" in text(app)
+    assert app.button(key="cancel")
 
 
 def test_a_failed_job_says_why_and_offers_another_try(engine):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from explorer.analysis.network_comparison import NetworkComparison
     from explorer.analysis.runner import IriSet
     from explorer.jobs.engine import Engine
+    from explorer.jobs.job import Job
     from explorer.jobs.tasks import Failure
     from explorer.metrics.invariance import SharedInvariance
     from explorer.result import Result
@@ -112,11 +113,8 @@ class EngineRunner:
             if failed or not open_jobs:
                 break
             job = next((job for job in open_jobs if job.state == states.RUNNING), open_jobs[0])
-            distance = f"{job.curve[-1][1]:.4f}" if job.curve else "–"
             done = f"{len(jobs) - len(open_jobs)} of {len(jobs)} done; " if len(jobs) > 1 else ""
-            line.show(
-                f"{done}{job.stage}: step {job.step} of {job.steps}, relative distance {distance}"
-            )
+            line.show(f"{done}{_progress(job)}")
             time.sleep(POLL_SECONDS)
         line.end()
 
@@ -132,6 +130,14 @@ class EngineRunner:
         if result is None:
             raise CommandFailed("the result was generated but could not be read from the cache")
         return result
+
+
+def _progress(job: Job) -> str:
+    """How far the search is; once its image is made, how well that matches."""
+    if job.look is not None:
+        return f"{job.look.sentence()} {job.stage} …"
+    distance = f"{job.curve[-1][1]:.4f}" if job.curve else "–"
+    return f"{job.stage}: step {job.step} of {job.steps}, relative distance {distance}"
 
 
 class _ProgressLine:

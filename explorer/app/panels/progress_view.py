@@ -1,4 +1,7 @@
-"""A running job: the picture so far, the falling curve, the time left, and Cancel."""
+"""A running job: the picture so far, the falling curve, the time left, and Cancel.
+
+Once the IRI is made it is shown with how well it matches, while the rest is being measured.
+"""
 
 from __future__ import annotations
 
@@ -63,12 +66,17 @@ def _curve_before(request: Request) -> Curve:
 def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve, before: Curve) -> None:
     job = _running_job(request)
     steps_before = before[-1][0] if before else 0
-    show_pictures(pending_pictures(request, job.preview), reserve=True, key="pictures")
+    pictures = pending_pictures(request, job.preview, job.look is not None)
+    show_pictures(pictures, compare=job.look is not None, reserve=True, key="pictures")
+    if job.look is not None:
+        st.markdown(f"**Generated.** {job.look.sentence(literal)}")
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
-        st.progress(
-            min(1.0, job.step / max(1, job.steps)), text=literal(_status(job, steps_before))
-        )
+        if job.look is None:
+            share = min(1.0, job.step / max(1, job.steps))
+            st.progress(share, text=literal(_status(job, steps_before)))
+        else:
+            st.markdown(f":material/hourglass_top: {literal(_status(job, steps_before))}")
     with button:
         st.button(
             "Cancel",
@@ -125,6 +133,8 @@ def _status(job: Job, steps_before: int) -> str:
         if job.ahead:
             return f"Waiting: {job.ahead} {'job' if job.ahead == 1 else 'jobs'} ahead"
         return f"{capitalised(job.stage)} …"
+    if job.look is not None:
+        return f"The verdicts and plots follow. {capitalised(job.stage)} …"
     if not job.curve or not job.step:
         return f"{capitalised(job.stage)} … {job.seconds:.0f} s"
     left = "" if job.eta_seconds is None else f", at most {_duration(job.eta_seconds)} left"
