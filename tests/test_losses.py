@@ -324,6 +324,24 @@ def test_the_adversary_starts_as_strong_as_the_match_and_keeps_its_weight(images
     assert [sample["to-target"] for sample in objective.weights()] == said
 
 
+def test_the_weight_is_the_published_one_of_a_batch_of_one_whoever_else_is_in_it(
+    images,
+):
+    """Published is one weight a batch, mean of the match / mean of d."""
+    by_hand = terms_by_hand(images)
+    together = Objective([loss_named("adversarial-published")] * 2, CPU)
+    together(inputs_of(images))
+    for index in range(2):
+        batch = slice(index, index + 1)
+        published = by_hand["relative-l2"][batch].mean() / by_hand["to-target"][batch].mean()
+        alone = Objective([loss_named("adversarial-published")], CPU)
+        alone(inputs_of(images[:, batch]))
+        for objective, place in ((alone, 0), (together, index)):
+            assert -objective.weights()[place]["to-target"] == pytest.approx(published, rel=1e-5)
+    whole = by_hand["relative-l2"].mean() / by_hand["to-target"].mean()
+    assert abs(whole / published - 1) > 1e-3, "else a batch would have the same weight"
+
+
 def slope_by_hand(term: str, images: np.ndarray, index: int) -> float:
     """Length of one term's gradient at one sample, by central differences at every pixel."""
     squares = 0.0
