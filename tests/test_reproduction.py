@@ -10,6 +10,7 @@ from PIL import Image
 
 from explorer.cli import main
 from explorer.metrics.alignment import aligned_share, mean_difference
+from explorer.metrics.equal_match import MatchRange
 from explorer.models.sources.embedded import names as embedded_names
 from explorer.research.reproduction import plan as plans
 from explorer.research.reproduction import run as running
@@ -28,6 +29,7 @@ from explorer.research.reproduction.claims import (
     single_factor_pairs,
 )
 from explorer.research.reproduction.plan import FAMILIES, FULL, JUDGE, QUICK, Plan, Work
+from explorer.research.reproduction.report import _claim_text
 
 FREE = FAMILIES["regularizer-free"]
 
@@ -118,6 +120,18 @@ def test_a_side_without_enough_matches_says_nothing():
     assert difference("", [(few, other)]).points is None
     assert difference("", [(enough, other)]).points == pytest.approx(100)
     assert difference("", [(None, other)]).verdict == UNCLEAR
+
+
+def test_an_effect_between_sides_at_unequal_match_says_so():
+    near, equal, far = answers(1.0), answers(0.0), answers(0.0, matched=40)
+    equal = replace(equal, relative_l2=np.full(64, 0.045))
+    # The last ones match nothing, and do not count.
+    far = replace(far, relative_l2=np.where(far.matched, 0.12, 9.0))
+    assert difference("", [(near, equal)]).unequal is None
+    effect = difference("A minus B", [(near, equal), (near, far)])
+    assert effect.unequal == (1, 2, MatchRange(0.03, 0.12))
+    text = _claim_text(Claim("", "", (effect,)))
+    assert "not at equal match in 1 of 2 comparisons, the worst 0.03 against 0.12" in text
 
 
 def world(robust: float, leaning: float, adversarial: float) -> tuple[dict, dict]:

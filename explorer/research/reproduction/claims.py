@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from explorer.metrics.alignment import Share, aligned_share, mean_difference
+from explorer.metrics.equal_match import MatchRange
 from explorer.research.reproduction.plan import FAMILIES, JUDGE
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "can't tell"
@@ -75,6 +76,12 @@ class Answers:
         return _share(self.wrong[measure])
 
     @property
+    def median_distance(self) -> float | None:
+        """The median relative distance of those that match; None where none does."""
+        distances = self.relative_l2[self.matched]
+        return float(np.median(distances)) if len(distances) else None
+
+    @property
     def counts(self) -> bool:
         """Whether enough IRIs match to conclude anything."""
         return bool(self.matched.mean() >= MIN_MATCHED)
@@ -82,12 +89,17 @@ class Answers:
 
 @dataclass(frozen=True)
 class Effect:
-    """A minus B in percent points, with its interval (None where nothing could be compared)."""
+    """A minus B in percent points, with its interval (None where nothing could be compared).
+
+    unequal: how many of the pairs of A and B are not at equal match, and of how many, and the two
+    median relative distances of the pair that differs most.
+    """
 
     text: str
     points: float | None
     low: float | None
     high: float | None
+    unequal: tuple[int, int, MatchRange] | None = None
 
     @property
     def verdict(self) -> str:
@@ -129,15 +141,19 @@ Pairs = list[tuple[Answers | None, Answers | None]]
 def difference(text: str, pairs: Pairs) -> Effect:
     """Mean over pairs of alignment of the first minus alignment of the second."""
     usable = [
-        (first.nearer[JUDGE], second.nearer[JUDGE])
+        (first, second)
         for first, second in pairs
         if first is not None and second is not None and first.counts and second.counts
     ]
+    shares = [(first.nearer[JUDGE], second.nearer[JUDGE]) for first, second in usable]
     try:
-        points, low, high = (100 * value for value in mean_difference(usable))
+        points, low, high = (100 * value for value in mean_difference(shares))
     except ValueError:
         return Effect(text, None, None, None)
-    return Effect(text, points, low, high)
+    matches = [MatchRange.of(each.median_distance for each in pair) for pair in usable]
+    apart = [each for each in matches if not each.equal]
+    worst = max(apart, key=lambda each: each.factor, default=None)
+    return Effect(text, points, low, high, worst and (len(apart), len(matches), worst))
 
 
 def judge(table: Table, facts: Mapping[str, Facts]) -> list[Claim]:

@@ -15,7 +15,16 @@ from explorer.metrics.alignment import over_measures
 from explorer.plots.alignment import alignment
 from explorer.research.markdown import table as markdown_table
 from explorer.research.reproduction import tables
-from explorer.research.reproduction.claims import FREE, RULES, UNCLEAR, Answers, Claim, Facts, judge
+from explorer.research.reproduction.claims import (
+    FREE,
+    RULES,
+    UNCLEAR,
+    Answers,
+    Claim,
+    Effect,
+    Facts,
+    judge,
+)
 from explorer.research.reproduction.plan import FAMILIES, JUDGE, LAYER, Plan
 from explorer.research.reproduction.tables import Key
 
@@ -107,7 +116,8 @@ def _markdown(
         f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
         f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
         "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
-        "succeeded count; the number in brackets converged: their distance is at most that. "
+        "succeeded count; the number in brackets converged: their distance is at most that. The "
+        "number after it is the median relative distance of those that match. "
         "*Wrong*: the same share for a target that the IRI was not generated for. "
         "The bootstrap interval of 0 % or 100 % has no width; of n targets, read such a share as "
         "within 3/n.",
@@ -139,9 +149,20 @@ def _claim_text(claim: Claim) -> str:
         else:
             lines.append(
                 f"- {effect.text}: {effect.points:+.0f} points "
-                f"({effect.low:+.0f} to {effect.high:+.0f}): {effect.verdict}"
+                f"({effect.low:+.0f} to {effect.high:+.0f}): {effect.verdict}{_unequal(effect)}"
             )
     return "\n".join(lines)
+
+
+def _unequal(effect: Effect) -> str:
+    if effect.unequal is None:
+        return ""
+    apart, pairs, worst = effect.unequal
+    return (
+        f" (not at equal match in {apart} of {pairs} comparisons, the worst "
+        f"{worst.nearest:.2g} against {worst.farthest:.2g} in median relative distance, so that a "
+        "part of it may be the search's)"
+    )
 
 
 def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[str, Facts]) -> str:
@@ -156,7 +177,8 @@ def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[st
             row[family] = answers.share().to_text() if answers.counts else "– (no match)"
             row[f"{family}: wrong"] = answers.control().to_text() if answers.counts else "–"
             matched, converged = int(answers.matched.sum()), int(answers.converged.sum())
-            row[f"{family}: matched"] = f"{matched}/{len(answers.matched)} ({converged})"
+            distance = "" if answers.median_distance is None else f", {answers.median_distance:.2g}"
+            row[f"{family}: matched"] = f"{matched}/{len(answers.matched)} ({converged}){distance}"
         mean, deviation = over_measures(map(table[name, FREE].share, table[name, FREE].nearer))
         row["all held-out measures"] = (
             "–"
