@@ -54,8 +54,8 @@ class TorchDirection(State):
 class MeanGradient(State):
     """The mean gradient over its usual size: Adam's, but with one size for a whole image.
 
-    So steps are combinations of gradients, and what the network ignores stays as it was in the
-    seed. Both means are exponential and corrected for their start (Kingma & Ba 2015).
+    So steps are combinations of gradients: on a linear network what it ignores stays as it was in
+    the seed. Both means are exponential and corrected for their start (Kingma & Ba 2015).
     """
 
     def __init__(self, parameters: Tensor, gradient_decay: float, square_decay: float) -> None:

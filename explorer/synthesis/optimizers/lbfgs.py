@@ -1,7 +1,7 @@
 """Projected L-BFGS: L-BFGS memory × Armijo backtracking × exact gradients, in a box.
 
-Steps combine gradients, so that (inside the box) what the network ignores stays as it was in the
-seed. Byrd, Lu, Nocedal & Zhu 1995; Bertsekas 1982 (projection).
+Steps combine gradients; on a linear network, inside the box, what it ignores so stays as it was in
+the seed. Byrd, Lu, Nocedal & Zhu 1995; Bertsekas 1982 (projection).
 """
 
 from __future__ import annotations

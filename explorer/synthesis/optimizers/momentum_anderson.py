@@ -1,8 +1,8 @@
 """Momentum with an adaptive step far from the target, Anderson mixing near the target.
 
 Nothing depends on the budget, and the search ends as soon as its goal is met. All steps combine
-gradients and images that gradients led to, so that (inside the box) what the network ignores stays
-as it was in the seed, or nearly.
+gradients and images that gradients led to; on a linear network, inside the box, what it ignores so
+stays as it was in the seed. On others a search moves further than a match needs.
 """
 
 from __future__ import annotations
