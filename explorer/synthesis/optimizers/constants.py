@@ -214,3 +214,27 @@ class LBFGSOrMomentum:
 
 
 LBFGS_OR_MOMENTUM = LBFGSOrMomentum()
+
+
+# Towards the seed.
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The tightening phase: how a matching image is brought nearest to its seed."""
+
+    memory: int = 10
+    aim: float = 0.9998  # of the distance allowed: what the search steers for
+    max_multiplier_change: float = 1.5  # of one step
+    sufficient_decrease: float = 1e-4
+    shrink: float = 0.4  # of a step that is taken back
+    min_step: float = 0.02  # of the quasi-Newton step; a shorter one is taken as it is
+    min_curvature: float = 1e-3  # ½‖x − x₀‖² alone has 1
+    first_step_ratio: float = 0.05  # of ‖x − x₀‖, while no curvature is known
+    stall_window: int = 20  # passes …
+    stall_tolerance: float = 0.002  # … that bring the image nearer by less than this share end it,
+    arrival_tolerance: float = 0.02  # unless the iterate is nearer than the image by this share
+    min_passes: int = 200  # granted also where the search itself took fewer
+
+
+NEAREST = Nearest()
