@@ -79,6 +79,9 @@ class Request:
     weights_key, mean, std, interpolation, crop_pct, classes, classes_file: as of the network's
         `NetworkReference`, like model, architecture, weights and size.
     continues: key of the result from whose IRI the search goes on, for `steps` more passes.
+    nearest: whether the image that the search found is then brought as near to the seed as its
+        distance at the layer allows (`explorer.synthesis.tightening`). None is decided by
+        `explorer.validation.validate`: where it suits the loss and takes no long wait.
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -109,6 +112,7 @@ class Request:
     classes: str | None = None
     classes_file: str | None = None
     continues: str | None = None
+    nearest: bool | None = None
 
     def __post_init__(self) -> None:
         for name in (*_NAMES, *_OPTIONAL_NAMES):
@@ -136,6 +140,8 @@ class Request:
             raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
         if self.continues is not None and not _SHA256.fullmatch(str(self.continues)):
             raise RequestError("continues", "it is the key of a result, 64 hexadecimal digits")
+        if not (self.nearest is None or isinstance(self.nearest, bool)):
+            raise RequestError("nearest", f"{shortened(self.nearest)} is neither true nor false")
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
@@ -217,7 +223,7 @@ class Request:
         """Requests with the same one can run as one batch: same network, layer and search."""
         representation = (self.network, self.layer, self.transforms, self.relu_gradient)
         search = (self.parametrisation, self.optimiser, self.steps, self.adversary, self.null)
-        return (*representation, *search, self.continues is None)
+        return (*representation, *search, self.continues is None, self.nearest)
 
 
 def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:

@@ -27,6 +27,8 @@ from explorer.request import NULL_PREFIX, Request
 from explorer.synthesis.optimizers import registry as optimisers
 
 DEFAULT_ADVERSARY = "structure"
+NEAREST_PX = 128
+"""Up to this input resolution the nearest image is the default: there it takes a second or two."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,34 @@ def validate(request: Request) -> Request:
         model=catalogue.full_reference(request.model),
         layer=str(layer),
         adversary=_adversary(request.adversary, loss, catalogue.input_size(request.network)),
+        nearest=_nearest(request, loss),
     )
+
+
+def why_not_nearest(request: Request, loss: Loss) -> str:
+    """Why the image cannot be brought nearest to its seed, in a few words; "" where it can."""
+    if not (loss.only_match and loss.parametrisation == "pixel"):
+        return "the loss asks for more than the match, or changes the spectrum"
+    if request.relu_gradient is not None:
+        return "the gradient passes the layer's ReLU"
+    if request.optimiser != optimisers.AUTO:
+        optimiser = optimisers.optimiser_named(request.optimiser)
+        if optimiser.as_published:
+            return f"{optimiser.name!r} does what was published, and nothing after it"
+    if request.goal == 0:
+        return "a goal of 0 allows no distance at the layer"
+    return ""
+
+
+def _nearest(request: Request, loss: Loss) -> bool:
+    """Whether the nearest image is made; RequestError where it is asked for and cannot be."""
+    reason = why_not_nearest(request, loss)
+    if request.nearest is None:
+        size = catalogue.input_size(request.network)
+        return not reason and size is not None and max(size) <= NEAREST_PX
+    if request.nearest and reason:
+        raise RequestError("nearest", f"{reason}, so the image is shown as the search finds it")
+    return request.nearest
 
 
 def adversaries() -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from explorer import validation
 from explorer.analysis.arguments import as_request, as_requests
 from explorer.analysis.batch_images import BatchImages, load_images
 from explorer.analysis.continuation import earlier_results, whole
-from explorer.analysis.measurement import Measurements, measure_batch
+from explorer.analysis.measurement import Measurements, look_alike, measure_batch
+from explorer.analysis.nearest import tighten_traces, tightened
 from explorer.analysis.network_used import network_used
 from explorer.analysis.nulls import BytesStore
 from explorer.analysis.progress import NullCallback, StagedCallback
@@ -43,6 +44,7 @@ from explorer.synthesis.loop import Cancelled, Problem, synthesise
 from explorer.synthesis.optimizers.automatic import optimiser_for
 from explorer.synthesis.optimizers.record import Optimiser
 from explorer.synthesis.samples import Trace
+from explorer.synthesis.tightening import Tightened
 
 VERSIONS = ("torch", "torchvision", "timm", "torchmetrics", "piq", "numpy", "pillow")
 
@@ -95,12 +97,19 @@ def generate_batch(
 
         callback.stage("generating the image")
         search_started_at = time.perf_counter()
-        traces = _search(network, requests, images, losses, optimiser, callback)
+        problem = _problem(network, requests, images, losses)
+        traces = synthesise(problem, optimiser, requests[0].steps, callback)
+        iris = searched = torch.stack([trace.iri for trace in traces]).to(network.device)
+        phases: list[Tightened] = []
+        if requests[0].nearest:
+            callback.stage("bringing the image nearer to its seed")
+            phases = tighten_traces(problem, traces, callback)
+            iris = torch.stack([phase.image for phase in phases]).to(network.device)
 
         callback.stage("measuring")
         search_ended_at = time.perf_counter()
-        iris = torch.stack([trace.iri for trace in traces]).to(network.device)
         measurements = measure_batch(requests, network, images, iris, callback, store)
+        before = look_alike(requests, network, images, searched, callback) if phases else []
 
     ended_at = time.perf_counter()
     run = _Run(
@@ -113,11 +122,20 @@ def generate_batch(
         seconds=round(ended_at - started_at, 3),
     )
     results = [
-        _result(request, images.targets[index], images.seeds[index], trace, measured, run)
+        _result(
+            request,
+            iris[index].cpu(),
+            (images.targets[index], images.seeds[index]),
+            trace,
+            measured,
+            run,
+        )
         for index, (request, trace, measured) in enumerate(
             zip(requests, traces, measurements, strict=True)
         )
     ]
+    for index, (phase, look) in enumerate(zip(phases, before, strict=True)):
+        results[index] = tightened(results[index], traces[index], phase, look)
     return [whole(*each) for each in zip(earlier, results, strict=True)]
 
 
@@ -168,17 +186,12 @@ def _optimiser(network: Network, request: Request, losses: Sequence[Loss]) -> Op
     return optimiser_for(request.optimiser, network, request.layer, losses, straight_through)
 
 
-def _search(
-    network: Network,
-    requests: Sequence[Request],
-    images: BatchImages,
-    losses: Sequence[Loss],
-    optimiser: Optimiser,
-    callback: StagedCallback,
-) -> list[Trace]:
-    """The IRIs of a batch, each with its way there."""
+def _problem(
+    network: Network, requests: Sequence[Request], images: BatchImages, losses: Sequence[Loss]
+) -> Problem:
+    """What is to be synthesised for a batch of requests."""
     first = requests[0]
-    problem = Problem(
+    return Problem(
         network,
         first.layer,
         images.targets,
@@ -190,7 +203,6 @@ def _search(
         straight_through=first.relu_gradient is not None,
         starts=images.starts,
     )
-    return synthesise(problem, optimiser, first.steps, callback)
 
 
 def _adversary(name: str, network: Network) -> Distance:
@@ -216,12 +228,19 @@ class _Run:
 
 
 def _result(
-    request: Request, target: Tensor, seed: Tensor, trace: Trace, measured: Measurements, run: _Run
+    request: Request,
+    iri: Tensor,
+    pictures: tuple[Tensor, Tensor],
+    trace: Trace,
+    measured: Measurements,
+    run: _Run,
 ) -> Result:
+    """The result of a request; pictures: its target and seed as they were fitted."""
+    target, seed = pictures
     return Result(
         request=replace(request, null_folder=None, classes_file=None),  # paths stay private
-        iri=trace.iri.numpy(),
-        iri_png=_png(trace.iri),
+        iri=iri.numpy(),
+        iri_png=_png(iri),
         target_png=_png(target),
         seed_png=_png(seed),
         frames=tuple((step, to_png(frame.numpy())) for step, frame in trace.frames),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from explorer.analysis.batch_images import BatchImages
+from explorer.analysis.batch_images import BatchImages, seed_kind_of
 from explorer.analysis.nulls import BytesStore, null_of, null_source
 from explorer.analysis.progress import StagedCallback
 from explorer.metrics import perceptual
@@ -64,7 +64,34 @@ def measure_batch(
     _next_stage(callback, "measuring every layer")
     layers = compare_layers(network, iris, images.targets)
     _next_stage(callback, "comparing the images by perceptual measures")
-    measurements = []
+    looks = look_alike(requests, network, images, iris, callback)
+    return [
+        Measurements(
+            match=matches[index],
+            match_8bit=matches_8bit[index],
+            null=null,
+            layers=layers[index],
+            perceptual=comparisons,
+            person=person,
+        )
+        for index, (comparisons, person) in enumerate(looks)
+    ]
+
+
+def look_alike(
+    requests: Sequence[Request],
+    network: Network,
+    images: BatchImages,
+    iris: Tensor,
+    callback: StagedCallback,
+) -> list[tuple[tuple[Comparison, ...], PerceptualVerdict]]:
+    """By every perceptual measure, and by those that count, how each IRI looks to a person.
+
+    iris: N×3×H×W in [0, 1]; what is compared is what a person sees, the image rounded to 8 bits.
+    Raises Cancelled when the callback says so.
+    """
+    rounded = (iris * 255).round() / 255
+    looks = []
     for index, request in enumerate(requests):
         if callback.cancelled():
             raise Cancelled("cancelled while measuring")
@@ -75,18 +102,10 @@ def measure_batch(
             images.mismatched[index],
             frozenset([request.adversary] if request.adversary else []),
             network.family,
+            seed_kind=seed_kind_of(request),
         )
-        measurements.append(
-            Measurements(
-                match=matches[index],
-                match_8bit=matches_8bit[index],
-                null=null,
-                layers=layers[index],
-                perceptual=comparisons,
-                person=verdict(comparisons, images.mismatched_names[index]),
-            )
-        )
-    return measurements
+        looks.append((comparisons, verdict(comparisons, images.mismatched_names[index])))
+    return looks
 
 
 def _next_stage(callback: StagedCallback, text: str) -> None:

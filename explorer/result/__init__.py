@@ -12,20 +12,26 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from explorer.errors import RequestError
+from explorer.images.encoding import from_8bit, from_png
 from explorer.metrics.match import LayerComparison, Match, MatchState, match_state
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.request import Request
 from explorer.result.provenance import Curves, NetworkUsed, Provenance
+from explorer.result.tightening import Moved, Tightening
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 FILES = ("result.json", "iri.npy", "iri.png", "target.png", "seed.png")
 """Those that every result has."""
+
+SEARCHED = "searched.png"
+"""The image as the search found it, in results whose image was then brought to its seed."""
 
 LARGEST_MEMBER = 256 * 2**20
 
@@ -45,6 +51,8 @@ class Result:
     perceptual: by every perceptual measure; person: how many of them say nearer the target.
     frames: (step, PNG) along the way. network: as it was loaded; None in results of versions that
     did not record it.
+    tightening, searched_png: how the IRI was brought nearest to its seed, and the image as the
+    search found it, rounded; None where it is shown as searched.
     """
 
     request: Request
@@ -62,6 +70,8 @@ class Result:
     provenance: Provenance
     frames: tuple[tuple[int, bytes], ...] = field(default=())
     network: NetworkUsed | None = None
+    tightening: Tightening | None = None
+    searched_png: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.iri.dtype != np.float32 or self.iri.ndim != 3 or self.iri.shape[0] != 3:
@@ -82,6 +92,12 @@ class Result:
         """Whether it matched and is at its goal; results of any age are judged alike."""
         return self.state is MatchState.CONVERGED
 
+    @cached_property
+    def moved(self) -> Moved:
+        """How far the IRI is from its seed; the seed as its 8-bit picture has it."""
+        seed, target = (from_8bit(from_png(png)) for png in (self.seed_png, self.target_png))
+        return Moved.of(self.iri, seed, target)
+
     def to_json(self) -> dict[str, Any]:
         """The content of result.json: everything but the pictures."""
         return {
@@ -95,10 +111,12 @@ class Result:
             },
             "layers": [each.to_dict() for each in self.layers],
             "perceptual": [each.to_dict() for each in self.perceptual],
+            "moved": self.moved.to_dict(),
             "verdicts": {"network": {"same": self.matched}, "person": self.person.to_dict()},
             "curves": self.curves.to_dict(),
             "converged": self.converged,
             **({} if self.network is None else {"network": self.network.to_dict()}),
+            **({} if self.tightening is None else {"tightening": self.tightening.to_dict()}),
             **self.provenance.to_dict(),
         }
 
@@ -112,6 +130,7 @@ class Result:
             "iri.png": self.iri_png,
             "target.png": self.target_png,
             "seed.png": self.seed_png,
+            **({} if self.searched_png is None else {SEARCHED: self.searched_png}),
             **{f"frames/{step:05d}.png": png for step, png in self.frames},
         }
 
@@ -164,6 +183,8 @@ class Result:
             match = content.pop("match")
             match.pop("state", None)
             network = content.pop("network", None)
+            content.pop("moved", None)
+            tightening = content.pop("tightening", None)
             frames = sorted(
                 (int(name[7:-4]), png) for name, png in files.items() if name[:7] == "frames/"
             )
@@ -183,6 +204,8 @@ class Result:
                 provenance=Provenance.from_dict(content),
                 frames=tuple(frames),
                 network=None if network is None else NetworkUsed.from_dict(network),
+                tightening=None if tightening is None else Tightening.from_dict(tightening),
+                searched_png=files.get(SEARCHED),
             )
         except ResultError:
             raise

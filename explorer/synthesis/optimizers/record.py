@@ -46,6 +46,7 @@ class Optimiser:
     scheduled: its steps depend on the budget, so that another budget takes another path.
     surrogate_gradient: it uses surrogate ReLU gradients, see `explorer.synthesis.surrogate`.
     keeps_last: the last image is the outcome, as published, not the best one.
+    as_published: it does what a publication did, and nothing follows it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Optimiser:
     scheduled: bool = False
     surrogate_gradient: bool = False
     keeps_last: bool = False
+    as_published: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON values, for `python -m explorer optimisers --json`."""
@@ -72,4 +74,5 @@ class Optimiser:
             "scheduled": self.scheduled,
             "surrogate_gradient": self.surrogate_gradient,
             "keeps_last": self.keeps_last,
+            "as_published": self.as_published,
         }

@@ -211,6 +211,7 @@ PAPER = Optimiser(
     help="normalised gradient, step 1, no decay, as published (Nanda et al. 2023)",
     short_help="as published (Nanda et al. 2023)",
     build=_paper,
+    as_published=True,
 )
 
 
@@ -235,4 +236,5 @@ FEATHER = Optimiser(
     build=_feather,
     scheduled=True,
     keeps_last=True,
+    as_published=True,
 )
