@@ -31,13 +31,13 @@ def _squeezenet(layer: str, target: str, goal: float = 0.02, steps: int = 500) -
 
 _REQUESTS = (
     (
-        "A coffee cup that SqueezeNet takes for a cat: same penultimate map, 512×13×13",
+        "A coffee cup that SqueezeNet takes for a cat, by its 512×13×13 penultimate map",
         Request(
             model=_IMAGENET, layer="penultimate", target="cat", seed="coffee", steps=1500, goal=0.15
         ),
     ),
     (
-        "A cat that SqueezeNet takes for a coffee cup: same penultimate map, 512×13×13",
+        "A cat that SqueezeNet takes for a coffee cup, by its 512×13×13 penultimate map",
         Request(
             model=_IMAGENET, layer="penultimate", target="coffee", seed="cat", steps=1500, goal=0.15
         ),
