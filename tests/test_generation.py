@@ -63,6 +63,10 @@ class RecordingCallback:
     def stage(self, text: str) -> None:
         self.stages.append(text)
 
+    def made(self, images, looks) -> None:
+        self.stages.append("made")
+        self.images, self.looks = images, looks
+
     def cancelled(self) -> bool:
         return bool(self.stages) and self._cancel_in in self.stages[-1]
 
@@ -231,17 +235,30 @@ def test_the_null_is_the_spread_between_unrelated_pictures(result, store, by_han
                 assert low - 1e-3 <= relative(of[a], of[b]) <= high + 1e-3
 
 
-def test_the_null_is_made_once_for_a_layer_and_then_read(result, store):
-    assert len(store) == store.puts == 1
+def test_a_null_that_does_not_ship_is_made_once_for_a_layer_and_then_read(result, store):
+    assert store.puts == 0  # that of stage2.0 ships
+    for puts, measured in ((1, True), (1, False)):
+        callback = RecordingCallback()
+        inner = replace(REQUEST, steps=1, layer="stage1.0.conv1")
+        assert generate(inner, callback=callback, store=store).null.source == result.null.source
+        assert store.puts == len(store) == puts
+        assert any("unrelated" in stage for stage in callback.stages) == measured
+
+
+def test_images_and_matches_are_told_before_anything_is_compared_with_them():
     callback = RecordingCallback()
-    again = generate(replace(REQUEST, steps=1), callback=callback, store=store)
-    assert store.puts == 1
-    assert not any("unrelated" in stage for stage in callback.stages)
-    assert again.null == result.null
-    callback = RecordingCallback()
-    generate(replace(REQUEST, steps=1, layer="stem"), callback=callback, store=store)
-    assert store.puts == 2
-    assert any("unrelated" in stage for stage in callback.stages)
+    requests = [replace(REQUEST, steps=2, layer="stem.0", rng_seed=number) for number in (5, 6)]
+    results = generate_batch(requests, callback=callback)
+    told = callback.stages.index("made")
+    assert callback.stages[told - 1] == "measuring"
+    assert any("unrelated" in stage for stage in callback.stages[told + 1 :])
+    for result, image, look in zip(results, callback.images, callback.looks, strict=True):
+        np.testing.assert_array_equal(result.iri, image.numpy())
+        assert look.relative_l2 == pytest.approx(result.match.relative_l2, rel=1e-6)
+        assert look.relative_l2_8bit == pytest.approx(result.match_8bit.relative_l2, rel=1e-6)
+        assert look.target_class == result.match.target_class
+        assert look.iri_class == result.match.iri_class
+        assert look.same_class == result.match.same_class
 
 
 @pytest.fixture(scope="module")
@@ -492,11 +509,14 @@ def test_auto_is_the_optimiser_that_the_catalogue_recommends(store):
 # What stops it
 
 
-@pytest.mark.parametrize("stage", ["generating", "measuring", "unrelated"])
+@pytest.mark.parametrize(
+    "stage", ["generating", "measuring", "unrelated", "every layer", "perceptual"]
+)
 def test_cancelling_works_in_every_stage(stage):
     callback = RecordingCallback(cancel_in=stage)
+    inner = replace(REQUEST, steps=2, layer="stage1.0.conv1")  # whose null does not ship
     with pytest.raises(Cancelled):
-        generate(replace(REQUEST, steps=2), callback=callback, store=Memory())
+        generate(inner, callback=callback, store=Memory())
     assert stage in callback.stages[-1]
 
 
