@@ -127,6 +127,12 @@ def test_a_loss_is_a_variant_on_the_page(toy_loss, monkeypatch):
     assert app.number_input(key="w-brightness").value == 2.0
     app.toggle(key="_fourier").set_value(True).run()
     assert app.query_params["loss"] == "dark+fourier"
+    transforms = app.selectbox(key="_transforms")
+    assert transforms.options == ["None", "As published", "Centred"]
+    transforms.select_index(2).run()
+    assert app.query_params["loss"] == "dark+centred-transforms+fourier"
+    app.selectbox(key="_transforms").select_index(1).run()
+    assert app.query_params["loss"] == "dark+transforms+fourier"
 
 
 def test_both_are_in_the_tables_of_the_documents(toy_loss):
