@@ -338,7 +338,7 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser, app, scheme):
 def test_a_search_that_ended_by_its_budget_is_continued(page, app):
     visit(page, app, f"{SMALL}&target=coffee&seed=white&rng=5&effort=quick&optimiser=paper&goal=0")
     press(page, "Generate")
-    page.get_by_text("Not converged: its budget of steps ran out.").wait_for()
+    page.get_by_text("It used all its steps.").first.wait_for()
     press(page, "Continue")
     page.get_by_text("an earlier search had come to in 100 steps").wait_for()
     assert "continues=" in page.url
