@@ -247,10 +247,16 @@ def test_a_null_that_does_not_ship_is_made_once_for_a_layer_and_then_read(result
 
 def test_images_and_matches_are_told_before_anything_is_compared_with_them():
     callback = RecordingCallback()
-    requests = [replace(REQUEST, steps=2, layer="stem.0", rng_seed=number) for number in (5, 6)]
+    simple = replace(REQUEST, steps=2, layer="stem.0", nearest=False)
+    requests = [replace(simple, rng_seed=number) for number in (5, 6)]
     results = generate_batch(requests, callback=callback)
     told = callback.stages.index("made")
     assert callback.stages[told - 1] == "measuring"
+    nearest = RecordingCallback()
+    generate(replace(simple, nearest=True, goal=0.3), callback=nearest)
+    brought = [stage for stage in nearest.stages if stage == "made" or "nearer" in stage]
+    assert brought[::2] == ["made", "made"]
+    assert "nearer" in brought[1]
     assert any("unrelated" in stage for stage in callback.stages[told + 1 :])
     for result, image, look in zip(results, callback.images, callback.looks, strict=True):
         np.testing.assert_array_equal(result.iri, image.numpy())

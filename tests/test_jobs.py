@@ -190,7 +190,8 @@ def test_progress_shows_a_falling_curve_and_the_picture_so_far(engine):
 
 
 def test_a_finished_image_and_its_match_are_told_before_the_result_is_stored(engine):
-    request = replace(QUICK, layer="stage1.0.conv1", steps=3)  # its null is measured now
+    # Of a layer whose null is measured now.
+    request = replace(QUICK, layer="stage1.0.conv1", steps=3, nearest=False)
     engine.submit(request, subscriber="a")
     until(lambda: (job := engine.job(request.key)).look is not None or job.finished)
     job = engine.job(request.key)

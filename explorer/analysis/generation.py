@@ -20,7 +20,7 @@ from explorer import validation
 from explorer.analysis.arguments import as_request, as_requests
 from explorer.analysis.batch_images import BatchImages, load_images
 from explorer.analysis.continuation import earlier_results, whole
-from explorer.analysis.measurement import Measurements, look_alike, measure_batch
+from explorer.analysis.measurement import Measurements, first_measured, look_alike, measure_batch
 from explorer.analysis.nearest import tighten_traces, tightened
 from explorer.analysis.network_used import network_used
 from explorer.analysis.nulls import BytesStore
@@ -40,6 +40,7 @@ from explorer.network_reference import NetworkReference
 from explorer.request import Request
 from explorer.result import Result
 from explorer.result.provenance import Curves, NetworkUsed, OptimiserUsed, Provenance
+from explorer.result.tightening import Moved
 from explorer.synthesis.loop import Cancelled, Problem, synthesise
 from explorer.synthesis.optimizers.automatic import optimiser_for
 from explorer.synthesis.optimizers.record import Optimiser
@@ -102,6 +103,7 @@ def generate_batch(
         iris = searched = torch.stack([trace.iri for trace in traces]).to(network.device)
         phases: list[Tightened] = []
         if requests[0].nearest:
+            first_measured(requests[0].layer, network, images, searched, callback)
             callback.stage("bringing the image nearer to its seed")
             phases = tighten_traces(problem, traces, callback)
             iris = torch.stack([phase.image for phase in phases]).to(network.device)
@@ -251,6 +253,7 @@ def _result(
         perceptual=measured.perceptual,
         person=measured.person,
         network=run.network,
+        moved=Moved.of(iri.numpy(), seed.cpu().numpy(), target.cpu().numpy()),
         curves=Curves(
             step=tuple(range(len(trace.loss))),
             loss=tuple(_six_digits(value) for value in trace.loss),

@@ -17,7 +17,7 @@ from explorer.analysis.progress import StagedCallback
 from explorer.metrics import perceptual
 from explorer.metrics.by_layer import compare_layers
 from explorer.metrics.match import LayerComparison, Match
-from explorer.metrics.matching import first_looks, match_represented, represented
+from explorer.metrics.matching import Represented, first_looks, match_represented, represented
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict, verdict
 from explorer.models.network import Network
@@ -51,11 +51,7 @@ def measure_batch(
     are kept. Raises Cancelled when the callback says so.
     """
     first = requests[0]
-    rounded = (iris * 255).round() / 255
-    seen = represented(network, first.layer, torch.cat([iris, rounded, images.targets]))
-    exact, after_8bit, targets = seen.split(len(iris))
-    callback.made(iris, first_looks(network, exact, after_8bit, targets))
-
+    exact, after_8bit, targets = first_measured(first.layer, network, images, iris, callback)
     source = null_source(first.null, first.null_folder)
     null = null_of(network, first.layer, source, first.network, callback, store)
     matches, matches_8bit = (
@@ -76,6 +72,20 @@ def measure_batch(
         )
         for index, (comparisons, person) in enumerate(looks)
     ]
+
+
+def first_measured(
+    layer: str, network: Network, images: BatchImages, iris: Tensor, callback: StagedCallback
+) -> tuple[Represented, Represented, Represented]:
+    """The representations of the IRIs, the IRIs in 8 bits and the targets, from one pass.
+
+    Tells the callback that the IRIs are made, and how well they match.
+    """
+    rounded = (iris * 255).round() / 255
+    seen = represented(network, layer, torch.cat([iris, rounded, images.targets]))
+    exact, after_8bit, targets = seen.split(len(iris))
+    callback.made(iris, first_looks(network, exact, after_8bit, targets))
+    return exact, after_8bit, targets
 
 
 def look_alike(

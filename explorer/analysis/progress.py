@@ -21,7 +21,8 @@ class StagedCallback(Callback, Protocol):
     def made(self, images: Tensor, looks: Sequence[FirstLook]) -> None:
         """Called once the search is over: the IRIs, N×3×H×W, and how well each one matches.
 
-        What they are compared with, the null and the other measures, is still to come.
+        And again once they have been brought nearer to their seeds. What they are compared with,
+        the null and the other measures, is still to come.
         """
 
 

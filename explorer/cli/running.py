@@ -135,7 +135,8 @@ class EngineRunner:
 def _progress(job: Job) -> str:
     """How far the search is; once its image is made, how well that matches."""
     if job.look is not None:
-        return f"{job.look.sentence()} {job.stage} …"
+        step = f": step {job.step}" if job.step else ""
+        return f"{job.look.sentence()} {job.stage}{step} …"
     distance = f"{job.curve[-1][1]:.4f}" if job.curve else "–"
     return f"{job.stage}: step {job.step} of {job.steps}, relative distance {distance}"
 

@@ -39,9 +39,10 @@ class Job:
     state: waiting (queued, or the worker is still starting), running, done, failed, cancelled.
     stage: what the worker is doing, in plain words.
     step, steps: of the synthesis loop.
-    curve: (step, relative distance) so far, oldest first.
+    curve: (step, relative distance) of the search so far, oldest first.
     preview: the current image as PNG, or None.
-    look: how well the finished image matches; None until it is made. Then it is being measured.
+    look: how well the image matches; None until the search is over. What follows, such as bringing
+        it nearer to its seed and measuring it, is in `stage`.
     seconds, eta_seconds: since the worker began; an estimate of what is left, or None.
     ahead: how many jobs were ahead of it in the queue when it was last read.
     retries: how often it was submitted again after a worker had died before beginning it.
@@ -78,7 +79,7 @@ class Job:
         if report.get("look") is not None:
             look = FirstLook.from_dict(report["look"])
         curve = self.curve
-        if report.get("relative_l2") is not None:
+        if report.get("relative_l2") is not None and look is None:
             curve = (*curve, (report["step"], report["relative_l2"]))
         return replace(
             self,

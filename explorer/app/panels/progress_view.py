@@ -134,7 +134,8 @@ def _status(job: Job, steps_before: int) -> str:
             return f"Waiting: {job.ahead} {'job' if job.ahead == 1 else 'jobs'} ahead"
         return f"{capitalised(job.stage)} …"
     if job.look is not None:
-        return f"The verdicts and plots follow. {capitalised(job.stage)} …"
+        step = f": step {job.step:,}" if job.step else ""
+        return f"Verdicts and plots follow. {capitalised(job.stage)}{step} …"
     if not job.curve or not job.step:
         return f"{capitalised(job.stage)} … {job.seconds:.0f} s"
     left = "" if job.eta_seconds is None else f", at most {_duration(job.eta_seconds)} left"
