@@ -131,7 +131,7 @@ def published_by_hand(picture: np.ndarray, move: published.Move) -> np.ndarray:
     return shifted(picture, *move.last_shift)
 
 
-@pytest.mark.parametrize("size", [(224, 224), (64, 64), (31, 33)])
+@pytest.mark.parametrize("size", [(224, 224), (64, 64), (31, 33), (4, 5)])
 def test_the_published_transforms_are_their_steps_made_one_by_one(size):
     rng = np.random.default_rng(0)
     for scale, degrees in ((1.1, 10.0), (0.9, -10.0), (0.92, 0.0), (1.0, 3.0)):

@@ -81,7 +81,7 @@ def central(images: Tensor, height: int, width: int) -> Tensor:
 
 
 def _shifted(images: Tensor, shift: tuple[int, int]) -> Tensor:
-    right, down = shift
+    right, down = (min(by, side) for by, side in zip(shift, images.shape[:-3:-1], strict=True))
     return F.pad(images, [right, -right, down, -down])
 
 
@@ -97,7 +97,7 @@ def _scaled(images: Tensor, scale: float) -> Tensor:
 
 def _rotated(images: Tensor, degrees: float) -> Tensor:
     """Turned about the middle of the picture, counter-clockwise for more than 0°."""
-    rows, columns = (side - 1 for side in images.shape[-2:])
+    rows, columns = (max(1, side - 1) for side in images.shape[-2:])
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     # From a place to where it is looked up, in halves of the sides, as grid_sample wants it.
     places = [[cosine, -sine * rows / columns, 0.0], [sine * columns / rows, cosine, 0.0]]
