@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 from scipy.spatial import distance
 
+from explorer.metrics.by_layer import MOST_RANKED as MOST_RANKED_BY_LAYER
 from explorer.metrics.by_layer import compare_layers
 from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.match import Match, Prediction, beyond_null
@@ -123,7 +124,7 @@ def test_every_layer_is_measured_as_it_was_when_it_was_ready():
             assert row["spearman"] == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-3), name
             assert row["snr_db"] == pytest.approx(-20 * math.log10(relative), abs=1e-3), name
         ranked = {layer.name: layer.ranked for layer in layers}
-        assert ranked["large"] == MOST_RANKED < 4 * 280 * 280
+        assert ranked["large"] == MOST_RANKED_BY_LAYER < 4 * 280 * 280
         assert by_name["large"]["spearman"] == pytest.approx(by_name["same"]["spearman"], abs=0.03)
         assert ranked["same"] is None
 

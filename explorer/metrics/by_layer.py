@@ -9,9 +9,13 @@ import torch
 from torch import Tensor
 
 from explorer.metrics.match import LayerComparison
-from explorer.metrics.representation import MOST_RANKED, all_measures
+from explorer.metrics.representation import all_measures
 from explorer.models.layers import Layer, visit_layers
 from explorer.models.network import Network
+
+MOST_RANKED = 2**14
+"""Numbers of a layer that are ranked for Spearman's correlation: fewer than where a match is
+judged, for there are many layers; within about 2·(1 − ρ²)/√n of all, at most 0.016."""
 
 _AT_A_TIME = 2**22
 
@@ -58,7 +62,8 @@ def _values(both: Tensor, count: int) -> Iterator[dict[str, float | None]]:
     width = max(1, _AT_A_TIME // max(1, both[0].numel()))
     for start in range(0, count, width):
         end = min(count, start + width)
-        measured = all_measures(both[start:end], both[count + start : count + end])
+        pair = both[start:end], both[count + start : count + end]
+        measured = all_measures(*pair, MOST_RANKED)
         columns = {name: values.tolist() for name, values in measured.items()}
         for index in range(end - start):
             yield {name: _rounded(values[index]) for name, values in columns.items()}
