@@ -394,7 +394,7 @@ def test_a_unit_held_at_zero_gets_a_gradient_as_it_does_in_the_whole_layer(netwo
     gradients = []
     for evaluator, kept in ((whole, dead), (part, (0,))):
         x = images(1, 3).requires_grad_()
-        evaluator._relus.set_width(width)
+        evaluator._surrogate.set_width(width)
         numbers = representation(evaluator._network, evaluator._layer, x)
         gradients.append(torch.autograd.grad(numbers[0][kept], x)[0])
     assert gradients[0].abs().max() > 0

@@ -1,6 +1,7 @@
 """The parts that optimisers are composed of, each alone: directions, step rules, ReLU widths."""
 
 import math
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -223,17 +224,22 @@ def test_a_width_by_the_budget_is_zero_at_its_end():
 # The choice
 
 
-def network(family: str) -> Network:
-    return Network("file:any", torch.nn.Identity(), InputSpec((8, 8)), family=family)
+def network(family: str, pool: torch.nn.Module | None = None) -> Network:
+    """A map `layer2` of 4×6×6, then `pool`, over the whole map unless given, then a classifier."""
+    parts = OrderedDict(layer2=torch.nn.Conv2d(3, 4, 3), pool=pool or torch.nn.AdaptiveAvgPool2d(1))
+    parts["fc"] = torch.nn.Conv2d(4, 5, 1)
+    parts["flat"] = torch.nn.Flatten()
+    module = torch.nn.Sequential(parts)
+    return Network("file:any", module, InputSpec((8, 8)), classifier="fc", family=family)
 
 
 @pytest.mark.parametrize(
     ("family", "layer", "loss", "name"),
     [
-        ("embedded", "stage1.0", "regularizer-free", "momentum-anderson"),
+        ("embedded", "layer2", "regularizer-free", "momentum-anderson"),
         ("resnet", "penultimate", "regularizer-free", "surrogate-lbfgs"),
         ("resnet", "layer2", "regularizer-free", "surrogate-lbfgs-or-momentum"),
-        ("embedded", "stage1.0", "freq", "lbfgs"),
+        ("embedded", "layer2", "freq", "lbfgs"),
         ("resnet", "logits", "freq", "lbfgs"),
         ("resnet", "layer2", "freq", "adam"),
         ("embedded", "penultimate", "freq+transforms", "adam"),
@@ -243,6 +249,17 @@ def network(family: str) -> Network:
 )
 def test_auto_goes_by_network_layer_and_loss(family, layer, loss, name):
     assert automatic(network(family), layer, [loss_named(loss)]).name == name
+
+
+def test_auto_goes_by_the_shape_of_the_layer_not_by_its_name():
+    """What goes into a classifier may be a map, as in SqueezeNet."""
+    unpooled = network("resnet", torch.nn.Identity())
+    names = {
+        name: automatic(unpooled, name, [loss_named("regularizer-free")]).name
+        for name in ("penultimate", "layer2", "layer2@channel=1", "logits+layer2")
+    }
+    assert set(names.values()) == {"surrogate-lbfgs-or-momentum"}
+    assert automatic(network("resnet"), "pool").name == "surrogate-lbfgs"
 
 
 def test_a_straight_through_gradient_is_for_adam():

@@ -1,10 +1,12 @@
 """Surrogate ReLU gradients: outputs stay exact, gradients are recomputed by hand."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from explorer.losses.variants import loss_named
@@ -12,7 +14,11 @@ from explorer.models.layers import representation
 from explorer.models.network import InputSpec, Network
 from explorer.synthesis.loop import Problem, synthesise
 from explorer.synthesis.optimizers.registry import OPTIMISERS
-from explorer.synthesis.surrogate import SurrogateReLUs, with_surrogate_relus
+from explorer.synthesis.surrogate import (
+    POOL_TEMPERATURE,
+    SurrogateGradients,
+    with_surrogate_gradients,
+)
 
 PLAIN = InputSpec((6, 6), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
@@ -32,7 +38,7 @@ def images(count: int, rng_seed: int) -> torch.Tensor:
 
 def surrogate_of(network: Network, layer: str, first: torch.Tensor) -> tuple:
     """(network with surrogate gradients, its ReLUs), calibrated with `first`."""
-    surrogate, relus = with_surrogate_relus(network)
+    surrogate, relus = with_surrogate_gradients(network)
     with torch.no_grad():
         seen = relus.calibrate(lambda: representation(surrogate, layer, first))
         assert torch.equal(seen, representation(network, layer, first))
@@ -124,7 +130,7 @@ def test_a_relu_before_the_end_has_the_smooth_gradient(network):
 
 
 def test_a_relu_that_is_called_again_goes_by_what_it_is_sent_each_time():
-    relus = SurrogateReLUs()
+    relus = SurrogateGradients()
     scales = (2.0, 30.0, 5.0)
     relus.calibrate(lambda: [relus.relu(torch.full((2, 4), one)) for one in scales][-1] + 1)
     for _ in range(2):  # a pass after the other
@@ -168,3 +174,69 @@ def test_surrogate_gradients_get_further_where_there_are_many_kinks(network):
 
     for name in ("momentum-anderson", "surrogate-lbfgs"):
         assert reached(name, True) < 0.8 * reached(name, False)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(2),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
+        nn.MaxPool2d((3, 2), stride=(1, 2), padding=(1, 0), dilation=(1, 2)),
+    ],
+    ids=["plain", "overlapping over the edge", "padded and dilated"],
+)
+def test_a_pooling_window_shares_its_gradient_by_a_softmax(pool):
+    module = nn.Sequential(nn.Conv2d(3, 2, 1), pool, nn.Flatten())
+    network = Network("file:pools", module, PLAIN)
+    first, x = images(2, 1), images(2, 2)
+    surrogate, gradients = surrogate_of(network, "2", first)
+    widths = torch.tensor([0.5, 2.0])
+    gradients.set_width(widths)
+    representation_there = representation(surrogate, "2", x.clone().requires_grad_(True))
+    assert torch.equal(representation_there, representation(network, "2", x))
+
+    with torch.no_grad():
+        before, calibrated = module[0](x), module[0](first)
+        scales = calibrated.flatten(1).square().mean(1).sqrt()
+    expected = torch.zeros_like(before)
+    # Which input is where in a window: pooling never sees them, unfolding their indices does.
+    indices = torch.arange(36.0).view(1, 1, 6, 6) + 1
+    size, stride, padding, dilation = (
+        (each, each) if isinstance(each, int) else each
+        for each in (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
+    )
+    over = nn.functional.pad(indices, (0, 1, 0, 1)) if pool.ceil_mode else indices
+    windows = nn.functional.unfold(over, size, dilation, padding, stride)[0].T.long()
+    assert len(windows) == module[1](before)[0, 0].numel()
+    for sample in range(2):
+        for channel in range(2):
+            values = before[sample, channel].flatten()
+            for window in windows:
+                inside = window[window > 0] - 1
+                temperature = POOL_TEMPERATURE * widths[sample] * scales[sample]
+                shares = ((values[inside] - values[inside].max()) / temperature).softmax(0)
+                expected[sample, channel].view(-1)[inside] += shares
+    back = nn.functional.conv_transpose2d(expected, module[0].weight)
+    torch.testing.assert_close(gradient(surrogate, "2", x), back.detach(), rtol=1e-4, atol=1e-5)
+
+    gradients.set_width(torch.zeros(2))
+    assert torch.equal(gradient(surrogate, "2", x), gradient(network, "2", x))
+
+
+def test_every_relu_that_a_fire_module_ends_in_passes_every_gradient():
+    """As if there were none of them, while the ReLUs before them are smoothed."""
+    torch.manual_seed(0)
+    module = torchvision.models.squeezenet1_0(weights=None).eval()
+    open_ended = copy.deepcopy(module)
+    open_ended.features[4].expand1x1_activation = nn.Identity()
+    open_ended.features[4].expand3x3_activation = nn.Identity()
+    spec = InputSpec((48, 48), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    first, x = (nn.functional.interpolate(images(2, number), (48, 48)) for number in (1, 2))
+    found = []
+    for each in (module, open_ended):
+        surrogate, gradients = surrogate_of(Network("file:fire", each, spec), "features.4", first)
+        gradients.set_width(torch.tensor([0.5, 2.0]))
+        found.append(gradient(surrogate, "features.4", x))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
+    exact = gradient(Network("file:open", open_ended, spec), "features.4", x)
+    assert not torch.allclose(found[1], exact, rtol=1e-2)

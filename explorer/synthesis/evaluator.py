@@ -15,7 +15,7 @@ from explorer.synthesis.folding import folded
 from explorer.synthesis.parametrisation import parametrisation_called
 from explorer.synthesis.problem import Problem
 from explorer.synthesis.straight_through import straight_through
-from explorer.synthesis.surrogate import SurrogateReLUs, with_surrogate_relus
+from explorer.synthesis.surrogate import SurrogateGradients, with_surrogate_gradients
 from explorer.synthesis.transforms import RandomTransforms
 
 
@@ -40,7 +40,7 @@ class Evaluation(NamedTuple):
 class Evaluator:
     """Evaluates a batch with the network up to the layer, its batch-norms folded.
 
-    surrogate_gradient: whether evaluations may be asked for surrogate ReLU gradients; a
+    surrogate_gradient: whether evaluations may be asked for surrogate gradients; a
     straight-through gradient takes their place. deterministic: whether every evaluation does the
     same, which random transforms do not.
     """
@@ -49,9 +49,9 @@ class Evaluator:
         # Now, by the network as it is: passes may be recorded, or calibrate what they pass.
         measure_scales(problem.network, problem.layer)
         self._network = folded(problem.network, problem.layer)
-        self._relus: SurrogateReLUs | None = None
+        self._surrogate: SurrogateGradients | None = None
         if surrogate_gradient and not problem.straight_through:
-            self._network, self._relus = with_surrogate_relus(self._network)
+            self._network, self._surrogate = with_surrogate_gradients(self._network)
         self._layer = problem.layer
         self._expression = expression_of(problem.network, problem.layer)
         self._straight_through = (
@@ -66,15 +66,13 @@ class Evaluator:
         channels = problem.network.input.channels
         self.parametrisation = parametrisation_called(loss.parametrisation, size, channels)
         rng_seeds = problem.rng_seeds or range(len(problem))
-        self._transforms = (
-            RandomTransforms(loss.transforms, rng_seeds) if loss.transforms else None
-        )
+        self._transforms = RandomTransforms(loss.transforms, rng_seeds) if loss.transforms else None
         self.deterministic = self._transforms is None
 
     def __call__(self, parameters: Tensor, relu_width: Tensor | None) -> Evaluation:
-        """One evaluation; parameters N×…, relu_width (N,) or None for exact ReLU gradients."""
-        if self._relus is not None:
-            self._relus.set_width(relu_width)
+        """One evaluation; parameters N×…, relu_width (N,) or None for exact gradients."""
+        if self._surrogate is not None:
+            self._surrogate.set_width(relu_width)
         with torch.enable_grad():
             parameters = parameters.detach().requires_grad_(True)
             images = self.parametrisation.images(parameters)
@@ -112,8 +110,8 @@ class Evaluator:
         self._targets, self._seeds = self._targets[indices], self._seeds[indices]
         self._target_representation = self._target_representation[indices]
         self._objective.select(indices)
-        if self._relus is not None:
-            self._relus.select(indices)
+        if self._surrogate is not None:
+            self._surrogate.select(indices)
         if self._transforms is not None:
             self._transforms.select(indices)
 
@@ -122,13 +120,13 @@ class Evaluator:
         def forward(layer: str) -> Tensor:
             return representation(self._network, layer, self._targets)
 
-        if self._relus is None:
+        if self._surrogate is None:
             return forward(self._layer)
         place = self._expression.single
         if place is None or place.part is None:
-            return self._relus.calibrate(lambda: forward(self._layer))
+            return self._surrogate.calibrate(lambda: forward(self._layer))
         # A part of a layer ends in the ReLU that the whole layer ends in.
-        whole = self._relus.calibrate(lambda: forward(place.layer))
+        whole = self._surrogate.calibrate(lambda: forward(place.layer))
         return part_of(whole, place).clone()
 
     def _inputs(self, images: Tensor, transformed: Tensor) -> TermInputs:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 from explorer.losses.variants import Loss
-from explorer.models.layers import expression_of
-from explorer.models.names import LOGITS, PENULTIMATE
+from explorer.models.layers import LISTING_BATCH, expression_of, representations
 from explorer.synthesis.optimizers import records
 from explorer.synthesis.optimizers.record import Optimiser
 from explorer.synthesis.optimizers.registry import AUTO, optimiser_named
@@ -40,11 +41,10 @@ def automatic(
 ) -> Optimiser:
     """What `auto` stands for: what came nearest in the fewest passes (docs/benchmarks.md).
 
-    The searches for the match alone, and momentum, combine gradients, so that inside the box what
-    the network ignores stays as it was in the seed, or nearly; Adam does not.
+    The searches for the match alone, and momentum, combine gradients; Adam rescales each pixel,
+    and moves further from the seed (docs/notes.md).
     """
     embedded = network.family == EMBEDDED_FAMILY
-    at_the_end = set(expression_of(network, layer).layers) <= {PENULTIMATE, LOGITS}
     if any(loss.uses_distance for loss in losses):
         # Exact gradients: surrogate ones match so easily that the adversary gets little done.
         return records.MOMENTUM
@@ -52,8 +52,25 @@ def automatic(
     if changes or straight_through:
         return records.ADAM
     if all(loss.only_match for loss in losses):
-        if embedded:  # the IRIs take on least of any photograph from strong noise
+        if embedded:  # quicker L-BFGS calls more IRIs aligned there (docs/notes.md)
             return records.MOMENTUM_ANDERSON
-        # L-BFGS may stall on the maps in the middle of a network.
-        return records.SURROGATE_LBFGS if at_the_end else records.SURROGATE_LBFGS_OR_MOMENTUM
-    return records.LBFGS if embedded or at_the_end else records.ADAM
+        # L-BFGS may stall on maps.
+        if _all_vectors(network, layer):
+            return records.SURROGATE_LBFGS
+        return records.SURROGATE_LBFGS_OR_MOMENTUM
+    return records.LBFGS if embedded or _all_vectors(network, layer) else records.ADAM
+
+
+@torch.no_grad()
+def _all_vectors(network: Network, layer: str) -> bool:
+    """Whether each layer of the expression is one number a channel, and not a map of several.
+
+    By its shape, not by its name: a classifier may take in a map (SqueezeNet's does). The whole
+    layer counts where the expression takes a part of it. Costs a forward pass to the layer.
+    """
+    images = torch.full((LISTING_BATCH, 3, *network.input.size), 0.5, device=network.device)
+    shapes = [
+        value.shape[1:]
+        for value in representations(network, expression_of(network, layer).layers, images).values()
+    ]
+    return all(shape.numel() == max(shape, default=1) for shape in shapes)
