@@ -16,6 +16,8 @@ from explorer.models.network import InputSpec, Network
 
 DEFAULT, LIVE = "resnet18-default", "resnet18-live"
 DEEP_DEFAULT, DEEP_LIVE = "resnet50-default", "resnet50-live"
+TRAINED = "compressed:squeezenet1_0"
+"""SqueezeNet 1.0 trained on ImageNet."""
 NETWORKS = {
     DEFAULT: "timm's resnet18, random weights as timm draws them: its residual branches are "
     "zero-initialised (the last batch-norm of each starts at 0), which makes it easy",
@@ -33,17 +35,19 @@ class Case:
     """One row of the benchmark.
 
     network: a key of `NETWORKS` or a reference that explorer.models loads.
-    size: height and width of the images in px.
+    size: height and width of the images in px. seed: a kind of seed image.
     """
 
     network: str
     layer: str
     size: int
+    seed: str = SEED
 
     @property
     def title(self) -> str:
         """Its name in a table."""
-        return f"{self.network}, {self.layer}, {self.size}×{self.size}"
+        title = f"{self.network}, {self.layer}, {self.size}×{self.size}"
+        return title if self.seed == SEED else f"{title}, {self.seed}"
 
 
 def random_cases(size: int) -> tuple[Case, ...]:
@@ -61,6 +65,18 @@ def deep_cases() -> tuple[Case, ...]:
         Case(network, layer, 224)
         for network in (DEEP_LIVE, DEEP_DEFAULT)
         for layer in (PENULTIMATE, "layer2", "layer3", "layer4")
+    )
+
+
+def trained_cases() -> tuple[Case, ...]:
+    """SqueezeNet after its first, second and last Fire modules of a stage, from both noises.
+
+    Its penultimate layer is the map of features.12, which dropout leaves as it is.
+    """
+    return tuple(
+        Case(TRAINED, layer, 224, seed)
+        for layer in ("features.12", "features.7", "features.3")
+        for seed in (SEED, "grey-noise")
     )
 
 
@@ -87,13 +103,16 @@ def network_of(name: str, size: int, device: str) -> Network:
     return network
 
 
-def images_of(network: Network, targets: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """(targets, seeds), each N×3×H×W in [0, 1]; seeds are N(0, 1) noise, clamped.
+def images_of(
+    network: Network, targets: tuple[str, ...], seed: str = SEED
+) -> tuple[Tensor, Tensor]:
+    """(targets, seeds), each N×3×H×W in [0, 1].
 
     targets: names of `TARGETS`; the k-th of them starts from the noise of random number k.
+    seed: a kind of noise; N(0, 1), clamped, unless told otherwise.
     """
     numbers = [TARGETS.index(name) for name in targets]
-    starts = [seeds.make_seed(SEED, network.input.size, number) for number in numbers]
+    starts = [seeds.make_seed(seed, network.input.size, number) for number in numbers]
     return photographs(network, targets), as_batch(starts, network)
 
 

@@ -26,6 +26,7 @@ class Run:
     seconds: entry k is the time from the start until that image was there.
     laps, cpu_laps: seconds and CPU seconds of single passes, for the whole batch; the latter None
         on CUDA.
+    moved: N, root mean square over pixels of the best image minus the one it started from.
     """
 
     relative_l2: list[list[float]]
@@ -33,6 +34,7 @@ class Run:
     seconds: list[float]
     laps: list[float]
     cpu_laps: list[float] | None
+    moved: list[float]
 
 
 def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool = True) -> Run:
@@ -45,12 +47,15 @@ def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool 
     counted: list[Tensor] = []
     own: list[Tensor] = []
     goal = None if clamps else task.goal()
+    best = BestImages()
     clock.start()
     with closing(procedure(task)) as passes:
         for images, distance in passes:
             clock.lap()
             own.append(distance.clone())
-            counted.append(own[-1] if goal is None else _measured(task, images.clamp(0, 1), goal))
+            images = images.clamp(0, 1)
+            counted.append(own[-1] if goal is None else _measured(task, images, goal))
+            best.update(images, counted[-1])
             if len(own) > task.passes:
                 break
             clock.start()
@@ -61,6 +66,7 @@ def run_reference(procedure: Callable[[Task], Passes], task: Task, clamps: bool 
         [0.0, *np.cumsum(laps[:-1]).tolist()],
         laps[1:],
         _after_first(clock.cpu_laps()),
+        best.moved(),
     )
 
 
@@ -79,7 +85,34 @@ def run_engine(task: Task) -> Run:
     looks, passes = np.linspace(0, 1, len(laps)), np.linspace(0, 1, max(map(len, curves)))
     seconds = np.interp(passes, looks, np.cumsum(laps))
     laps, cpu_laps = np.diff(seconds).tolist(), _after_first(clock.cpu_laps())
-    return Run(curves, None, seconds.tolist(), laps, cpu_laps)
+    images = torch.stack([trace.iri for trace in traces])
+    moved = root_mean_square(images - task.seeds)
+    return Run(curves, None, seconds.tolist(), laps, cpu_laps, moved)
+
+
+class BestImages:
+    """The nearest image so far of each of N samples, and how far it is from the first."""
+
+    def __init__(self) -> None:
+        self._first: Tensor | None = None
+
+    def update(self, images: Tensor, distance: Tensor) -> None:
+        """The next images, N×3×H×W, and their relative distances (N,)."""
+        if self._first is None:
+            self._first, self._best, self._lowest = images.clone(), images.clone(), distance.clone()
+            return
+        nearer = distance < self._lowest
+        self._best[nearer], self._lowest[nearer] = images[nearer], distance[nearer]
+
+    def moved(self) -> list[float]:
+        """Of each sample: root mean square over pixels, in units of the pixels' range."""
+        return [] if self._first is None else root_mean_square(self._best - self._first)
+
+
+def root_mean_square(images: Tensor) -> list[float]:
+    """Of each of N images, N×3×H×W."""
+    values: list[float] = images.flatten(1).square().mean(1).sqrt().tolist()
+    return values
 
 
 class _Timekeeper:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explorer.models.sources.embedded import FIRST
+from explorer.research.benchmark import trained
 from explorer.research.benchmark.cases import NETWORKS
 from explorer.research.benchmark.plan import DISTANCES, Plan
 from explorer.research.benchmark.procedures import ENGINE, PAPER, PROCEDURES
@@ -25,6 +26,7 @@ from explorer.research.markdown import table as markdown_table
 
 HARDEST = ("resnet18-live", "layer2", 224)
 HARDEST_GOAL = 0.12
+_OPTIONS = {"quick": " --quick", "trained": " --trained"}  # of the command, by plan
 BATCH_GOAL = {"cpu": 0.7, "cuda": 0.1}
 
 
@@ -60,13 +62,14 @@ def markdown(
             "of a large copy. The share is the larger of the two over our engine's time.",
             _floors(tables),
         ]
+    sections += trained.section(parts)
     if batches:
         sections += ["### Batches", _batches(batches, kind)]
     return "\n\n".join(sections) + "\n"
 
 
 def _opening(plan: Plan, parts: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> str:
-    command = "python -m explorer bench" + (" --quick" if plan.name.startswith("quick") else "")
+    command = "python -m explorer bench" + _OPTIONS.get(plan.name.partition(",")[0], "")
     minutes = sum(part["seconds"] for part in parts) / 60
     text = (
         f"Command: `{command}`; {minutes:.0f} minutes. {machine['processor']}, "

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from explorer.research.benchmark import references
+from explorer.research.benchmark.cases import TRAINED, Case
 from explorer.research.benchmark.drive import Run, run_engine, run_reference
 from explorer.research.benchmark.references import Task
+from explorer.research.benchmark.scipy_search import run_scipy
 from explorer.synthesis.optimizers.automatic import automatic
 
 ENGINE, ENGINE_GREY, PAPER = "ours", "ours-from-grey", "paper-mended"
@@ -61,7 +63,7 @@ PROCEDURES = {
             "paper-published",
             "the paper's, as published",
             "Nanda et al. 2023: gradient of unit ℓ₂ norm, step 1, loss fetched at every step, "
-            "clamp inside autograd, which from torch 2.15 on freezes pixels at 0 and 1.",
+            "clamp inside autograd, which from torch 2.14 on freezes pixels at 0 and 1.",
             partial(run_reference, references.paper_published),
         ),
         Procedure(
@@ -103,3 +105,46 @@ PROCEDURES = {
     )
 }
 REFERENCES = tuple(name for name in PROCEDURES if name not in (ENGINE, ENGINE_GREY))
+
+ON_TRAINED = {
+    one.name: one
+    for one in (
+        PROCEDURES[ENGINE],
+        Procedure(
+            "adam",
+            "Adam",
+            "Adam 0.05 with a cosine to 0 on the pixels, clamped after each step; the loss is the "
+            "relative distance.",
+            partial(run_reference, references.adam),
+            lambda task: True,
+        ),
+        PROCEDURES[OWN_SEED],
+        Procedure(
+            "fourier-adam-from-seed",
+            "the same from the seed",
+            "Lucid's procedure with the spectrum of the given seed, brought into the range of its "
+            "sigmoid, 0.02 to 0.98.",
+            partial(run_reference, references.fourier_adam_from_seed),
+        ),
+        PROCEDURES["plenoptic"],
+        PROCEDURES[PAPER],
+        Procedure(
+            "scipy",
+            "SciPy's L-BFGS-B",
+            "`scipy.optimize.minimize` in the box [0, 1] on ½ · the squared relative distance, ten "
+            "pairs; every evaluation counts as a pass.",
+            run_scipy,
+        ),
+    )
+}
+"""The procedures that are compared on a trained ImageNet network."""
+
+
+def procedures_of(case: Case) -> dict[str, Procedure]:
+    """All procedures that are run in this case, by name."""
+    return ON_TRAINED if case.network == TRAINED else PROCEDURES
+
+
+def procedure_named(name: str) -> Procedure:
+    """The procedure of this name."""
+    return (PROCEDURES | ON_TRAINED)[name]

@@ -48,7 +48,7 @@ class Task:
 
 
 def paper_published(task: Task) -> Passes:
-    """Nanda et al. (2023) as their loop behaves from torch 2.15 on.
+    """Nanda et al. (2023) as their loop behaves from torch 2.14 on.
 
     torch.clamp is part of the differentiated function and has no gradient at 0 and 1, so that
     pixels that start there never move; written out here, so that it does not depend on torch.
@@ -146,6 +146,22 @@ def plenoptic(task: Task) -> Passes:
         adam.step()
 
 
+ADAM_STEP = 0.05
+
+
+def adam(task: Task) -> Passes:
+    """Adam with a cosine to 0 over the task's passes, on pixels clamped after each step."""
+    goal, images = task.goal(), task.seeds.clone()
+    optimiser = torch.optim.Adam([images], lr=ADAM_STEP)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, task.passes))
+    while True:
+        loss, images.grad = _loss_and_gradient(task, images, goal)
+        yield images.clone(), loss
+        optimiser.step()
+        images.clamp_(0, 1)
+        cosine.step()
+
+
 COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """Lucid's square root of the colour covariance of ImageNet."""
 
@@ -157,7 +173,16 @@ def fourier_adam(task: Task) -> Passes:
     gradient where noise is black or white. Without random transforms, since with them every pass
     measures the match of a different image. The loss is the relative distance.
     """
-    goal, spectrum = task.goal(), _lucid_spectrum(task).requires_grad_(True)
+    return _fourier_adam(task, _lucid_spectrum(task))
+
+
+def fourier_adam_from_seed(task: Task) -> Passes:
+    """The same from the task's seeds, within 0.02 … 0.98 of the sigmoid's range."""
+    return _fourier_adam(task, _to_spectrum(task.seeds.clamp(0.02, 0.98)))
+
+
+def _fourier_adam(task: Task, spectrum: Tensor) -> Passes:
+    goal, spectrum = task.goal(), spectrum.requires_grad_(True)
     adam = torch.optim.Adam([spectrum], lr=0.05)
     while True:
         images = _from_spectrum(spectrum, *task.seeds.shape[2:])
@@ -180,13 +205,24 @@ def _lucid_spectrum(task: Task) -> Tensor:
     return 0.01 * drawn.expand(count, *shape[1:]).contiguous().to(task.seeds.device)
 
 
-def _from_spectrum(spectrum: Tensor, height: int, width: int) -> Tensor:
-    device = spectrum.device
+def _frequency_and_colours(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Of each coefficient, H×(W/2+1), at least the lowest; and the 3×3 matrix of colours."""
     rows = torch.fft.fftfreq(height, device=device)[:, None]
     columns = torch.fft.rfftfreq(width, device=device)[None, :]
     frequency = (rows.square() + columns.square()).sqrt().clamp_min(1 / max(height, width))
     colours = torch.tensor(COLOURS, device=device)
-    colours = colours / torch.linalg.vector_norm(colours, dim=0).max()
+    return frequency, colours / torch.linalg.vector_norm(colours, dim=0).max()
+
+
+def _to_spectrum(images: Tensor) -> Tensor:
+    """The inverse of `_from_spectrum`, for images within (0, 1)."""
+    frequency, colours = _frequency_and_colours(images.shape[2], images.shape[3], images.device)
+    plain = 4 * torch.einsum("ij,njhw->nihw", torch.linalg.inv(colours), images.logit())
+    return torch.view_as_real(torch.fft.rfft2(plain, norm="ortho") * frequency).contiguous()
+
+
+def _from_spectrum(spectrum: Tensor, height: int, width: int) -> Tensor:
+    frequency, colours = _frequency_and_colours(height, width, spectrum.device)
     plain = torch.fft.irfft2(
         torch.view_as_complex(spectrum) / frequency, s=(height, width), norm="ortho"
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from explorer.research.benchmark import trained
 from explorer.research.benchmark.plan import Plan
 from explorer.research.benchmark.procedures import PROCEDURES
 from explorer.research.benchmark.tables import batch_rows, case_tables, noise, standings
@@ -48,6 +49,7 @@ def to_json(
                 }
                 for table in tables
             ],
+            "trained": [asdict(cell) for cell in trained.cells(parts)],
             "batches": [
                 {
                     **asdict(row.case),

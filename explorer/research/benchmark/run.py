@@ -15,11 +15,11 @@ import torch
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.research.benchmark import machine
-from explorer.research.benchmark.cases import images_of, network_of
+from explorer.research.benchmark.cases import SEED, images_of, network_of
 from explorer.research.benchmark.clock import peak_memory
 from explorer.research.benchmark.drive import Run
 from explorer.research.benchmark.plan import BatchCase, Plan, Work, fingerprint
-from explorer.research.benchmark.procedures import PROCEDURES, Procedure
+from explorer.research.benchmark.procedures import Procedure, procedure_named
 from explorer.research.benchmark.references import Task
 from explorer.research.benchmark.scaling import batch_costs
 from explorer.research.resumable import Parts
@@ -86,8 +86,8 @@ def _batches(plan: Plan, piece: BatchCase, network: Network) -> dict[str, Any]:
 
 def _work(work: Work, network: Network) -> dict[str, Any]:
     """The procedure, warmed up, once per budget where its step size depends on the budget."""
-    targets, seeds = images_of(network, (work.target,))
-    kind, procedure = network.device.type, PROCEDURES[work.procedure]
+    targets, seeds = images_of(network, (work.target,), work.case.seed)
+    kind, procedure = network.device.type, procedure_named(work.procedure)
     task = Task(network, work.case.layer, targets, seeds, WARM_UP_PASSES)
     procedure.run(task)
     probes, runs = [], {}
@@ -119,6 +119,7 @@ def _run_once(procedure: Procedure, task: Task) -> dict[str, Any]:
         "seconds_per_pass": statistics.median(run.laps),
         "cpu_seconds_per_pass": None if run.cpu_laps is None else statistics.median(run.cpu_laps),
         "memory": memory,
+        "moved": _short(run.moved)[0],
     }
 
 
@@ -128,6 +129,8 @@ def _short(values: list[float]) -> list[float]:
 
 def _file_name(piece: Work | BatchCase) -> str:
     words = [piece.case.network, piece.case.layer, str(piece.case.size)]
+    if piece.case.seed != SEED:
+        words.append(piece.case.seed)
     words += ["batches"] if isinstance(piece, BatchCase) else [piece.target, piece.procedure]
     return re.sub(r"[^\w.+-]", "-", "+".join(words))
 

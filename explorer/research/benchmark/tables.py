@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.research.benchmark.cases import Case
+from explorer.research.benchmark.cases import TRAINED, Case
 from explorer.research.benchmark.machine import PassWork, Peak
 from explorer.research.benchmark.plan import AFTER, DISTANCES
 from explorer.research.benchmark.procedures import (
@@ -93,10 +93,13 @@ class Standing:
 
 
 def case_tables(parts: Sequence[Part]) -> list[CaseTable]:
-    """One table per case, in the order of the parts, of the targets that every procedure had."""
+    """One table per case, in the order of the parts, of the targets that every procedure had.
+
+    Not of trained ImageNet networks, see `explorer.research.benchmark.trained`.
+    """
     cases: dict[Case, dict[str, dict[str, Part]]] = {}
     for part in parts:
-        if part["kind"] == "work":
+        if part["kind"] == "work" and part["case"]["network"] != TRAINED:
             targets = cases.setdefault(Case(**part["case"]), {})
             targets.setdefault(part["target"], {})[part["procedure"]] = part
     complete = {

@@ -13,7 +13,13 @@ from explorer.cli.outputs import check_file, check_folder
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quick", action="store_true", help="at most three minutes on two cores")
+    plans = parser.add_mutually_exclusive_group()
+    plans.add_argument("--quick", action="store_true", help="at most three minutes on two cores")
+    plans.add_argument(
+        "--trained",
+        action="store_true",
+        help="SqueezeNet trained on ImageNet instead: about three hours on two cores",
+    )
     parser.add_argument(
         "--out",
         type=file_path,
@@ -32,11 +38,16 @@ def _run(options: argparse.Namespace) -> None:
     check_folder("out", options.out)
     check_file("into", options.into)
     from explorer.analysis.generation import device
-    from explorer.research.benchmark import machine, plan, report, run
+    from explorer.research.benchmark import machine, plan, report, run, trained
     from explorer.research.benchmark.markdown import markdown
 
     kind = device()
-    chosen = plan.plan_called("quick" if options.quick else "full", kind)
+    skipped = trained.why_skipped() if options.trained else None
+    if skipped:
+        print(skipped, file=sys.stderr)
+        return
+    name = "trained" if options.trained else "quick" if options.quick else "full"
+    chosen = plan.plan_called(name, kind)
     parts = run.run(chosen, options.out, kind, lambda line: print(line, file=sys.stderr))
     facts = machine.describe(kind)
     content = report.to_json(chosen, parts, facts)
