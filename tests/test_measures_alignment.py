@@ -70,6 +70,15 @@ def test_a_tie_counts_as_in_the_paper_and_direction_is_the_measures():
     assert np.isnan(nearer_target(replace(tie, to_seed=None)))
 
 
+def test_the_control_is_the_mean_share_of_wrong_targets():
+    row = compared("a", 0.1, 0.3, 0.2, wrong_nearer=0.4)
+    assert nearer_wrong(row) == 0.4
+    assert nearer_wrong(replace(row, wrong_nearer=None)) == 1.0  # an older result's single one
+    found = alignment([[row], [replace(row, wrong_nearer=0.0)]])
+    assert found.wrong["a"].value == pytest.approx(0.2)
+    assert found.wrong["a"].to_text().startswith("20 % (")
+
+
 def test_the_interval_of_the_mean_is_that_of_drawing_targets_for_all_measures_together():
     rng = np.random.default_rng(3)
     easy = rng.random(50)
@@ -85,21 +94,23 @@ def test_the_interval_of_the_mean_is_that_of_drawing_targets_for_all_measures_to
 
 
 def test_a_measure_without_values_is_left_out_and_a_single_missing_one_is_not_counted():
-    some = iris({"a": [1, 1, 0, 1], "gone": [1, 1, 1, 1]})
+    some = iris({"a": [1, 1, 0, 1], "gone": [1, 1, 1, 1], "b": [1, 1, 0, 1]})
     for each in some:
         each[1] = replace(each[1], to_target=None, to_seed=None, to_mismatched=None)
     some[3][0] = replace(some[3][0], to_target=None)
     found = alignment(some)
-    assert set(found.shares) == {"a"}
+    assert set(found.shares) == {"a", "b"}
     assert (found.shares["a"].count, found.shares["a"].value) == (3, pytest.approx(2 / 3))
-    assert found.mean == pytest.approx(2 / 3)
+    assert found.mean == pytest.approx((2 / 3 + 3 / 4) / 2)
     assert found.low is not None
 
 
 def test_without_iris_or_measures_that_count_there_is_no_mean():
     nothing = alignment([])
     assert (nothing.count, nothing.mean, nothing.low, nothing.shares) == (0, None, None, {})
-    uncounted = alignment(iris({"a": [1, 0]}, unused=("a",)))
-    assert (uncounted.mean, uncounted.deviation, uncounted.counted) == (None, None, ())
+    # One that counts is too few, as in the verdict of a single result.
+    uncounted = alignment(iris({"a": [1, 0], "b": [1, 1]}, unused=("a",)))
+    assert (uncounted.mean, uncounted.deviation, uncounted.counted) == (None, None, ("b",))
+    assert uncounted.low is None
     assert uncounted.shares["a"].value == 0.5
     assert over_measures([]) == (None, None)

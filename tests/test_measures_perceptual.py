@@ -68,8 +68,6 @@ def test_registry_entries_describe_themselves():
         assert each.name == name
         assert each.help.endswith(".")
         assert each.needs_download == name.startswith(("lpips", "dists"))
-        repeats = name in ("ciede2000", "structure") or name.endswith("-baseline")
-        assert each.redundant == repeats
         said = each.to_dict()
         assert json.loads(json.dumps(said, allow_nan=False)) == said
         assert said["nearer"] in ("higher", "lower")
@@ -91,7 +89,8 @@ def test_why_a_measure_counts_or_not_is_said_of_results_of_any_age():
         return why_counted(Comparison.from_dict(row | old))
 
     assert why() == "yes"
-    assert why(votes=False, held_out=True) == "no: repeats another"
+    assert why(votes=False, held_out=True) == "no: another of its family votes"
+    assert why(cannot_tell="it finds 0%") == "no: it finds 0%"
     assert why(kin_to_loss=True, held_out=False, votes=True) == (
         "no: related to the loss or the network"
     )
@@ -195,7 +194,9 @@ def test_ms_ssim_is_its_formula_written_out_with_scipy():
     assert image_distances.ms_ssim(a, b).item() == pytest.approx(np.mean(values), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", [*OFFLINE_MEASURES, "ciede2000", "robust-features"])
+@pytest.mark.parametrize(
+    "name", [*OFFLINE_MEASURES, "ciede2000", "robust-features", "edge-directions", "detail-map"]
+)
 def test_a_measure_that_calls_itself_differentiable_has_the_gradient_of_its_differences(name):
     each = PERCEPTUAL_MEASURES[name]
     assert each.differentiable
@@ -257,7 +258,7 @@ def test_measures_judge_a_noisy_target_as_nearer_its_target_than_a_flat_seed():
         assert by_name[name].held_out
     counted = [each for each in comparisons if each.nearer_target is not None]
     found = verdict(comparisons)
-    assert found.counted == len([each for each in counted if each.counts_in_verdict]) >= 4
+    assert found.counted == len([each for each in counted if each.counts_in_verdict]) >= 2
     assert found.nearer_target <= found.counted
     plain = [each.to_dict() for each in comparisons] + [found.to_dict()]
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
@@ -273,8 +274,9 @@ def test_a_measure_of_the_loss_or_of_the_networks_family_is_shown_but_does_not_j
     assert not by_name["haarpsi"].held_out
     assert by_name["robust-features"].same_family
     assert not by_name["robust-features"].held_out
-    has_robust = next(x for x in free if x.measure == "robust-features").nearer_target is not None
-    assert verdict(free).counted - verdict(bound).counted == 1 + has_robust
+    voting = {x.measure for x in free if x.counts_in_verdict and x.nearer_target is not None}
+    assert verdict(free).counted == len(voting)
+    assert verdict(bound).counted == len(voting - {"haarpsi", "robust-features"})
     with pytest.raises(ValueError, match="unknown perceptual measure 'haarpsy'"):
         compare(target, target, seed, None, frozenset({"haarpsy"}))
 
@@ -303,16 +305,20 @@ def test_a_measure_on_the_network_of_the_losss_measure_does_not_judge():
 
 
 def test_a_measure_without_a_vote_is_shown_and_held_out_but_does_not_judge():
-    target, seed = picture(), picture(rng_seed=2)
-    comparisons = compare(noisy(target, 0.05), target, seed, picture(64, 7))
-    colour = next(each for each in comparisons if each.measure == "ciede2000")
-    assert colour.nearer_target
-    assert colour.nearer_than_mismatched
-    assert colour.held_out
-    assert not colour.counts_in_verdict
-    assert colour.to_dict()["judges"] is colour.to_dict()["votes"] is False
-    without = [each for each in comparisons if each.measure != "ciede2000"]
+    target, seed = picture(), noisy(torch.zeros(1, 3, 64, 64), 1.0)
+    comparisons = compare(
+        noisy(target, 0.05), target, seed, picture(64, 7), seed_kind="noise", allow_download=False
+    )
+    pixels = next(each for each in comparisons if each.measure == "psnr")
+    assert pixels.nearer_target
+    assert pixels.nearer_than_mismatched
+    assert pixels.held_out
+    assert not pixels.counts_in_verdict
+    assert pixels.to_dict()["judges"] is False
+    assert "of recognisable copies" in pixels.to_dict()["cannot_tell"]
+    without = [each for each in comparisons if each.measure != "psnr"]
     assert verdict(comparisons) == verdict(without)
+    assert Comparison.from_dict(pixels.to_dict()) == pixels
 
 
 def test_the_question_has_no_answer_where_seed_and_target_are_one_picture():
@@ -341,7 +347,7 @@ def test_without_a_mismatched_target_the_control_is_empty():
 def test_a_batch_is_its_images_one_by_one():
     target = torch.cat([picture(rng_seed=n) for n in range(2)])
     iri, seed = noisy(target, 0.1), noisy(torch.full_like(target, 0.5), 0.1)
-    together = compare_batch(iri, target, seed, target.flip(0))
+    together = compare_batch(iri, target, seed, target.flip(0).unsqueeze(1))
     assert len(together) == 2
     for n, comparisons in enumerate(together):
         alone = compare(iri[n], target[n], seed[n], target[1 - n])

@@ -53,7 +53,7 @@ def result() -> Result:
                 "dists", "lower", None, None, None, False, True, None, None, "no", True, True
             ),
         ),
-        person=PerceptualVerdict(1, 3, 2, 3, "cat"),
+        person=PerceptualVerdict(1, 3, 2, 3, ("cat", "rocket"), 0.25),
         curves=Curves((0, 1), (1.0, 0.5), (1.0, 0.5)),
         provenance=Provenance(
             steps=2,
@@ -231,7 +231,9 @@ def test_result_json_holds_what_others_script_against(result):
             "judges": 3,
             "nearer_than_mismatched": 2,
             "judges_of_mismatched": 3,
-            "mismatched": "cat",
+            "wrong_nearer": 0.25,
+            "mismatched": ["cat", "rocket"],
+            "answer": "no",
         },
     }
     assert content["optimiser"] == {"name": "adam", "help": "Adam"}
@@ -241,16 +243,16 @@ def test_a_result_of_an_older_version_is_read_with_what_it_holds(result):
     content = result.to_json()
     content["layers"] = [{"name": "ℓ", "relative_l2": 0.5}]
     for row in content["perceptual"]:
-        for added_later in ("kin_to_loss", "votes", "judges"):
+        for added_later in ("kin_to_loss", "votes", "judges", "wrong_nearer", "cannot_tell"):
             del row[added_later]
     del content["match"]["null"]["source"]
-    del content["verdicts"]["person"]["mismatched"]
+    del content["verdicts"]["person"]["mismatched"], content["verdicts"]["person"]["answer"]
     del content["optimiser"], content["batch"]
     again = Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(content).encode()))
     assert again.layers == (LayerComparison("ℓ", None, {"relative_l2": 0.5}),)
     assert [each.counts_in_verdict for each in again.perceptual] == [False, False]
     assert again.null.source == ""
-    assert again.person.mismatched is None
+    assert again.person.mismatched == ()
     assert again.provenance.optimiser.name == "unknown"
     assert Result.from_bytes(again.to_bytes()).to_json() == again.to_json()
 

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from explorer.analysis.continuation import fitted_picture
 from explorer.errors import RequestError
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png
-from explorer.images.identity import is_one_of
+from explorer.images.identity import content_name, is_one_of
+from explorer.metrics.calibration import PICTURE
 from explorer.models.fitting import as_batch, fit_to
 from explorer.models.network import Network
 from explorer.request import Request
 from explorer.result import Result
+
+WRONG_TARGETS = 5
+"""The control: an IRI is compared with so many photographs that it was not made for."""
 
 
 @dataclass(frozen=True)
 class BatchImages:
     """What the IRIs of a batch are made from and compared with, one per request.
 
-    targets, seeds, mismatched: N×3×H×W in [0, 1] at the network's input size, on its device; grey
-    for a grey network.
-    mismatched_names: in the gallery. starts: the IRIs that are gone on from, where they are.
+    targets, seeds: N×3×H×W in [0, 1] at the network's input size, on its device; grey for a grey
+    network. mismatched: wrong targets likewise, N×WRONG_TARGETS×3×H×W, and mismatched_names theirs
+    in the gallery. starts: the IRIs that are gone on from, where they are.
     """
 
     targets: Tensor
     seeds: Tensor
     mismatched: Tensor
-    mismatched_names: tuple[str, ...]
+    mismatched_names: tuple[tuple[str, ...], ...]
     starts: Tensor | None = None
 
 
@@ -60,11 +67,13 @@ def load_images(
                 f"{_short(request.target)} are the same image; choose another seed",
             )
     names = tuple(mismatched_for(each) for each in requests)
-    mismatched = [fit_to(gallery.load(name), network) for name in names]
+    drawn = {name for row in names for name in row}
+    fitted = {name: fit_to(gallery.load(name), network) for name in drawn}
+    mismatched = [as_batch([fitted[name] for name in row], network) for row in names]
     return BatchImages(
         as_batch(targets, network),
         as_batch(origins, network),
-        as_batch(mismatched, network),
+        torch.stack(mismatched),
         names,
         _starts(earlier, network),
     )
@@ -83,15 +92,22 @@ def _starts(earlier: Sequence[Result | None], network: Network) -> Tensor | None
     return as_batch([result.iri for result in results], network) if results else None
 
 
-def mismatched_for(request: Request) -> str:
-    """The control's wrong target: the gallery's next picture that is neither target nor seed.
+def mismatched_for(request: Request) -> tuple[str, ...]:
+    """The control's wrong targets: WRONG_TARGETS of the gallery, in the order of their names.
 
-    Nor a copy of either: pictures are compared by their pixels.
+    Drawn by target, seed and random seed, so that each request has a choice of its own and always
+    the same one. None is a copy of target or seed: pictures are compared by their pixels.
     """
     chosen = (request.target, request.seed)
-    names = [name for name in gallery.names() if not is_one_of(name, chosen)]
-    later = [name for name in names if name > request.target]
-    return (later or names)[0]
+    names = sorted(name for name in gallery.names() if not is_one_of(name, chosen))
+    drawn_by = " ".join((*map(content_name, chosen), str(request.rng_seed)))
+    number = int.from_bytes(hashlib.sha256(drawn_by.encode()).digest()[:8])
+    return tuple(sorted(random.Random(number).sample(names, WRONG_TARGETS)))
+
+
+def seed_kind_of(request: Request) -> str:
+    """The kind of seed by which measures are chosen: a drawn one's name, or `picture`."""
+    return request.seed if request.seed in seeds.kinds() else PICTURE
 
 
 def _short(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.metrics.perceptual_verdict import Comparison
+from explorer.metrics.perceptual_verdict import MIN_VOTES, Comparison, at_least_as_near
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -47,9 +47,10 @@ class Alignment:
     """Alignment of a set of IRIs of one network, layer and loss, by every measure there is.
 
     count: how many IRIs that is. shares, wrong: by measure, towards the target, and (the control)
-    towards a wrong target. counted: the measures that count in the verdict; the others are only
-    shown. mean, deviation, low, high: over the counted measures, as the paper reports it, with the
-    95 % interval of the mean over targets; None where none counts.
+    the mean share of wrong targets. counted: the measures that count in the verdict, one a family;
+    the others are only shown. mean, deviation, low, high: over the counted measures, as the paper
+    reports it, with the 95 % interval of the mean over targets; None where fewer than MIN_VOTES
+    count, as in the verdict of a single IRI.
     """
 
     count: int
@@ -97,8 +98,9 @@ def alignment(iris: Sequence[Sequence[Comparison]], rng_seed: int = 0) -> Alignm
         if all(row.counts_in_verdict for row in present):
             counted.append(name)
     shares = {name: _known_share(values, rng_seed) for name, values in nearer.items()}
-    mean, deviation = over_measures(shares[name] for name in counted)
-    low, high = _interval_of_mean([nearer[name] for name in counted], rng_seed)
+    enough = counted if len(counted) >= MIN_VOTES else []
+    mean, deviation = over_measures(shares[name] for name in enough)
+    low, high = _interval_of_mean([nearer[name] for name in enough], rng_seed)
     return Alignment(
         count=len(iris),
         shares=shares,
@@ -121,14 +123,19 @@ def nearer_target(comparison: Comparison) -> float:
 
 
 def nearer_wrong(comparison: Comparison) -> float:
-    """The control: as `nearer_target`, for the mismatched target in the target's place."""
+    """The control: the share of the wrong targets that it is at least as near as its seed.
+
+    nan without values. Of results that were compared with a single wrong target, 0.0 or 1.0.
+    """
+    if comparison.wrong_nearer is not None:
+        return comparison.wrong_nearer
     return _at_least_as_near(comparison, comparison.to_mismatched, comparison.to_seed)
 
 
 def _at_least_as_near(comparison: Comparison, value: float | None, other: float | None) -> float:
     if value is None or other is None:
         return math.nan
-    return float(value >= other if comparison.nearer == "higher" else value <= other)
+    return float(at_least_as_near(comparison.nearer, value, other))
 
 
 def over_measures(shares: Iterable[Share]) -> tuple[float | None, float | None]:
@@ -138,7 +145,7 @@ def over_measures(shares: Iterable[Share]) -> tuple[float | None, float | None]:
 
 
 def aligned_share(nearer: np.ndarray, rng_seed: int = 0) -> Share:
-    """The share of true among `nearer` (N,), with a percentile bootstrap interval over targets."""
+    """The mean of `nearer` (N,), shares in [0, 1], with a bootstrap interval over targets."""
     values = np.asarray(nearer, dtype=float)
     if values.ndim != 1:
         raise ValueError(f"one answer per IRI is needed, not an array of shape {values.shape}")

@@ -24,12 +24,9 @@ class PerceptualMeasure:
     smallest: least height and width in px. function: two batches N×3×H×W in [0, 1] → N values.
     needs_download: its weights do not ship with the app. differentiable: gradients pass through it,
     so it can play the adversary of a loss.
-    family: networks whose family starts with this word share the measure's own network, so it
-    flatters their IRIs; "" for no network. Two measures of one family rest on one network, or on
-    one formula (`ssim`), too.
-    redundant: it nearly repeats another measure, so it is shown but not counted in the verdict, or
-    one opinion would count twice: LPIPS without its calibration uses the network of LPIPS, and
-    CIEDE2000 compares pixel with pixel as PSNR does.
+    family: of measures that rest on one network or one formula (`ssim`); they have one vote
+    together. Networks whose family starts with this word share the measure's own network, so it
+    flatters their IRIs. "" for a measure that has neither.
     in_paper: one of the four by which Nanda et al. (AAAI 2023) report alignment.
     unavailable_reason: called with allow_download, says why the measure is not available, or None.
     """
@@ -45,7 +42,6 @@ class PerceptualMeasure:
     needs_download: bool = False
     differentiable: bool = True
     family: str = ""
-    redundant: bool = False
     in_paper: bool = False
     unavailable_reason: Callable[[bool], str | None] = field(default=_always_available, repr=False)
 
@@ -64,8 +60,6 @@ class PerceptualMeasure:
             "differentiable": self.differentiable,
             "smallest": self.smallest,
             "rests_on": self.family or None,
-            "votes": not self.redundant,
-            "redundant": self.redundant,
             "in_the_paper": self.in_paper,
         }
 

@@ -9,20 +9,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+MIN_VOTES = 2
+"""So many families of measures have to vote: one alone may err, and nothing would show it."""
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near one IRI is to its target, its seed and a mismatched image, by one measure.
+    """How near one IRI is to its target, its seed and wrong targets, by one measure.
 
-    to_target, to_seed, to_mismatched: the measure's values; all None where it could not be
-    computed, `reason` then says why; to_mismatched None also where no mismatched target was given.
+    to_target, to_seed: the measure's values; None where it could not be computed, `reason` then
+    says why. to_mismatched: the mean of its values for the wrong targets; None also where none was
+    given. wrong_nearer: the share of them that the IRI is at least as near as its seed, in [0, 1];
+    None in results that were compared with a single one.
     used_in_loss: the loss that made the IRI contained this measure. shares_backbone_with_loss: it
     rests on the network or formula of another measure that the loss contained. same_family: it
-    rests on a relative of the network under test. redundant: it nearly repeats another measure.
+    rests on a relative of the network under test. redundant: another measure votes for its family.
+    cannot_tell: why its vote would say nothing for such a seed at this size, or None.
     nearer_target: strictly more like the target than like the seed (a tie is not nearer, though it
     counts in alignment); None where that has no answer, because there is no value or seed and
     target are one image.
-    nearer_than_mismatched: the same question against the mismatched target.
+    nearer_than_mismatched: nearer its target than the wrong ones are on average.
     extra: fields that another version wrote.
     """
 
@@ -38,6 +44,8 @@ class Comparison:
     reason: str | None = None
     shares_backbone_with_loss: bool = False
     redundant: bool = False
+    wrong_nearer: float | None = None
+    cannot_tell: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -47,8 +55,8 @@ class Comparison:
 
     @property
     def counts_in_verdict(self) -> bool:
-        """Held out, and not redundant."""
-        return self.held_out and not self.redundant
+        """Held out, can tell, and votes for its family."""
+        return self.held_out and not self.redundant and self.cannot_tell is None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -63,6 +71,8 @@ class Comparison:
             "nearer_target": self.nearer_target,
             "nearer_than_mismatched": self.nearer_than_mismatched,
             "reason": self.reason,
+            "wrong_nearer": self.wrong_nearer,
+            "cannot_tell": self.cannot_tell,
             "kin_to_loss": self.shares_backbone_with_loss,
             "votes": not self.redundant,
             "held_out": self.held_out,
@@ -89,6 +99,8 @@ class Comparison:
             reason=rest.pop("reason", None),
             shares_backbone_with_loss=rest.pop("kin_to_loss", False),
             redundant=not rest.pop("votes", True),
+            wrong_nearer=rest.pop("wrong_nearer", None),
+            cannot_tell=rest.pop("cannot_tell", None),
             extra=rest,
         )
 
@@ -97,26 +109,43 @@ class Comparison:
 class PerceptualVerdict:
     """How many of the measures that count call the IRI nearer its target than its seed.
 
-    The same against a mismatched target is the control: an IRI that is also nearer a target it was
-    not made for says little. Measures without an answer are not counted.
-    mismatched: the gallery name of that target, where one was given.
+    Wrong targets are the control: an IRI that is also nearer those than its seed says little.
+    Measures without an answer are not counted.
+    nearer_than_mismatched: how many call it nearer its target than wrong ones on average.
+    wrong_nearer: the share of wrong targets that they call at least as near as the seed, the mean
+    over the counted measures; None where it is not known. mismatched: gallery names of the wrong
+    targets.
     """
 
     nearer_target: int
     counted: int
     nearer_than_mismatched: int
     counted_for_mismatched: int
-    mismatched: str | None = None
+    mismatched: tuple[str, ...] = ()
+    wrong_nearer: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def answer(self) -> Literal["yes", "undecided", "no"] | None:
-        """Whether most of the counted measures say nearer its target; None where none counts."""
-        if self.counted == 0:
-            return None
+    def answer(self) -> Literal["yes", "undecided", "no", "not measured"]:
+        """Whether most of the counted measures say nearer its target.
+
+        "not measured" where fewer than MIN_VOTES count.
+        """
+        if self.counted < MIN_VOTES:
+            return "not measured"
         if self.nearer_target * 2 == self.counted:
             return "undecided"
         return "yes" if self.nearer_target * 2 > self.counted else "no"
+
+    @property
+    def sentence(self) -> str:
+        """The answer, as listings give it."""
+        if self.answer == "not measured":
+            return "Whether it looks like the target is not measured: too few measures can tell."
+        return (
+            f"{self.nearer_target} of {self.counted} kinds of measures say it looks more like the "
+            "target than like the seed."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -125,7 +154,9 @@ class PerceptualVerdict:
             "judges": self.counted,
             "nearer_than_mismatched": self.nearer_than_mismatched,
             "judges_of_mismatched": self.counted_for_mismatched,
-            "mismatched": self.mismatched,
+            "wrong_nearer": self.wrong_nearer,
+            "mismatched": list(self.mismatched),
+            "answer": self.answer,
             **self.extra,
         }
 
@@ -133,26 +164,47 @@ class PerceptualVerdict:
     def from_dict(cls, plain: Mapping[str, Any]) -> PerceptualVerdict:
         """The record in what `to_dict` wrote, in this or another version."""
         rest = dict(plain)
+        rest.pop("answer", None)
+        mismatched = rest.pop("mismatched", None) or ()
         return cls(
             nearer_target=rest.pop("nearer_target", 0),
             counted=rest.pop("judges", 0),
             nearer_than_mismatched=rest.pop("nearer_than_mismatched", 0),
             counted_for_mismatched=rest.pop("judges_of_mismatched", 0),
-            mismatched=rest.pop("mismatched", None),
+            mismatched=(mismatched,) if isinstance(mismatched, str) else tuple(mismatched),
+            wrong_nearer=rest.pop("wrong_nearer", None),
             extra=rest,
         )
 
 
-def verdict(comparisons: Sequence[Comparison], mismatched: str | None = None) -> PerceptualVerdict:
-    """The second verdict: the count over the measures that are held out and not redundant."""
+def verdict(comparisons: Sequence[Comparison], mismatched: Sequence[str] = ()) -> PerceptualVerdict:
+    """The second verdict: the count over the measures that vote.
+
+    mismatched: gallery names of the wrong targets.
+    """
     counted = [each for each in comparisons if each.counts_in_verdict]
     by_seed = [each.nearer_target for each in counted if each.nearer_target is not None]
     by_control = [
         each.nearer_than_mismatched for each in counted if each.nearer_than_mismatched is not None
     ]
+    wrong = [
+        each.wrong_nearer
+        for each in counted
+        if each.wrong_nearer is not None and each.nearer_target is not None
+    ]
     return PerceptualVerdict(
-        sum(by_seed), len(by_seed), sum(by_control), len(by_control), mismatched
+        sum(by_seed),
+        len(by_seed),
+        sum(by_control),
+        len(by_control),
+        tuple(mismatched),
+        sum(wrong) / len(wrong) if wrong else None,
     )
+
+
+def at_least_as_near(nearer: Literal["higher", "lower"], value: float, other: float) -> bool:
+    """Whether a measure's value says at least as near as another value does; a tie counts."""
+    return value >= other if nearer == "higher" else value <= other
 
 
 def why_counted(comparison: Comparison) -> str:
@@ -161,4 +213,6 @@ def why_counted(comparison: Comparison) -> str:
         return "no: in the loss"
     if not comparison.held_out:
         return "no: related to the loss or the network"
-    return "no: repeats another" if comparison.redundant else "yes"
+    if comparison.cannot_tell is not None:
+        return f"no: {comparison.cannot_tell}"
+    return "no: another of its family votes" if comparison.redundant else "yes"

@@ -60,7 +60,6 @@ def _lpips_baseline(net: str, title: str, family: str, in_paper: bool = True) ->
         function=imported_later("explorer.metrics.lpips", "lpips_without_heads", net),
         needs_download=True,
         family=family,
-        redundant=True,
         in_paper=in_paper,
         unavailable_reason=_backbone_unavailable(net),
     )
@@ -118,7 +117,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
         PerceptualMeasure(
             name="structure",
             title="Structure",
-            help="Compares the pattern in small windows at four sizes, blind to its contrast: a "
+            help="Compares the pattern in small windows at four sizes, blind to its contrast: an "
             "image and its negative are alike.",
             nearer="higher",
             range=(0.0, 1.0),
@@ -126,7 +125,32 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             smallest=8,
             function=imported_later("explorer.metrics.structure", "structure"),
             family="ssim",
-            redundant=True,
+        ),
+        PerceptualMeasure(
+            name="edge-directions",
+            title="Edge directions",
+            help="Compares which way edges run from place to place, whatever their colours; noise "
+            "has no direction.",
+            nearer="lower",
+            range=(0.0, 4.0),
+            source="Structure tensor (Förstner & Gülch 1987) as doubled angles (Granlund 1978), "
+            "σ = 2 and 3 px, in at most 14×14 cells",
+            smallest=32,
+            function=imported_later("explorer.metrics.layout", "edge_directions"),
+            family="edges",
+        ),
+        PerceptualMeasure(
+            name="detail-map",
+            title="Where there is detail",
+            help="Compares where the two images have more detail and where less, whatever it is; "
+            "noise has the same everywhere.",
+            nearer="lower",
+            range=(0.0, 4.0),
+            source="Local band-limited contrast (Peli 1990), differences of Gaussians of 2 and 4, "
+            "4 and 8 px, in at most 14×14 cells",
+            smallest=32,
+            function=imported_later("explorer.metrics.layout", "detail_map"),
+            family="detail",
         ),
         PerceptualMeasure(
             name="psnr",
@@ -137,6 +161,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             source="10·log₁₀(1 / mean squared error), capped at 100 dB",
             smallest=1,
             function=imported_later("explorer.metrics.image_distances", "psnr"),
+            family="pixels",
         ),
         PerceptualMeasure(
             name="ciede2000",
@@ -148,7 +173,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             source="CIE 142-2001; Sharma, Wu & Dalal 2005; mean over the pixels, sRGB, D65",
             smallest=1,
             function=imported_later("explorer.metrics.colour", "ciede2000"),
-            redundant=True,
+            family="pixels",
         ),
         _lpips("squeeze", "SqueezeNet", "squeezenet", in_paper=False),
         _lpips("alex", "AlexNet", "alexnet"),

@@ -29,8 +29,8 @@ def lean(measure: str, nearer: str, to_target: float, to_other: float) -> float:
 def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.Figure:
     """One bar a measure: to the right nearer the target, to the left nearer the seed.
 
-    A diamond is the control: the target against a mismatched picture. Measures that do not count in
-    the verdict are hatched. titles: by measure.
+    A diamond is the control: the target against wrong ones, their mean. Measures that do not count
+    in the verdict are hatched. titles: by measure.
     """
     measured = [
         (each, each.to_target, each.to_seed)
@@ -69,10 +69,10 @@ def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.
             x=[lean(each.measure, each.nearer, to, wrong) for each, to, wrong in controls],
             mode="markers",
             marker={"symbol": "diamond", "size": 9, "color": IRI},
-            name="control: its target against a wrong target",
+            name="control: its target against wrong targets",
             customdata=[[to, wrong] for _, to, wrong in controls],
             hovertemplate="%{y}: %{customdata[0]:.3f} to the target, "
-            "%{customdata[1]:.3f} to a wrong target<extra></extra>",
+            "%{customdata[1]:.3f} to wrong targets<extra></extra>",
         )
     )
     chart.add_vline(x=0, line={"color": SEED, "width": 1})

@@ -58,7 +58,9 @@ def show_seed_runs(result: Result) -> None:
         result.iri_png,
         result.state,
         result.match.relative_l2,
-        f"{person.nearer_target} of {person.counted}",
+        "not measured"
+        if person.answer == "not measured"
+        else f"{person.nearer_target} of {person.counted}",
     )
     while len(by_rng_seed) > MOST:
         del by_rng_seed[next(iter(by_rng_seed))]

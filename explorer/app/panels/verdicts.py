@@ -10,6 +10,7 @@ from explorer.app.naming import code, literal, number
 from explorer.images import gallery
 from explorer.metrics import no_match
 from explorer.metrics.match import Match, MatchState
+from explorer.metrics.perceptual_verdict import MIN_VOTES, PerceptualVerdict
 from explorer.models import layer_expression
 from explorer.result import Result
 from explorer.result.ending import how_it_ended
@@ -116,21 +117,51 @@ def _person(result: Result) -> None:
             f"the network ignores. {_advice(result)}"
         )
         return
-    if person.answer is None:
-        st.markdown("### :gray[:material/help:] No measure available")
-        st.markdown("No held-out measure could compare these images.")
+    if person.answer == "not measured":
+        st.markdown("### :gray[:material/help:] Not measured")
+        st.markdown(
+            f"{_how_many(person.counted)} from wrong targets in such a seed at this size, and "
+            f"{MIN_VOTES} are needed: look for yourself{_download_hint(result)}."
+        )
         return
     st.markdown(f"### {_ANSWERS[person.answer]}")
-    control = f"Control: {person.nearer_than_mismatched} of {person.counted_for_mismatched} say it "
-    if person.mismatched in gallery.names():
-        wrong = gallery.describe(person.mismatched).title
-        control += f"is nearer its target than a wrong one ({wrong})."
-    else:
-        control += "is nearer its target than a wrong one."
     st.markdown(
-        f"**{person.nearer_target} of {person.counted}** perceptual measures say it is nearer its "
-        f"target than its seed.  \n{control}  \n"
-        "Measures are stand-ins for people: trust your own eyes first."
+        f"**{person.nearer_target} of {person.counted}** kinds of perceptual measures say it is "
+        f"nearer its target than its seed.  \n{_control(person)}  \n"
+        "Measures are stand-ins for people: trust your own eyes first.",
+        help="Measures of one formula or one network are one kind and have one vote. Only those "
+        "vote that recognise photographs in such a seed at this size, and no wrong ones.",
+    )
+
+
+def _how_many(counted: int) -> str:
+    none_or_one = "No perceptual measure" if counted == 0 else "Only one kind of measure"
+    return f"{none_or_one} that is unrelated to loss and network can tell right"
+
+
+def _download_hint(result: Result) -> str:
+    """Where LPIPS is missing, that it would help."""
+    missing = any(
+        each.measure.startswith("lpips") and each.held_out and each.to_target is None
+        for each in result.perceptual
+    )
+    return ", or download LPIPS (`IRI_LPIPS=all`)" if missing else ""
+
+
+def _control(person: PerceptualVerdict) -> str:
+    titles = [
+        gallery.describe(name).title if name in gallery.names() else literal(name)
+        for name in person.mismatched
+    ]
+    listed = f" ({', '.join(titles)})" if titles else ""
+    if person.wrong_nearer is None:
+        return (
+            f"Control: {person.nearer_than_mismatched} of {person.counted_for_mismatched} say it "
+            f"is nearer its target than a wrong one{listed}."
+        )
+    return (
+        f"Control: of {len(titles)} wrong targets{listed}, they call {person.wrong_nearer:.0%} "
+        "nearer than the seed."
     )
 
 
@@ -140,8 +171,4 @@ def one_line(result: Result) -> str:
     state = f"{_STATES[result.state]} (relative distance {distance})"
     if not result.matched:
         return f"{state}, so nothing can be concluded. {ended}"
-    person = result.person
-    return (
-        f"{state}. {ended} {person.nearer_target} of {person.counted} measures say it looks more "
-        "like the target than like the seed."
-    )
+    return f"{state}. {ended} {result.person.sentence}"

@@ -71,7 +71,7 @@ def measures() -> str:
             _head("Measures", "iri measures"),
             "## Of a pair of images",
             table(
-                ("measure", "compares", "range", "nearer", "least side", "backbone", "source"),
+                ("measure", "compares", "range", "nearer", "least side", "family", "source"),
                 [
                     (
                         _code(row["name"]),
@@ -86,9 +86,6 @@ def measures() -> str:
                 ],
             ),
             "Needs a download: " + _names(row for row in perceptual if row["needs_download"]) + ".",
-            "Not counted in the verdict, because each nearly repeats another one: "
-            + _names(row for row in perceptual if row["redundant"])
-            + ".",
             "## Of a pair of representations",
             table(
                 ("measure", "formula", "range", "nearer", "source"),

@@ -1,0 +1,83 @@
+"""Which measures can tell: how each does on copies of photographs that people recognise.
+
+The table is made by `python -m explorer.research.calibration`, which says what the copies are;
+nothing is computed here. No torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import log
+from pathlib import Path
+
+TABLE = Path(__file__).with_name("calibration.json")
+
+RIGHT_AT_LEAST = 0.6
+"""Share of copies that a measure has to call nearer their photograph than the seed."""
+
+WRONG_AT_MOST = 0.2
+"""Share of them that it may call nearer another photograph than the seed."""
+
+PICTURE = "picture"
+"""The kind of seed that a photograph is, from the gallery or uploaded."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """right, wrong: shares of copies called nearer their own, or another, photograph than the seed.
+
+    For images of about this size and seeds of this kind.
+    """
+
+    right: float
+    wrong: float
+
+    @property
+    def can_tell(self) -> bool:
+        """Within RIGHT_AT_LEAST and WRONG_AT_MOST."""
+        return self.right >= RIGHT_AT_LEAST and self.wrong <= WRONG_AT_MOST
+
+    @property
+    def margin(self) -> float:
+        """By which the members of a family are compared: right − wrong."""
+        return self.right - self.wrong
+
+    @property
+    def shortcoming(self) -> str:
+        """Why it does not count, in words; empty where it can tell."""
+        found = f"of recognisable copies in such a seed at this size it finds {self.right:.0%}"
+        if self.right < RIGHT_AT_LEAST:
+            return f"{found}, and {RIGHT_AT_LEAST:.0%} would do"
+        if self.wrong > WRONG_AT_MOST:
+            return (
+                f"it calls {self.wrong:.0%} of wrong targets nearer than such a seed at this size"
+            )
+        return ""
+
+
+def calibration_of(measure: str, size: tuple[int, int], seed_kind: str) -> Calibration | None:
+    """The measure's row at the nearest side that the table has; None where it has no such measure.
+
+    size: height and width in px; sides are compared by their ratio, the shorter one of the image.
+    seed_kind: a name of `explorer.images.seeds`, or PICTURE; a kind that the table lacks is judged
+    by the kind under which the measure does worst.
+    """
+    by_side = _table().get(measure)
+    if not by_side:
+        return None
+    side = min(by_side, key=lambda each: abs(log(int(each) / min(size))))
+    by_seed = by_side[side]
+    if seed_kind in by_seed:
+        return Calibration(*by_seed[seed_kind])
+    return min((Calibration(*each) for each in by_seed.values()), key=lambda each: each.margin)
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]:
+    """(right, wrong) by measure, side in px and kind of seed."""
+    read: dict[str, dict[str, dict[str, tuple[float, float]]]]
+    read = json.loads(TABLE.read_text(encoding="utf-8"))["measures"] if TABLE.is_file() else {}
+    return read
