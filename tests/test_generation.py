@@ -21,6 +21,7 @@ from explorer.analysis.comparison import compare
 from explorer.analysis.generation import generate, generate_batch
 from explorer.errors import RequestError
 from explorer.images import gallery
+from explorer.images.encoding import from_8bit, from_png
 from explorer.losses.variants import LOSSES, base_names
 from explorer.models import catalogue
 from explorer.models.network import InputSpec, Network
@@ -206,11 +207,13 @@ def test_every_measure_and_both_verdicts_are_there_and_plain_json(result):
     difference = pixels(result.iri_png).astype(float) - pixels(result.target_png)
     psnr = -10 * math.log10((difference**2).mean())
     assert measures["psnr"]["to_target"] == pytest.approx(psnr, abs=0.01)
-    judges = [one for one in said["perceptual"] if one["held_out"] and one["votes"]]
+    judges = [one for one in said["perceptual"] if one["judges"]]
     nearer = [one["nearer_target"] for one in judges if one["nearer_target"] is not None]
     assert said["verdicts"]["person"]["judges"] == len(nearer)
     assert said["verdicts"]["person"]["nearer_target"] == sum(nearer)
-    assert said["verdicts"]["person"]["mismatched"] not in (REQUEST.target, REQUEST.seed)
+    wrong = said["verdicts"]["person"]["mismatched"]
+    assert len(wrong) == 5
+    assert not {REQUEST.target, REQUEST.seed} & set(wrong)
     assert said["verdicts"]["network"]["same"] == (
         said["match"]["same"] and said["match"]["after_8bit"]["same"]
     )
@@ -537,3 +540,54 @@ def test_a_request_with_an_unknown_name_is_refused_here_too():
         with pytest.raises(RequestError) as caught:
             generate(replace(REQUEST, **changes))
         assert caught.value.field == field
+
+
+# The nearest image
+
+
+def test_a_result_holds_the_nearest_image_and_the_one_that_the_search_found():
+    request = Request(
+        model="embedded:residual-multi-adv2", target="coffee", seed="noise", goal=0.1, steps=60
+    )
+    nearest, searched = generate(request), generate(replace(request, nearest=False))
+    phase = nearest.tightening
+    assert nearest.request.nearest
+    assert phase is not None
+    assert searched.tightening is None
+    assert nearest.request.key != searched.request.key
+    # What the search found is in both, and the distances are those of the pictures.
+    assert nearest.searched_png == searched.iri_png
+    seed = from_8bit(from_png(nearest.seed_png))
+    rms = float(np.sqrt(np.mean((nearest.iri - seed) ** 2)))
+    assert nearest.moved is not None
+    assert nearest.moved.rms == pytest.approx(rms, abs=2e-3)
+    assert phase.rms[-1] == pytest.approx(nearest.moved.rms, rel=1e-3)
+    assert searched.moved is not None
+    assert phase.rms[0] == pytest.approx(searched.moved.rms, rel=1e-3)
+    assert nearest.moved.rms < 0.9 * searched.moved.rms
+    assert nearest.match.relative_l2 is not None
+    assert nearest.match.relative_l2 <= 0.1 * (1 + 1e-4)
+    assert phase.searched_perceptual[0].to_target == searched.perceptual[0].to_target
+    assert Result.from_bytes(nearest.to_bytes()).to_json() == nearest.to_json()
+
+
+@pytest.mark.parametrize(
+    ("changes", "resolved"),
+    [
+        ({}, True),
+        ({"model": "compressed:squeezenet1_0"}, False),  # 224 px: only where it is asked for
+        ({"size": 160}, False),
+        ({"loss": "freq"}, False),
+        ({"loss": "regularizer-free+fourier"}, False),
+        ({"optimiser": "paper"}, False),
+        ({"goal": 0.0}, False),
+        ({"relu_gradient": "identity", "layer": "stage1.0"}, False),
+    ],
+)
+def test_where_the_nearest_image_is_the_default(changes, resolved):
+    request = replace(Request(model="embedded:residual-multi-adv2"), **changes)
+    assert validation.validate(request).nearest is resolved
+    if not resolved and not {"model", "size"} & set(changes):
+        with pytest.raises(RequestError, match="as the search finds it") as refused:
+            validation.validate(replace(request, nearest=True))
+        assert refused.value.field == "nearest"

@@ -36,10 +36,10 @@ OWN = Request(model="file:/a/checkpoint.pt", architecture="timm:resnet18", weigh
 def test_a_key_written_down_once_is_the_key_for_ever():
     assert PLAIN.canonical == (
         '{"goal":0.05,"layer":"stage2.0","loss":"freq","model":"embedded:residual-multi-adv2",'
-        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":10,"seed":"white",'
+        '"optimiser":"adam","parametrisation":"pixel","rng_seed":7,"schema":11,"seed":"white",'
         '"steps":123,"target":"cat"}'
     )
-    assert PLAIN.key == "8879acec1aa37eb5787df1e7fb268e4efc5042edd2aa74704babe0f9428ef89c"
+    assert PLAIN.key == "d4263f34a2a7113d2e2bad81037eaf086ad77e7736ad03c397369866452cf022"
     assert PLAIN.key == hashlib.sha256(PLAIN.canonical.encode()).hexdigest()
 
 
@@ -76,6 +76,8 @@ def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
         ("representation", "cosine"),
         ("relu_gradient", "identity"),
         ("size", 128),
+        ("nearest", True),
+        ("nearest", False),
     ],
 )
 def test_every_field_changes_the_key(field, value):
@@ -98,6 +100,7 @@ def test_every_field_is_in_the_canonical_form():
         interpolation="lanczos",
         crop_pct=0.9,
         classes=DIGEST,
+        nearest=True,
         classes_file="/b",
         continues=DIGEST,
     )

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from explorer.analysis.arguments import as_search
@@ -62,6 +63,27 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class MeanMoved:
+    """How far a set of IRIs is from its seeds, the mean root mean square per pixel.
+
+    searched: that of the images as searched; None where they were left so.
+    """
+
+    rms: float
+    searched: float | None
+
+    @classmethod
+    def of_results(cls, results: Sequence[Result]) -> MeanMoved | None:
+        """That of these results; None where none says it."""
+        moved = [result.moved.rms for result in results if result.moved is not None]
+        phases = [result.tightening for result in results if result.tightening is not None]
+        if not moved:
+            return None
+        complete = len(phases) == len(moved)
+        return cls(fmean(moved), fmean(each.rms[0] for each in phases) if complete else None)
+
+
+@dataclass(frozen=True)
 class PaperAlignment:
     """Mean and standard deviation of the share over the paper's four measures.
 
@@ -79,6 +101,8 @@ class AlignmentReport:
 
     results: of every target, in their order. alignment: over the IRIs that match;
     alignment_of_converged: over those at their goal, and so at equal match.
+    alignment_as_searched: over the same as `alignment`, by the images before they were brought
+    nearest to their seeds; None where they were not. moved: of those that match.
     """
 
     request: Request
@@ -87,6 +111,8 @@ class AlignmentReport:
     counts: Counts
     alignment: Alignment
     alignment_of_converged: Alignment
+    alignment_as_searched: Alignment | None
+    moved: MeanMoved | None
     paper: PaperAlignment
 
     @property
@@ -104,6 +130,10 @@ class AlignmentReport:
             **self.counts.to_dict(),
             "alignment": self.alignment.to_dict(),
             "alignment_of_converged": self.alignment_of_converged.to_dict(),
+            "alignment_as_searched": (
+                None if self.alignment_as_searched is None else self.alignment_as_searched.to_dict()
+            ),
+            "moved": None if self.moved is None else asdict(self.moved),
             "paper": asdict(self.paper),
             "iris": [_row(result, self.targets) for result in self.results],
         }
@@ -141,6 +171,8 @@ def align(
         alignment_of_converged=alignment(
             [result.perceptual for result in matched if result.converged]
         ),
+        alignment_as_searched=_as_searched(matched),
+        moved=MeanMoved.of_results(matched),
         paper=_paper(of_matched, matched),
     )
 
@@ -211,10 +243,35 @@ def _row(result: Result, targets: TargetSet) -> dict[str, object]:
                 "to_target": row.to_target,
                 "to_seed": row.to_seed,
                 "to_mismatched": row.to_mismatched,
+                "wrong_nearer": row.wrong_nearer,
             }
             for row in result.perceptual
         },
+        **_row_moved(result),
     }
+
+
+def _row_moved(result: Result) -> dict[str, object]:
+    """How far one IRI moved, and its distances as searched, where it was brought to its seed."""
+    row: dict[str, object] = {} if result.moved is None else {"moved": result.moved.to_dict()}
+    if result.tightening is not None:
+        row["searched"] = {
+            "relative_l2": result.tightening.searched_relative_l2,
+            "moved_rms": result.tightening.rms[0],
+            "perceptual": {
+                each.measure: {"to_target": each.to_target, "to_seed": each.to_seed}
+                for each in result.tightening.searched_perceptual
+            },
+        }
+    return row
+
+
+def _as_searched(matched: Sequence[Result]) -> Alignment | None:
+    """The alignment of these results by their images as searched; None where there are none."""
+    phases = [result.tightening for result in matched if result.tightening is not None]
+    if not phases or len(phases) < len(matched):
+        return None
+    return alignment([phase.searched_perceptual for phase in phases])
 
 
 def _paper(found: Alignment, matched: Sequence[Result]) -> PaperAlignment:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FURTHER_STEPS = 500
 """The budget of a continuation where none is given."""
 
-FREE_FIELDS = ("steps", "goal", "optimiser", "continues", "null", "null_folder")
+FREE_FIELDS = ("steps", "goal", "optimiser", "continues", "null", "null_folder", "nearest")
 """Fields that may differ from the earlier request's: how long, how, and what judges the match."""
 
 _PREFIX = "result:"
@@ -38,7 +38,14 @@ _PREFIX = "result:"
 
 def continuation(result: Result, steps: int = FURTHER_STEPS) -> Request:
     """The request that goes on from a result for up to `steps` more passes, same in all else."""
-    return replace(as_result(result).request, continues=result.request.key, steps=steps)
+    request = as_result(result).request
+    return replace(
+        request,
+        continues=request.key,
+        steps=steps,
+        # Decided anew: another goal or optimiser may not allow what this one did.
+        nearest=None if request.nearest else request.nearest,
+    )
 
 
 def continue_result(

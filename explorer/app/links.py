@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from explorer.analysis.examples import EXAMPLES
@@ -39,6 +40,7 @@ class SidebarFields(TypedDict):
     rng_seed: int
     size: int | None
     continues: str | None
+    nearest: bool | None
 
 
 _PARAMETERS = {
@@ -55,6 +57,7 @@ _PARAMETERS = {
     "rng_seed": "rng",
     "size": "size",
     "continues": continued.PARAMETER,
+    "nearest": "nearest",
 }
 """URL parameter by field; weights have one parameter per term."""
 
@@ -70,6 +73,7 @@ _BEYOND_SIDEBAR = tuple(
 _DEFAULT_VALUES = DEFAULTS.to_dict() | {
     "representation": "relative-l2",
     "adversary": DEFAULT_ADVERSARY,
+    "nearest": None,
 }
 
 
@@ -101,6 +105,8 @@ def link(request: Request) -> dict[str, str]:
     if effort is None or not may_name or beyond:
         raise ValueError(f"the sidebar cannot ask for {request.model} with these settings")
     values: Any = {name: getattr(request, name) for name in SidebarFields.__annotations__}
+    if request.nearest == validate(replace(request, nearest=None)).nearest:
+        values["nearest"] = None
     fields: SidebarFields = values
     return parameters(fields, effort)
 
@@ -111,4 +117,6 @@ def first_example() -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return exact(value) if isinstance(value, float) else str(value)

@@ -93,25 +93,37 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _print_shares(report: AlignmentReport) -> None:
-    from explorer.metrics.perceptual_verdict import why_counted
+    from explorer.metrics.perceptual_verdict import MIN_VOTES, why_counted
 
     first = next(result for result in report.results if result.matched)
     counted = {row.measure: why_counted(row) for row in first.perceptual}
     alignment = report.alignment
-    print(f"{'measure':24} {'nearer target than seed':26} {'wrong target':18} counted")
+    print(f"{'measure':24} {'nearer target than seed':26} {'wrong targets':18} counted")
     for name, share in alignment.shares.items():
         wrong = alignment.wrong[name].to_text()
         print(f"{name:24} {share.to_text():26} {wrong:18} {counted[name]}")
     for title, each in (
         ("all that match", alignment),
         ("those that converged", report.alignment_of_converged),
+        ("all that match, as searched", report.alignment_as_searched),
     ):
-        if each.mean is not None:
+        if each is not None and each.mean is not None:
             print(
                 f"Mean over {len(each.counted)} counted measures, {title} ({each.count}): "
                 f"{_percent(each.mean)} ± {_percent(each.deviation)} % "
                 f"({_percent(each.low)}–{_percent(each.high)} over targets)"
             )
+    if report.moved is not None:
+        searched = report.moved.searched
+        print(
+            f"Moved per pixel (RMS) from the seed: {report.moved.rms:.3f}"
+            + ("" if searched is None else f"; {searched:.3f} as searched")
+        )
+    if alignment.mean is None:
+        print(
+            f"No mean: {len(alignment.counted)} kinds of measures can tell right from wrong "
+            f"targets here, and {MIN_VOTES} are needed"
+        )
     print(
         "The paper's four (LPIPS on AlexNet and VGG, calibrated or not): "
         f"{_paper_text(report.paper)}"

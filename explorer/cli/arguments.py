@@ -35,6 +35,13 @@ def real_number(low: float | None = None) -> Callable[[str], float]:
     return parse
 
 
+def yes_or_no(word: str) -> bool:
+    """`yes` or `no`, as a truth value."""
+    if word not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"{word!r} is neither yes nor no")
+    return word == "yes"
+
+
 def channel_values(words: str) -> tuple[float, ...]:
     """`0.5,0.5,0.5` → (0.5, 0.5, 0.5): a number per channel, or one for a grey network."""
     try:

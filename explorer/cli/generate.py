@@ -162,10 +162,13 @@ def _print_result(result: Result) -> None:
     for reason in no_match.reasons(result.match, result.match_8bit, result.null):
         print(f"  {reason}")
     print(f"  {how_it_ended(result)}")
-    print(
-        f"To a person the same? {person.nearer_target} of {person.counted} held-out measures "
-        "say it is nearer the target than the seed"
-    )
+    _print_moved(result)
+    print(f"To a person the same? {person.answer}\n  {person.sentence}")
+    if person.wrong_nearer is not None:
+        print(
+            f"  control: of {len(person.mismatched)} wrong targets they call "
+            f"{person.wrong_nearer:.0%} nearer than the seed"
+        )
     if not result.matched:
         print("  (no match, so this says nothing about the network)")
     print(
@@ -173,6 +176,20 @@ def _print_result(result: Result) -> None:
         f"on {provenance.device}"
     )
     print_network(result.network)
+
+
+def _print_moved(result: Result) -> None:
+    moved, tightening = result.moved, result.tightening
+    if moved is None:
+        return
+    share = "" if moved.relative is None else f", {moved.relative:.0%} of the target's distance"
+    print(f"  moved {moved.rms:.3f} per pixel (RMS) from its seed{share}")
+    if tightening is not None:
+        print(
+            f"  as searched {tightening.rms[0]:.3f}, at relative distance "
+            f"{number(tightening.searched_relative_l2, 4)}; {tightening.passes} passes towards the "
+            "seed"
+        )
 
 
 def _print_before(result: Result) -> None:

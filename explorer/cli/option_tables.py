@@ -11,12 +11,13 @@ from explorer.cli.arguments import (
     real_number,
     some_text,
     whole_number,
+    yes_or_no,
 )
 from explorer.losses.terms.representation import COMPARISONS
 from explorer.network_reference import INTERPOLATIONS
 from explorer.request import Request
 from explorer.synthesis.optimizers.registry import choices as optimiser_choices
-from explorer.validation import DEFAULT_ADVERSARY
+from explorer.validation import DEFAULT_ADVERSARY, NEAREST_PX
 
 SIZE_HELP = "input resolution of the network in px (default: as it was trained)"
 
@@ -133,6 +134,15 @@ SEARCH_OPTIONS = (
     Option("--optimiser", "optimiser", lambda: ", ".join(optimiser_choices()), default="auto"),
     Option("--steps", "steps", "budget of forward and backward passes", whole_number()),
     Option("--goal", "goal", "relative distance at which to stop", real_number()),
+    Option(
+        "--nearest",
+        "nearest",
+        "yes: bring the image that the search found as near to the seed as the goal allows; no: "
+        f"leave it as found (default: yes for networks of up to {NEAREST_PX} px, where the loss is "
+        "the match alone)",
+        yes_or_no,
+        metavar="{yes,no}",
+    ),
     Option(
         "--rng",
         "rng_seed",

@@ -200,6 +200,8 @@ def command_line(request: Request) -> str:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return ",".join(map(_word, value))
     return exact(value) if isinstance(value, float) else str(value)

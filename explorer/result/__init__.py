@@ -12,13 +12,11 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from explorer.errors import RequestError
-from explorer.images.encoding import from_8bit, from_png
 from explorer.metrics.match import LayerComparison, Match, MatchState, match_state
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
@@ -50,7 +48,7 @@ class Result:
     null: what both are compared with. layers: in order of execution.
     perceptual: by every perceptual measure; person: how many of them say nearer the target.
     frames: (step, PNG) along the way. network: as it was loaded; None in results of versions that
-    did not record it.
+    did not record it. moved: how far the IRI is from its seed; None in those of earlier versions.
     tightening, searched_png: how the IRI was brought nearest to its seed, and the image as the
     search found it, rounded; None where it is shown as searched.
     """
@@ -70,6 +68,7 @@ class Result:
     provenance: Provenance
     frames: tuple[tuple[int, bytes], ...] = field(default=())
     network: NetworkUsed | None = None
+    moved: Moved | None = None
     tightening: Tightening | None = None
     searched_png: bytes | None = None
 
@@ -92,12 +91,6 @@ class Result:
         """Whether it matched and is at its goal; results of any age are judged alike."""
         return self.state is MatchState.CONVERGED
 
-    @cached_property
-    def moved(self) -> Moved:
-        """How far the IRI is from its seed; the seed as its 8-bit picture has it."""
-        seed, target = (from_8bit(from_png(png)) for png in (self.seed_png, self.target_png))
-        return Moved.of(self.iri, seed, target)
-
     def to_json(self) -> dict[str, Any]:
         """The content of result.json: everything but the pictures."""
         return {
@@ -111,7 +104,7 @@ class Result:
             },
             "layers": [each.to_dict() for each in self.layers],
             "perceptual": [each.to_dict() for each in self.perceptual],
-            "moved": self.moved.to_dict(),
+            **({} if self.moved is None else {"moved": self.moved.to_dict()}),
             "verdicts": {"network": {"same": self.matched}, "person": self.person.to_dict()},
             "curves": self.curves.to_dict(),
             "converged": self.converged,
@@ -183,7 +176,7 @@ class Result:
             match = content.pop("match")
             match.pop("state", None)
             network = content.pop("network", None)
-            content.pop("moved", None)
+            moved = content.pop("moved", None)
             tightening = content.pop("tightening", None)
             frames = sorted(
                 (int(name[7:-4]), png) for name, png in files.items() if name[:7] == "frames/"
@@ -204,6 +197,7 @@ class Result:
                 provenance=Provenance.from_dict(content),
                 frames=tuple(frames),
                 network=None if network is None else NetworkUsed.from_dict(network),
+                moved=None if moved is None else Moved.from_dict(moved),
                 tightening=None if tightening is None else Tightening.from_dict(tightening),
                 searched_png=files.get(SEARCHED),
             )

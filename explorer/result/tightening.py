@@ -29,12 +29,21 @@ class Moved:
             float(np.sqrt(np.mean(np.square(each.astype(np.float64) - seed))))
             for each in (image, target)
         )
-        return cls(to_seed, to_seed / whole if whole else None)
+        relative = _four_digits(to_seed / whole) if whole else None
+        return cls(_four_digits(to_seed), relative)
 
     def to_dict(self) -> dict[str, float | None]:
-        """Plain JSON values, of four digits."""
-        relative = None if self.relative is None else float(f"{self.relative:.4g}")
-        return {"rms": float(f"{self.rms:.4g}"), "relative": relative}
+        """Plain JSON values."""
+        return {"rms": self.rms, "relative": self.relative}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Moved:
+        """The record in what `to_dict` wrote."""
+        return cls(plain["rms"], plain.get("relative"))
+
+
+def _four_digits(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from explorer.app.components.deferred import is_painted
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.naming import describe, literal, network_title, picture_title
 from explorer.app.panels.continue_view import show_continue_button, show_earlier
+from explorer.app.panels.nearest_view import moved_sentence, show_nearest
 from explorer.app.panels.network_plots import show_classes, show_layers, show_null, show_other
 from explorer.app.panels.network_settings import show_assumptions, show_settings
 from explorer.app.panels.pending_view import request_generation
@@ -34,6 +35,8 @@ FRAMES_IN_STRIP = 8
 def show(result: Result) -> None:
     """Everything about one result, the most important first."""
     show_pictures(_pictures(result), compare=True, key="pictures")
+    if moved := moved_sentence(result):
+        st.caption(moved)
     show_verdicts(result)
     show_assumptions(result.network)
     sharing.show_switch(result.request)
@@ -104,6 +107,7 @@ def _plots(result: Result) -> None:
         show_other(result)
     with person:
         _perception(result)
+        show_nearest(result)
         _curve(result)
 
 
@@ -119,7 +123,8 @@ def _perception(result: Result) -> None:
     st.caption(
         "A bar to the right: nearer the target. Hatched: not counted in the verdict, because the "
         "loss used the measure or its network, the measure looks through a network much like this "
-        "one, or it nearly repeats another measure."
+        "one, it cannot tell right from wrong targets in such a seed at this size, or another one "
+        "of its family votes."
     )
     numbers = st.expander("The numbers, and what each measure looks at")
     with numbers, st.container(key="perceptual_numbers"):
@@ -136,7 +141,7 @@ def _row(comparison: Comparison) -> dict[str, str]:
         "measure": literal(comparison.measure) if measure is None else measure.title,
         "to target": _value(comparison.to_target),
         "to seed": _value(comparison.to_seed),
-        "to a wrong target": _value(comparison.to_mismatched),
+        "to wrong targets": _value(comparison.to_mismatched),
         "nearer is": comparison.nearer,
         "counted": "–" if comparison.to_target is None else why_counted(comparison),
         "what it looks at": literal(comparison.reason) if comparison.reason else help_,

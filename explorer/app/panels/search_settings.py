@@ -15,6 +15,13 @@ from explorer.request import GOAL_RANGE, RELU_GRADIENTS, RNG_SEED_RANGE
 from explorer.synthesis.optimizers import registry as optimisers
 from explorer.validation import DEFAULT_ADVERSARY
 
+_BY_SIZE = "by-size"
+_IMAGES = {
+    _BY_SIZE: f"Nearest to the seed, up to {validation.NEAREST_PX} px",
+    "yes": "Nearest to the seed, at any size (slower)",
+    "no": "As the search finds it",
+}
+
 
 def effort() -> str:
     """The name of the effort, which stands for a number of steps."""
@@ -56,6 +63,22 @@ def goal() -> float:
             help="Stop as soon as the representations are this near. 0 uses all steps.",
         )
     )
+
+
+def nearest() -> bool | None:
+    """Whether the image is brought nearest to its seed; None where that is decided by its size."""
+    st.session_state.setdefault("nearest", _BY_SIZE)
+    chosen = st.selectbox(
+        "Image",
+        list(_IMAGES),
+        key="nearest",
+        format_func=_IMAGES.__getitem__,
+        help="Many images match within the goal. **Nearest to the seed** is the one that changes "
+        "the seed least: what was not needed is taken back, so that it depends on the network, "
+        "not on the search. It takes up to as long again. **As the search finds it** is what "
+        "other tools show. Losses that ask for more than the match are always shown so.",
+    )
+    return None if chosen == _BY_SIZE else chosen == "yes"
 
 
 def random_seed() -> int:
@@ -142,6 +165,12 @@ def _relu_gradient(text: str) -> bool:
     return True
 
 
+def _nearest(text: str) -> str:
+    if text not in _IMAGES:
+        raise ValueError(text)
+    return text
+
+
 def _size(text: str) -> int:
     return min(SIZE_RANGE[1], max(SIZE_RANGE[0], int(text)))
 
@@ -154,4 +183,5 @@ READERS: Readers = {
     "rng": _rng_seed,
     "adversary": str,
     "size": _size,
+    "nearest": _nearest,
 }

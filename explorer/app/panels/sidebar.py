@@ -67,6 +67,7 @@ def read_form() -> Form:
         with st.expander("More settings", icon=":material/tune:"):
             optimiser = search_settings.optimiser()
             goal = search_settings.goal()
+            nearest = search_settings.nearest()
             rng_seed = search_settings.random_seed()
             relu_gradient = search_settings.relu_gradient()
             size = search_settings.input_resolution()
@@ -88,6 +89,7 @@ def read_form() -> Form:
         rng_seed=rng_seed,
         size=size,
         continues=None,
+        nearest=nearest,
     )
     fields["continues"] = continued.key_for(links.parameters(fields, effort))
     url_state.write(links.parameters(fields, effort))

@@ -1,0 +1,70 @@
+"""How far the IRI is from its seed, and what it was before it was brought nearest to it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.app.components.pictures import Picture, show_pictures
+from explorer.result import Result
+
+
+def moved_sentence(result: Result) -> str:
+    """How far the IRI moved, as searched and in the end; "" where an older version made it."""
+    moved, tightening = result.moved, result.tightening
+    if moved is None:
+        return ""
+    text = f"Moved {moved.rms:.3f} per pixel from its seed (root mean square"
+    if moved.relative is not None:
+        text += f"; {moved.relative:.0%} of the target's distance from it"
+    text += ")"
+    if tightening is None:
+        return f"{text}, as the search found it."
+    return f"{text}; as the search found it, {tightening.rms[0]:.3f}."
+
+
+def show_nearest(result: Result) -> None:
+    """The image as searched beside the nearest one, and what the phase between them did."""
+    tightening = result.tightening
+    if tightening is None or result.searched_png is None:
+        return
+    st.subheader("What did the match need?")
+    show_pictures(
+        [
+            Picture(
+                result.searched_png,
+                "As searched",
+                f"moved {tightening.rms[0]:.3f}",
+                "The image as the search found it",
+                "searched",
+            ),
+            Picture(
+                result.iri_png,
+                "Nearest",
+                f"moved {tightening.rms[-1]:.3f}",
+                "The image nearest to the seed",
+                "nearest",
+            ),
+        ],
+        key="nearest_pictures",
+    )
+    st.caption(_what_it_did(result))
+
+
+def _what_it_did(result: Result) -> str:
+    tightening = result.tightening
+    assert tightening is not None
+    first, last = tightening.rms[0], tightening.rms[-1]
+    text = (
+        f"Both are within {tightening.allowed:.2g} of the target at the layer. "
+        f"{tightening.passes} more passes took back {1 - last / first:.0%} of the way that the "
+        "search had gone: what the match did not need."
+    )
+    if tightening.stopped == "budget":
+        text += " More passes would bring it a little nearer still."
+    before, now = tightening.searched_person, result.person
+    if before.counted and now.counted:
+        text += (
+            f" As searched, {before.nearer_target} of {before.counted} measures called it nearer "
+            f"its target than its seed; now {now.nearer_target} of {now.counted} do."
+        )
+    return text
