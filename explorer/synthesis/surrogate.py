@@ -28,7 +28,7 @@ from explorer.synthesis.straight_through import end_relus
 
 _ZERO = 1e-22  # inputs up to this count as 0, where the exact gradient is 0
 _NO_WIDTH = 1e-30
-POOL_TEMPERATURE = 1.0
+POOL_TEMPERATURE = 0.5
 """Of the softmax over a max-pooling window, as a share of the width."""
 
 
