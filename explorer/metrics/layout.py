@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-DIRECTION_WIDTHS, DETAIL_WIDTHS = (2.0, 3.0), (2.0, 4.0)
+DIRECTION_WIDTHS, DETAIL_WIDTHS = (2.0, 3.0), (1.5, 3.0)
 """Standard deviations in px of the Gaussians that noise is smoothed by."""
 
 CELLS, CELL_PX = 14, 8
 """At most so many cells a side, and none smaller."""
 
-SMALLEST = 32
-"""px: the widest Gaussian reaches 24."""
+SMALLEST = 24
+"""px: the widest Gaussian reaches 18."""
 
 DIRECTION_FLOOR, DETAIL_FLOOR = 1.0, 2.4
 """By the side of a cell in px: about half of what N(0, 1) noise has by chance in cells of 16 px,
@@ -104,7 +104,7 @@ def _smoothed(images: Tensor, sigma: float) -> Tensor:
 
     Repeated edges would draw lines of the noise at the rim, which image and seed share.
     """
-    reach = round(3 * sigma)
+    reach = int(3 * sigma + 0.5)
     places = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
     bell = (-places.square() / (2 * sigma**2)).exp()
     channels = images.shape[1]

@@ -135,7 +135,7 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             range=(0.0, 4.0),
             source="Structure tensor (Förstner & Gülch 1987) as doubled angles (Granlund 1978), "
             "σ = 2 and 3 px, in at most 14×14 cells",
-            smallest=32,
+            smallest=24,
             function=imported_later("explorer.metrics.layout", "edge_directions"),
             family="edges",
         ),
@@ -146,9 +146,9 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             "noise has the same everywhere.",
             nearer="lower",
             range=(0.0, 4.0),
-            source="Local band-limited contrast (Peli 1990), differences of Gaussians of 2 and 4, "
-            "4 and 8 px, in at most 14×14 cells",
-            smallest=32,
+            source="Local band-limited contrast (Peli 1990), differences of Gaussians of 1.5 and 3, "
+            "3 and 6 px, in at most 14×14 cells",
+            smallest=24,
             function=imported_later("explorer.metrics.layout", "detail_map"),
             family="detail",
         ),

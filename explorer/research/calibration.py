@@ -22,7 +22,7 @@ from explorer.metrics.calibration import PICTURE, TABLE
 from explorer.metrics.measure import PerceptualMeasure
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 
-SIDES = (64, 112, 224)
+SIDES = (32, 64, 224)
 STRENGTH = {PICTURE: 0.7}
 """Of the copy, the seed having the rest; half where nothing else is said. Half of a photograph in
 another one is the picture of neither."""
