@@ -15,11 +15,11 @@ from explorer.models.sources.embedded import names as embedded_names
 from explorer.research.reproduction import plan as plans
 from explorer.research.reproduction import run as running
 from explorer.research.reproduction import tables
+from explorer.research.reproduction.answers import Answers
 from explorer.research.reproduction.claims import (
     FAILS,
     HOLDS,
     UNCLEAR,
-    Answers,
     Claim,
     Effect,
     Facts,
@@ -34,7 +34,9 @@ from explorer.research.reproduction.report import _claim_text
 FREE = FAMILIES["regularizer-free"]
 
 
-def answers(share: float, count: int = 64, matched: int | None = None, seed: int = 0) -> Answers:
+def answers(
+    share: float, count: int = 64, matched: int | None = None, seed: int = 0, wrong: float = 0.0
+) -> Answers:
     """`share` of the IRIs nearer their target, shuffled; the last ones unmatched."""
     matched = count if matched is None else matched
     values = np.zeros(count)
@@ -43,10 +45,13 @@ def answers(share: float, count: int = 64, matched: int | None = None, seed: int
     values[matched:] = np.nan
     return Answers(
         nearer={JUDGE: values},
-        wrong={JUDGE: np.where(np.isnan(values), np.nan, 0.0)},
+        wrong={JUDGE: np.where(np.isnan(values), np.nan, wrong)},
+        counted=("one", "another"),
         matched=np.arange(count) < matched,
         converged=np.arange(count) < matched // 2,
         relative_l2=np.full(count, 0.03),
+        moved=np.full(count, 0.2),
+        relative=np.full(count, 0.4),
     )
 
 
@@ -134,6 +139,28 @@ def test_an_effect_between_sides_at_unequal_match_says_so():
     assert "not at equal match in 1 of 2 comparisons, the worst 0.03 against 0.12" in text
 
 
+def test_a_side_that_measures_cannot_judge_is_left_out_and_named():
+    high, low, other = answers(1.0, wrong=0.06), answers(0.5, wrong=0.05), answers(0.0)
+    few = replace(other, counted=("one",))
+    effect = difference("", [(high, other), (low, other), (low, few)])
+    assert effect.points == pytest.approx(50)
+    assert effect.unjudged == (2, 3)
+    assert "without 2 of 3 comparisons" in _claim_text(Claim("", "", (effect,)))
+    nothing = difference("", [(high, other)])
+    assert (nothing.points, nothing.verdict) == (None, UNCLEAR)
+    assert "cannot judge" in _claim_text(Claim("", "", (nothing,)))
+
+
+def test_the_nearest_iris_decide_and_those_as_searched_stand_beside_them():
+    nearest = replace(answers(0.25), searched=answers(0.75, wrong=0.5))
+    effect = difference("A minus B", [(nearest, answers(0.0))])
+    assert effect.points == pytest.approx(25)
+    assert effect.searched is not None
+    assert effect.searched[0] == pytest.approx(75)
+    text = _claim_text(Claim("", "", (effect,)))
+    assert text.index("+25 points") < text.index("as searched +75 points")
+
+
 def world(robust: float, leaning: float, adversarial: float) -> tuple[dict, dict]:
     """Two networks that differ in adversarial training alone, and what each loss says of them."""
     known = {"usual": facts("usual"), "attacked": facts("attacked", epsilon=2.0, steps=2400)}
@@ -219,6 +246,9 @@ def test_a_reproduction_writes_all_it_promises_and_goes_on_where_it_stopped(
         rows = list(csv.DictReader(file))
     assert {row["network"] for row in rows} == set(TINY.networks or ())
     assert {row["seed"] for row in rows} == {"noise", "uniform"}
+    ends = {(row["loss family"], row["image"]) for row in rows}
+    only_searched = {(family, "searched") for family in FAMILIES}
+    assert ends == only_searched | {("regularizer-free", "nearest")}
     assert all(row["of"] == "3" for row in rows)
     assert all(int(row["converged"]) <= int(row["matched"]) for row in rows)
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -237,10 +267,21 @@ def test_a_reproduction_writes_all_it_promises_and_goes_on_where_it_stopped(
     assert "7 of 7 parts are finished already" in capsys.readouterr().out
     part = json.loads(next((tmp_path / "parts").glob("*standard+freq*")).read_text())
     for row in part["rows"]:
-        assert 0 < row["relative_l2"] < 2
-        assert row["stopped"]
-        assert isinstance(row["converged"], bool)
-        assert not row["measures"]["robust-features"]["judges"]
+        assert "nearest" not in row  # the loss asks for more than the match
+        end = row["searched"]
+        assert 0 < end["relative_l2"] < 2
+        assert end["stopped"]
+        assert isinstance(end["converged"], bool)
+    part = json.loads(
+        next((tmp_path / "parts").glob("*standard+regularizer-free+noise*")).read_text()
+    )
+    for row in part["rows"]:
+        searched, nearest = row["searched"], row["nearest"]
+        assert nearest["moved"]["rms"] <= searched["moved"]["rms"]
+        assert nearest["relative_l2"] <= searched["relative_l2"] * 1.05  # rounded to 8 bits
+        # Of three targets two are wrong ones.
+        shares = {one["wrong_nearer_than_seed"] for one in nearest["measures"].values()}
+        assert shares <= {0.0, 0.5, 1.0}
 
 
 def test_what_decides_an_answer_is_in_its_name():

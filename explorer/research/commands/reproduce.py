@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from explorer.cli.arguments import file_path, whole_number
@@ -19,6 +20,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--shelf", choices=("embedded",), default="embedded", help=argparse.SUPPRESS
     )
     parser.add_argument(
+        "--targets", type=whole_number(2), help="how many drawn targets (default: the plan's)"
+    )
+    parser.add_argument(
         "--processes", type=whole_number(1), help="how many at once (default: one per CPU)"
     )
 
@@ -30,6 +34,8 @@ def _run(options: argparse.Namespace) -> None:
     from explorer.research.reproduction.run import run
 
     plan = QUICK if options.quick else FULL
+    if options.targets:
+        plan = replace(plan, drawn=options.targets)
     parts = run(plan, options.out, processes=options.processes)
     for claim in write(plan, parts, options.out):
         print(f"{claim.title}: {claim.verdict}")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from explorer.plots.alignment import alignment
-from explorer.research.reproduction.tables import alignment_points
+from explorer.research.reproduction.tables import alignment_points, deciding_rows
 
 TABLE, PICTURE = "reproduction/alignment.csv", "reproduction/figure.png"
-MEASURE, SEED, FREE = "ssim-16px", "noise", "regularizer-free"
+SEED, FREE = "noise", "regularizer-free"
 NUMBERS = ("aligned %", "low", "high", "wrong target %", "matched", "of")
 WIDTH = 1000
 
@@ -30,12 +30,10 @@ def write(documents: Path) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows of the reproduction's main measure, seed and drawn targets."""
+    """The rows that decide, of the main seed and drawn targets."""
     with path.open(encoding="utf-8", newline="") as lines:
         rows: list[dict[str, Any]] = [
-            dict(row)
-            for row in csv.DictReader(lines)
-            if (row["measure"], row["seed"], row["targets"]) == (MEASURE, SEED, "drawn")
+            dict(row) for row in deciding_rows(csv.DictReader(lines), SEED)
         ]
     for row in rows:
         row.update({name: float(row[name]) if row[name] else None for name in NUMBERS})

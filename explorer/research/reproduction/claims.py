@@ -1,7 +1,8 @@
 """The paper's claims and the rules that decide them, fixed before the numbers were seen.
 
-Shares are alignment by `plan.JUDGE` over targets whose match succeeded; a difference is in percent
-points with its 95 % bootstrap interval over targets, the same targets on both sides.
+Shares are alignment of the nearest IRIs by `plan.JUDGE` over targets whose match succeeded; a
+difference is in percent points with its 95 % bootstrap interval over targets, the same targets on
+both sides.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from explorer.metrics.alignment import Share, aligned_share, mean_difference
+from explorer.metrics.alignment import mean_difference
 from explorer.metrics.equal_match import MatchRange
-from explorer.research.reproduction.plan import FAMILIES, JUDGE
+from explorer.research.reproduction.answers import MIN_MATCHED, Answers
+from explorer.research.reproduction.plan import FAMILIES, JUDGE, MAX_WRONG
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "can't tell"
 MARGIN = 5.0  # percent points that an effect must exceed to count as one
-MIN_MATCHED = 0.5  # share of IRIs that must match for a loss to count
 
 FREE = FAMILIES["regularizer-free"]
 
 RULES = f"""\
 An effect of A over B *holds* if the whole 95 % interval of A − B is above +{MARGIN:g} points,
 *does not hold* if the whole interval is below +{MARGIN:g} points, else one *can't tell*. A side
-counts only if at least {MIN_MATCHED:.0%} of its IRIs match. A claim of several effects holds if
-all hold, does not hold if any does not, else one can't tell."""
+counts only if at least {MIN_MATCHED:.0%} of its IRIs match, and if the measures call at most
+{MAX_WRONG:.0%} of the wrong targets at least as near as the seed: else they cannot judge it, for
+they would call anything near. A claim of several effects holds if all hold, does not hold if any
+does not, else one can't tell."""
 
 
 @dataclass(frozen=True)
@@ -54,45 +57,13 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """One network, loss and seed kind over the targets of one kind.
-
-    nearer, wrong: (N,) 1.0, 0.0, or nan where the IRI does not count: nearer its target than its
-    seed; nearer a wrong target than its seed (the control). matched, converged, relative_l2: (N,).
-    """
-
-    nearer: Mapping[str, np.ndarray]
-    wrong: Mapping[str, np.ndarray]
-    matched: np.ndarray
-    converged: np.ndarray
-    relative_l2: np.ndarray
-
-    def share(self, measure: str = JUDGE) -> Share:
-        """Alignment by one measure."""
-        return _share(self.nearer[measure])
-
-    def control(self, measure: str = JUDGE) -> Share:
-        """The same towards the wrong target."""
-        return _share(self.wrong[measure])
-
-    @property
-    def median_distance(self) -> float | None:
-        """The median relative distance of those that match; None where none does."""
-        distances = self.relative_l2[self.matched]
-        return float(np.median(distances)) if len(distances) else None
-
-    @property
-    def counts(self) -> bool:
-        """Whether enough IRIs match to conclude anything."""
-        return bool(self.matched.mean() >= MIN_MATCHED)
-
-
-@dataclass(frozen=True)
 class Effect:
     """A minus B in percent points, with its interval (None where nothing could be compared).
 
-    unequal: how many of the pairs of A and B are not at equal match, and of how many, and the two
-    median relative distances of the pair that differs most.
+    Over the pairs of A and B whose sides match and can be judged; unjudged: how many could not, of
+    how many that match. searched: the same of the images as searched. unequal: how many of the
+    pairs are not at equal match, and of how many, and the two median relative distances of the pair
+    that differs most.
     """
 
     text: str
@@ -100,6 +71,8 @@ class Effect:
     low: float | None
     high: float | None
     unequal: tuple[int, int, MatchRange] | None = None
+    searched: tuple[float, float, float] | None = None
+    unjudged: tuple[int, int] = (0, 0)
 
     @property
     def verdict(self) -> str:
@@ -140,20 +113,31 @@ Pairs = list[tuple[Answers | None, Answers | None]]
 
 def difference(text: str, pairs: Pairs) -> Effect:
     """Mean over pairs of alignment of the first minus alignment of the second."""
-    usable = [
+    matched = [
         (first, second)
         for first, second in pairs
         if first is not None and second is not None and first.counts and second.counts
     ]
-    shares = [(first.nearer[JUDGE], second.nearer[JUDGE]) for first, second in usable]
-    try:
-        points, low, high = (100 * value for value in mean_difference(shares))
-    except ValueError:
-        return Effect(text, None, None, None)
-    matches = [MatchRange.of(each.median_distance for each in pair) for pair in usable]
-    apart = [each for each in matches if not each.equal]
+    usable = [pair for pair in matched if all(each.judged for each in pair)]
+    unjudged = (len(matched) - len(usable), len(matched))
+    found = _points([(first.nearer[JUDGE], second.nearer[JUDGE]) for first, second in usable])
+    if found is None:
+        return Effect(text, None, None, None, unjudged=unjudged)
+    before = [(a.as_searched.nearer[JUDGE], b.as_searched.nearer[JUDGE]) for a, b in usable]
+    ranges = [MatchRange.of(each.median_distance for each in pair) for pair in usable]
+    apart = [each for each in ranges if not each.equal]
     worst = max(apart, key=lambda each: each.factor, default=None)
-    return Effect(text, points, low, high, worst and (len(apart), len(matches), worst))
+    unequal = None if worst is None else (len(apart), len(ranges), worst)
+    return Effect(text, *found, unequal, _points(before), unjudged)
+
+
+def _points(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float] | None:
+    """The mean difference in percent points with its interval; None where there is none."""
+    try:
+        points, low, high = (100 * value for value in mean_difference(pairs))
+    except ValueError:
+        return None
+    return points, low, high
 
 
 def judge(table: Table, facts: Mapping[str, Facts]) -> list[Claim]:
@@ -268,7 +252,3 @@ def single_factor_pairs(facts: Mapping[str, Facts]) -> list[tuple[str, Facts, Fa
 
 def _differing(first: Facts, second: Facts) -> list[str]:
     return [name for name, value in first.factors.items() if second.factors[name] != value]
-
-
-def _share(answers: np.ndarray) -> Share:
-    return aligned_share(answers[np.isfinite(answers)])

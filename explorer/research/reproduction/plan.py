@@ -16,15 +16,22 @@ FAMILIES = {
 """Each family of losses and the variant that represents it."""
 
 ADVERSARY = "robust-features"
-"""Perceptual distance of the adversarial losses; JUDGE must be independent of it."""
+"""Perceptual distance of the adversarial losses."""
 
-JUDGE = "ssim-16px"
-"""The measure by which the claims are decided, held out of every loss here. Chosen on other targets
-(drawn pictures from 20,000 on) because it distinguishes wrong targets from right ones for every
-seed; all other measures are in the table."""
+JUDGE = "counted"
+"""What decides the claims: the mean over the measures that count in the verdict on people, one a
+family. Which those are, the calibration on photographs says (`explorer.metrics.calibration`) for
+this size and kind of seed, and not the numbers found here; ADVERSARY is not one of them for N(0, 1)
+noise at 64 px."""
+
+MAX_WRONG = 0.05
+"""Share of wrong targets called at least as near as the seed, above which one cannot judge."""
+
+WRONG_TARGETS = 5
+"""The control: so many targets that an IRI was not made for, or all others if they are fewer."""
 
 LAYER = "penultimate"
-VERSION = 7  # to be raised when the same plan would give other numbers
+VERSION = 8  # to be raised when the same plan would give other numbers
 
 
 @dataclass(frozen=True)

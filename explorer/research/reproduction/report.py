@@ -9,23 +9,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from explorer.metrics.alignment import over_measures
+from explorer.metrics.calibration import RIGHT_AT_LEAST, WRONG_AT_MOST
 from explorer.plots.alignment import alignment
 from explorer.research.markdown import table as markdown_table
 from explorer.research.reproduction import tables
+from explorer.research.reproduction.answers import Answers
 from explorer.research.reproduction.claims import (
     FREE,
     RULES,
     UNCLEAR,
-    Answers,
     Claim,
     Effect,
     Facts,
     judge,
 )
-from explorer.research.reproduction.plan import FAMILIES, JUDGE, LAYER, Plan
+from explorer.research.reproduction.plan import (
+    FAMILIES,
+    LAYER,
+    MAX_WRONG,
+    WRONG_TARGETS,
+    Plan,
+)
 from explorer.research.reproduction.tables import Key
 
 CELL = 96
@@ -47,11 +54,7 @@ def write(plan: Plan, parts: Sequence[Mapping[str, Any]], out: Path) -> list[Cla
     _write_csv(out / "factors.csv", factors)
     text = _markdown(plan, answers, photos, facts, claims, factors, parts)
     (out / "report.md").write_text(text, encoding="utf-8")
-    points = tables.alignment_points(
-        row
-        for row in rows
-        if row["measure"] == JUDGE and row["seed"] == plan.seed and row["targets"] == "drawn"
-    )
+    points = tables.alignment_points(tables.deciding_rows(rows, plan.seed))
     chart = alignment(points, by_alignment(table, facts))
     chart.write_html(out / "figure.html", include_plotlyjs=True, config={"displayModeBar": False})
     contact_sheet(plan, parts).save(out / "contact-sheet.png")
@@ -112,22 +115,34 @@ def _markdown(
         f"# Reproduction, {plan.name}",
         f"{len(facts)} networks, layer `{LAYER}`, {count} held-out drawn targets"
         + (" and the gallery's photographs" if photos else "")
-        + f", up to {plan.steps} steps, regularizer-free to a relative distance of {plan.goal:g}, "
-        f"seed `{plan.seed}`; {minutes:.0f} minutes of one core. "
-        f"Alignment: the share of IRIs nearer their target than their seed by `{JUDGE}`, which no "
-        "loss here contains, with its 95 % bootstrap interval over targets. Only IRIs whose match "
+        + f", up to {plan.steps} steps to a relative distance of {plan.goal:g}, "
+        f"seed `{plan.seed}`; {minutes:.0f} minutes of one core.",
+        "An IRI of the regularizer-free loss is the *nearest*: of the images within that distance "
+        "the one nearest to its seed, as far as it was found, brought there from what the search "
+        "left, the image *as searched*. The other losses ask for more than the match, so that "
+        "theirs are as searched.",
+        f"Alignment: the share of IRIs nearer their target than their seed, {_judges(table)}, with "
+        "its 95 % bootstrap interval over targets. A measure counts where it finds at least "
+        f"{RIGHT_AT_LEAST:.0%} of recognisable copies of photographs in seeds of that kind, and "
+        f"calls at most {WRONG_AT_MOST:.0%} of other photographs nearer. Only IRIs whose match "
         "succeeded count; the number in brackets converged: their distance is at most that. The "
-        "number after it is the median relative distance of those that match. "
-        "*Wrong*: the same share for a target that the IRI was not generated for. "
-        "The bootstrap interval of 0 % or 100 % has no width; of n targets, read such a share as "
-        "within 3/n.",
+        "number after it is the median relative distance of those that match. *Wrong*: the same "
+        f"for {WRONG_TARGETS} targets that the IRI was not made for; above {MAX_WRONG:.0%} the "
+        "measures cannot judge, which is said. The bootstrap interval of 0 % or 100 % has no "
+        "width; of n targets, read such a share as within 3/n.",
         "## The claims",
         RULES,
         *(_claim_text(claim) for claim in claims),
         "## Alignment",
         _alignment_table(table, facts),
+        "## How far the images moved, and what it changes",
+        "Regularizer-free loss. ‖IRI − seed‖ as root mean square over pixels, in brackets as a "
+        "share of the target's distance from the seed, and the relative distance at the layer; "
+        "medians.",
+        _ends_table(table, facts),
         "## Effect of a single factor",
-        "Regularizer-free loss; percentage points from the first network to the second.",
+        "Regularizer-free loss, nearest IRIs; percentage points from the first network to the "
+        "second. – where a side does not match or cannot be judged.",
         _table(factors) if factors else "No two of these networks differ in one factor alone.",
     ]
     seeds = _seed_table(answers, plan)
@@ -141,17 +156,36 @@ def _markdown(
     return "\n\n".join(sections) + "\n"
 
 
+def _judges(table: Mapping[tuple[str, str], Answers]) -> str:
+    """Which measures decide, in words."""
+    sets = dict.fromkeys(answers.counted for answers in table.values())
+    names = [" and ".join(f"`{name}`" for name in each) or "none" for each in sets]
+    return "the mean over the measures that count (" + "; elsewhere ".join(names) + ")"
+
+
 def _claim_text(claim: Claim) -> str:
     lines = [f"### {claim.title}: {claim.verdict}", claim.statement, ""]
     for effect in claim.effects:
+        unjudged, pairs = effect.unjudged
         if effect.points is None or effect.low is None or effect.high is None:
-            lines.append(f"- {effect.text}: {UNCLEAR}, nothing to compare (missing or not matched)")
-        else:
-            lines.append(
-                f"- {effect.text}: {effect.points:+.0f} points "
-                f"({effect.low:+.0f} to {effect.high:+.0f}): {effect.verdict}{_unequal(effect)}"
-            )
+            why = "the measures cannot judge it" if unjudged else "missing or not matched"
+            lines.append(f"- {effect.text}: {UNCLEAR}, nothing to compare ({why})")
+            continue
+        found = _interval(effect.points, effect.low, effect.high)
+        before = f"; as searched {_interval(*effect.searched)}" if effect.searched else ""
+        left_out = (
+            f" (without {unjudged} of {pairs} comparisons, which the measures cannot judge)"
+            if unjudged
+            else ""
+        )
+        lines.append(
+            f"- {effect.text}: {found}: {effect.verdict}{before}{left_out}{_unequal(effect)}"
+        )
     return "\n".join(lines)
+
+
+def _interval(points: float, low: float, high: float) -> str:
+    return f"{points:+.0f} points ({low:+.0f} to {high:+.0f})"
 
 
 def _unequal(effect: Effect) -> str:
@@ -175,15 +209,35 @@ def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[st
                 row |= dict.fromkeys([family, f"{family}: wrong", f"{family}: matched"], "not run")
                 continue
             row[family] = answers.share().to_text() if answers.counts else "– (no match)"
-            row[f"{family}: wrong"] = answers.control().to_text() if answers.counts else "–"
+            row[f"{family}: wrong"] = _control(answers) if answers.counts else "–"
             matched, converged = int(answers.matched.sum()), int(answers.converged.sum())
             distance = "" if answers.median_distance is None else f", {answers.median_distance:.2g}"
             row[f"{family}: matched"] = f"{matched}/{len(answers.matched)} ({converged}){distance}"
-        mean, deviation = over_measures(map(table[name, FREE].share, table[name, FREE].nearer))
-        row["all held-out measures"] = (
-            "–"
-            if mean is None or deviation is None
-            else f"{100 * mean:.0f} ± {100 * deviation:.0f}"
+        rows.append(row)
+    return _table(rows)
+
+
+def _control(answers: Answers) -> str:
+    text = answers.control().to_text()
+    return text if answers.judged else f"{text}: cannot judge"
+
+
+def _ends_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[str, Facts]) -> str:
+    rows = []
+    for name in by_alignment(table, facts):
+        final = table[name, FREE]
+        row = {"network": f"`{name}`"}
+        for end, answers in (("as searched", final.as_searched), ("nearest", final)):
+            moved, relative = (np.median(each) for each in (answers.moved, answers.relative))
+            row |= {
+                f"{end}: aligned": answers.share().to_text(),
+                f"{end}: wrong": _control(answers),
+                f"{end}: moved": f"{moved:.3f} ({relative:.2f})",
+                f"{end}: distance": f"{np.median(answers.relative_l2):.3f}",
+            }
+        before, after = final.as_searched.share().value, final.share().value
+        row["points, searched to nearest"] = (
+            "–" if before is None or after is None else f"{100 * (after - before):+.0f}"
         )
         rows.append(row)
     return _table(rows)
@@ -196,8 +250,11 @@ def _seed_table(answers: Mapping[Key, Answers], plan: Plan) -> str:
         {
             "network": f"`{name}`",
             "seed": f"`{kind}`",
+            "measures that count": ", ".join(answers[name, FREE, kind].counted) or "none",
             "aligned": answers[name, FREE, kind].share().to_text(),
-            "wrong": answers[name, FREE, kind].control().to_text(),
+            "wrong": _control(answers[name, FREE, kind]),
+            "as searched": answers[name, FREE, kind].as_searched.share().to_text(),
+            "as searched: wrong": _control(answers[name, FREE, kind].as_searched),
         }
         for name in names
         for kind in kinds

@@ -38,7 +38,8 @@ def run(
             done[work] = part
             spent = time.monotonic() - started_at
             left = spent / finished * (len(missing) - finished)
-            matched = sum(row["matched"] for row in part["rows"])
+            ends = [row.get("nearest", row["searched"]) for row in part["rows"]]
+            matched = sum(end["matched"] for end in ends)
             report(
                 f"[{len(done)}/{len(works)}] {work.network}, {work.loss}, from {work.seed}: "
                 f"{matched} of {len(part['rows'])} match; {_clock(left)} left"

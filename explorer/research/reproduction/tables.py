@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from explorer.models.sources import embedded
 from explorer.plots.alignment import AlignmentPoint
+from explorer.research.reproduction.answers import Answers
 from explorer.research.reproduction.claims import (
-    Answers,
     Facts,
     Table,
     difference,
     single_factor_pairs,
 )
-from explorer.research.reproduction.plan import FAMILIES, Plan
+from explorer.research.reproduction.plan import FAMILIES, JUDGE, Plan
 
 Key = tuple[str, str, str]
 """(network, loss, seed kind)."""
@@ -44,21 +45,46 @@ def facts_of(name: str) -> Facts:
     )
 
 
-def answers_of(rows: Iterable[Mapping[str, Any]]) -> Answers:
+def answers_of(rows: Sequence[Mapping[str, Any]]) -> Answers:
     """The answers of one network, loss and seed kind; nan for IRIs without a match."""
-    rows = list(rows)
-    measures = [name for name, one in rows[0]["measures"].items() if one["judges"]]
+    searched = _answers([row["searched"] for row in rows])
+    if any("nearest" not in row for row in rows):
+        return searched
+    return replace(_answers([row["nearest"] for row in rows]), searched=searched)
 
-    def column(measure: str, question: str) -> np.ndarray:
-        values = [row["measures"][measure][question] if row["matched"] else None for row in rows]
-        return np.array([np.nan if value is None else float(value) for value in values])
+
+def _answers(rows: Sequence[Mapping[str, Any]]) -> Answers:
+    """At one end of the search."""
+    by_measure: dict[str, list[bool]] = {}
+    for row in rows:
+        for name, one in row["measures"].items():
+            by_measure.setdefault(name, []).append(one["judges"])
+    counted = tuple(name for name, judges in by_measure.items() if all(judges))
+
+    def columns(question: str) -> dict[str, np.ndarray]:
+        found = {
+            name: np.array(
+                [
+                    value if row["matched"] and value is not None else np.nan
+                    for row in rows
+                    for value in (row["measures"].get(name, {}).get(question),)
+                ],
+                dtype=float,
+            )
+            for name in by_measure
+        }
+        counting = [found[name] for name in counted] or [np.full(len(rows), np.nan)]
+        return {JUDGE: np.mean(counting, axis=0), **found}
 
     return Answers(
-        nearer={name: column(name, "nearer_target") for name in measures},
-        wrong={name: column(name, "wrong_nearer_than_seed") for name in measures},
+        nearer=columns("nearer_target"),
+        wrong=columns("wrong_nearer_than_seed"),
+        counted=counted,
         matched=np.array([row["matched"] for row in rows]),
         converged=np.array([row["matched"] and row["converged"] for row in rows]),
         relative_l2=np.array([row["relative_l2"] for row in rows]),
+        moved=np.array([row["moved"]["rms"] for row in rows]),
+        relative=np.array([row["moved"]["relative"] for row in rows], dtype=float),
     )
 
 
@@ -80,31 +106,53 @@ def table_of(answers: Mapping[Key, Answers], plan: Plan) -> Table:
 
 
 def alignment_rows(answers: Mapping[Key, Answers], kind: str) -> list[dict[str, Any]]:
-    """One row per network, loss, seed and measure: shares in percent, intervals, controls."""
+    """One row per network, loss, seed, end and measure: shares in percent, intervals, controls."""
     family_of = {loss: family for family, loss in FAMILIES.items()}
     rows = []
-    for (network, loss, seed), one in answers.items():
-        for measure in one.nearer:
-            share, control = one.share(measure), one.control(measure)
-            rows.append(
-                {
-                    "network": network,
-                    "loss family": family_of[loss],
-                    "loss": loss,
-                    "seed": seed,
-                    "targets": kind,
-                    "measure": measure,
-                    "aligned %": _percent(share.value),
-                    "low": _percent(share.low),
-                    "high": _percent(share.high),
-                    "wrong target %": _percent(control.value),
-                    "matched": int(one.matched.sum()),
-                    "converged": int(one.converged.sum()),
-                    "of": len(one.matched),
-                    "median relative distance": round(float(np.median(one.relative_l2)), 4),
-                }
-            )
+    for (network, loss, seed), final in answers.items():
+        ends = {"searched": final.as_searched}
+        if final.searched is not None:
+            ends = {"nearest": final, **ends}
+        for end, one in ends.items():
+            for measure in one.nearer:
+                share, control = one.share(measure), one.control(measure)
+                rows.append(
+                    {
+                        "network": network,
+                        "loss family": family_of[loss],
+                        "loss": loss,
+                        "seed": seed,
+                        "targets": kind,
+                        "image": end,
+                        "measure": measure,
+                        "counts": "yes" if measure in (JUDGE, *one.counted) else "no",
+                        "aligned %": _percent(share.value),
+                        "low": _percent(share.low),
+                        "high": _percent(share.high),
+                        "wrong target %": _percent(control.value),
+                        "matched": int(one.matched.sum()),
+                        "converged": int(one.converged.sum()),
+                        "of": len(one.matched),
+                        "median relative distance": round(float(np.median(one.relative_l2)), 4),
+                        "median moved RMS": round(float(np.median(one.moved)), 4),
+                        "median moved relative": round(float(np.median(one.relative)), 4),
+                    }
+                )
     return rows
+
+
+def deciding_rows(
+    rows: Iterable[Mapping[str, Any]], seed: str, kind: str = "drawn"
+) -> list[Mapping[str, Any]]:
+    """Those of `alignment_rows` that decide: by JUDGE, of the nearest image where there is one."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for row in rows:
+        if (row["measure"], row["seed"], row["targets"]) != (JUDGE, seed, kind):
+            continue
+        key = row["network"], row["loss"]
+        if row["image"] == "nearest" or key not in found:
+            found[key] = row
+    return list(found.values())
 
 
 def alignment_points(rows: Iterable[Mapping[str, Any]]) -> list[AlignmentPoint]:

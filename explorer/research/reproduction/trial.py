@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from explorer.analysis.generation import device
+from explorer.analysis.nearest import tighten_traces
 from explorer.analysis.nulls import null_of
 from explorer.analysis.targets import FIRST_DRAWN
 from explorer.images import gallery, seeds
@@ -25,20 +27,34 @@ from explorer.models.fitting import as_batch, fit_to
 from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
-from explorer.research.reproduction.plan import ADVERSARY, LAYER, Plan, Work
+from explorer.request import Request
+from explorer.research.reproduction.plan import ADVERSARY, LAYER, WRONG_TARGETS, Plan, Work
+from explorer.result.tightening import Moved
 from explorer.synthesis.loop import Problem, synthesise
 from explorer.synthesis.optimizers.automatic import automatic
+from explorer.validation import why_not_nearest
 from explorer.zoo.pictures import picture
 
 BATCH = {"cpu": 38, "cuda": 256}
 SHOWN = 8  # IRIs stored as images, for the contact sheet
 
 
+@dataclass(frozen=True)
+class Made:
+    """The images of a batch at one end: as the search left them, or the nearest to their seeds.
+
+    images: N×3×H×W in [0, 1] on the network's device. notes: what is stored of how each was made.
+    """
+
+    images: Tensor
+    notes: list[dict[str, Any]]
+
+
 def run(plan: Plan, work: Work) -> dict[str, Any]:
     """One row per target, plain JSON values, and the first few IRIs as PNG.
 
     The k-th target starts from the seed image drawn with random seed k. Its control, the wrong
-    target, is the next one of the same kind.
+    targets, are the next ones of the same kind.
     """
     started_at = time.monotonic()
     network = load(f"embedded:{work.network}", device())
@@ -47,14 +63,22 @@ def run(plan: Plan, work: Work) -> dict[str, Any]:
         pictures: list[str] = []
         for kind, names, images in targets(plan, network):
             width = BATCH[network.device.type]
+            others = range(1, 1 + min(WRONG_TARGETS, len(names) - 1))
+            wrong = torch.stack([images.roll(-away, 0) for away in others], 1)
             for start in range(0, len(names), width):
                 part = slice(start, start + width)
-                wrong = images.roll(-1, 0)[part]
-                iris, batch_rows = _batch(plan, work, network, images[part], wrong, len(rows))
+                starts = _seeds(work, network, range(len(rows), len(rows) + len(names[part])))
+                ends = make(plan, work, network, images[part], starts)
+                measured = {
+                    end: _measured(plan, work, network, made, (images[part], starts, wrong[part]))
+                    for end, made in ends.items()
+                }
                 rows += [
-                    {"target": name, "kind": kind, **row}
-                    for name, row in zip(names[part], batch_rows, strict=True)
+                    {"target": name, "kind": kind}
+                    | {end: rows_of_end[index] for end, rows_of_end in measured.items()}
+                    for index, name in enumerate(names[part])
                 ]
+                iris = ends.get("nearest", ends["searched"]).images
                 room = SHOWN - len(pictures)
                 pictures += [_png(iri) for iri in iris[: max(0, room)]]
     return {
@@ -86,21 +110,16 @@ def targets(plan: Plan, network: Network) -> list[tuple[str, list[str], Tensor]]
     return groups
 
 
-def _batch(
-    plan: Plan,
-    work: Work,
-    network: Network,
-    images: Tensor,
-    wrong: Tensor,
-    first_number: int,
-) -> tuple[Tensor, list[dict[str, Any]]]:
+def make(
+    plan: Plan, work: Work, network: Network, images: Tensor, starts: Tensor
+) -> dict[str, Made]:
+    """The images of these targets N×3×H×W, by end.
+
+    "searched", and "nearest" where the loss asks for the match alone: only then is the nearest
+    image an answer to what the loss asks.
+    """
     count = len(images)
     loss = loss_named(work.loss)
-    adversary = ADVERSARY if loss.uses_distance else None
-    starts = as_batch(
-        [seeds.make_seed(work.seed, network.input.size, first_number + k) for k in range(count)],
-        network,
-    )
     problem = Problem(
         network,
         LAYER,
@@ -108,37 +127,77 @@ def _batch(
         starts,
         [loss] * count,
         [plan.goal] * count,
-        distance=adversary_of(adversary) if adversary else None,
+        distance=adversary_of(ADVERSARY) if loss.uses_distance else None,
     )
     traces = synthesise(problem, automatic(network, LAYER, [loss]), plan.steps)
-    exact = torch.stack([trace.iri for trace in traces]).to(network.device)
-    rounded = (exact * 255).round() / 255  # as it would be shown: in 8 bits
+    ends = {
+        "searched": Made(
+            torch.stack([trace.iri for trace in traces]).to(network.device),
+            [{"passes": trace.steps, "stopped": trace.stopped} for trace in traces],
+        )
+    }
+    if not why_not_nearest(Request(model=f"embedded:{work.network}", loss=work.loss), loss):
+        phases = tighten_traces(problem, traces)
+        ends["nearest"] = Made(
+            torch.stack([phase.image for phase in phases]).to(network.device),
+            [
+                {"passes": each.passes, "stopped": each.stopped, "gap": _short(each.gap)}
+                for each in phases
+            ],
+        )
+    return ends
+
+
+def _seeds(work: Work, network: Network, numbers: range) -> Tensor:
+    drawn = [seeds.make_seed(work.seed, network.input.size, number) for number in numbers]
+    return as_batch(drawn, network)
+
+
+def _measured(
+    plan: Plan,
+    work: Work,
+    network: Network,
+    made: Made,
+    compared_with: tuple[Tensor, Tensor, Tensor],
+) -> list[dict[str, Any]]:
+    """What is stored of each image of a batch; compared with its target, seed and wrong targets."""
+    images, starts, wrong = compared_with
+    rounded = (made.images * 255).round() / 255  # as it would be shown: in 8 bits
     null = null_of(network, LAYER)
-    used = frozenset([adversary] if adversary else [])
-    compared = perceptual.compare_batch(
-        rounded, images, starts, wrong, used, network.family, allow_download=False
+    comparisons = perceptual.compare_batch(
+        rounded,
+        images,
+        starts,
+        wrong,
+        frozenset([ADVERSARY] if loss_named(work.loss).uses_distance else []),
+        network.family,
+        allow_download=False,
+        seed_kind=work.seed,
     )
-    rows = [
+    matches = match_images(network, LAYER, rounded, images, null)
+    before = match_images(network, LAYER, made.images, images, null)
+    return [
         {
-            "relative_l2": _short(one.relative_l2),
-            "matched": one.same,
-            "beyond_null": one.beyond_null,
-            "same_class": one.same_class,
-            "stopped": trace.stopped,
-            "converged": match_state(before, plan.goal, one) is MatchState.CONVERGED,
+            "relative_l2": _short(match.relative_l2),
+            "matched": match.same,
+            "beyond_null": match.beyond_null,
+            "same_class": match.same_class,
+            "converged": match_state(exact, plan.goal, match) is MatchState.CONVERGED,
+            "moved": Moved.of(*(each.cpu().numpy() for each in three)).to_dict(),
+            **notes,
             "measures": {
-                each.measure: _answers(each) for each in comparisons if each.to_target is not None
+                each.measure: _answers(each) for each in row if each.to_target is not None
             },
         }
-        for one, before, trace, comparisons in zip(
-            match_images(network, LAYER, rounded, images, null),
-            match_images(network, LAYER, exact, images, null),
-            traces,
-            compared,
+        for match, exact, notes, row, three in zip(
+            matches,
+            before,
+            made.notes,
+            comparisons,
+            zip(made.images, starts, images, strict=True),
             strict=True,
         )
     ]
-    return rounded, rows
 
 
 def _answers(comparison: Comparison) -> dict[str, Any]:
@@ -149,7 +208,7 @@ def _answers(comparison: Comparison) -> dict[str, Any]:
         "to_seed": _short(comparison.to_seed),
         "to_wrong": _short(comparison.to_mismatched),
         "nearer_target": bool(nearer) if nearer == nearer else None,
-        "wrong_nearer_than_seed": bool(wrong) if wrong == wrong else None,
+        "wrong_nearer_than_seed": _short(wrong) if wrong == wrong else None,
         "judges": comparison.counts_in_verdict,
     }
 
