@@ -75,6 +75,11 @@ def calibration_of(measure: str, size: tuple[int, int], seed_kind: str) -> Calib
     return min((Calibration(*each) for each in by_seed.values()), key=lambda each: each.margin)
 
 
+def calibrated_sides(measure: str) -> tuple[int, ...]:
+    """The sides in px that the table has of a measure, none of one that it lacks."""
+    return tuple(sorted(int(side) for side in _table().get(measure, {})))
+
+
 @cache
 def _table() -> Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]:
     """(right, wrong) by measure, side in px and kind of seed."""

@@ -146,8 +146,8 @@ PERCEPTUAL_MEASURES: Registry[PerceptualMeasure] = Registry(
             "noise has the same everywhere.",
             nearer="lower",
             range=(0.0, 4.0),
-            source="Local band-limited contrast (Peli 1990), differences of Gaussians of 1.5 and 3, "
-            "3 and 6 px, in at most 14×14 cells",
+            source="Local band-limited contrast (Peli 1990), differences of Gaussians of 1.5 and 3 "
+            "px, 3 and 6 px, in at most 14×14 cells",
             smallest=24,
             function=imported_later("explorer.metrics.layout", "detail_map"),
             family="detail",

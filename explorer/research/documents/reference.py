@@ -86,6 +86,11 @@ def measures() -> str:
                 ],
             ),
             "Needs a download: " + _names(row for row in perceptual if row["needs_download"]) + ".",
+            "## Who can tell",
+            "Copies of photographs in a seed that are called nearer their own photograph than the "
+            "seed, and those that are called nearer another photograph, in percent; **bold** where "
+            "the measure may vote ([which measures count](../measures.md#which-measures-count)).",
+            _calibration(),
             "## Of a pair of representations",
             table(
                 ("measure", "formula", "range", "nearer", "source"),
@@ -102,6 +107,28 @@ def measures() -> str:
             ),
         ]
     )
+
+
+def _calibration() -> str:
+    """Every calibrated measure's shares, a line a side and a column a kind of seed."""
+    from explorer.images.seeds import SEED_KINDS
+    from explorer.metrics.calibration import PICTURE, calibrated_sides, calibration_of
+    from explorer.metrics.registry import PERCEPTUAL_MEASURES
+
+    kinds = (*SEED_KINDS, PICTURE)
+    rows = []
+    for name in PERCEPTUAL_MEASURES:
+        for side in calibrated_sides(name):
+            found = [calibration_of(name, (side, side), kind) for kind in kinds]
+            cells = [
+                f"{100 * each.right:.0f} / {100 * each.wrong:.0f}" if each else "" for each in found
+            ]
+            bold = [
+                f"**{cell}**" if each and each.can_tell else cell
+                for cell, each in zip(cells, found, strict=True)
+            ]
+            rows.append((_code(name), f"{side} px", *bold))
+    return table(("measure", "side", *kinds), rows)
 
 
 def networks() -> str:

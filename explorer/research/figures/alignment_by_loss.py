@@ -115,8 +115,7 @@ def _row(seed: str, loss: str, report: Report, free: Report, near: bool) -> list
     cells = [seed, f"`{loss}`", str(len(beyond)), str(len(within))]
     cells.append(f"{statistics.median(iri['relative_l2'] for iri in iris):.3f}")
     for name in MEASURES:
-        own, wrong = (_share(counted, name, of) for of in ("to_target", "to_mismatched"))
-        cell = f"{own} ({wrong})"
+        cell = f"{_share(counted, name)} ({_wrong_share(counted, name)})"
         if name not in report["alignment"]["judging"]:
             cell = f"*{cell}*"
         if loss != FREE:
@@ -125,11 +124,16 @@ def _row(seed: str, loss: str, report: Report, free: Report, near: bool) -> list
     return cells
 
 
-def _share(iris: Sequence[Mapping[str, Any]], name: str, of: str) -> str:
+def _share(iris: Sequence[Mapping[str, Any]], name: str) -> str:
     sign = -1 if name in LOWER_IS_NEARER else 1
     scores = [iri["perceptual"][name] for iri in iris]
-    nearer = [sign * (score[of] - score["to_seed"]) >= 0 for score in scores]
+    nearer = [sign * (score["to_target"] - score["to_seed"]) >= 0 for score in scores]
     return f"{statistics.mean(nearer):.0%}" if nearer else "–"
+
+
+def _wrong_share(iris: Sequence[Mapping[str, Any]], name: str) -> str:
+    shares = [iri["perceptual"][name]["wrong_nearer"] for iri in iris]
+    return f"{statistics.mean(shares):.0%}" if shares else "–"
 
 
 def _nearer(
