@@ -29,9 +29,10 @@ from explorer.synthesis.straight_through import end_relus
 _ZERO = 1e-22  # inputs up to this count as 0, where the exact gradient is 0
 _NO_WIDTH = 1e-30
 POOL_TEMPERATURE = 0.5
-"""Of the softmax over a max-pooling window, as a share of the width. From grey noise at SqueezeNet's
-features.12 (112 px, cat), 0.05 comes to 0.55 in 30 passes, 0.5 to 0.54; gains: see the document
-on optimisers."""
+"""Of the softmax over a max-pooling window, as a share of the width.
+
+At SqueezeNet's features.12 (112 px, cat from grey noise) 0.05 comes to 0.55 in 30 passes, 0.5 to
+0.54. What it gains: docs/losses-and-optimisers.md."""
 
 
 class SurrogateGradients:
