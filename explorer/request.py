@@ -80,8 +80,9 @@ class Request:
         `NetworkReference`, like model, architecture, weights and size.
     continues: key of the result from whose IRI the search goes on, for `steps` more passes.
     nearest: whether the image that the search found is then brought as near to the seed as its
-        distance at the layer allows (`explorer.synthesis.tightening`). None is decided by
-        `explorer.validation.validate`: where it suits the loss and takes no long wait.
+        distance at the layer allows (`explorer.synthesis.tightening`).
+        `explorer.validation.validate` decides on None: true where that suits the loss and takes no
+        long wait; elsewhere None stays, and stands for false.
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -223,7 +224,7 @@ class Request:
         """Requests with the same one can run as one batch: same network, layer and search."""
         representation = (self.network, self.layer, self.transforms, self.relu_gradient)
         search = (self.parametrisation, self.optimiser, self.steps, self.adversary, self.null)
-        return (*representation, *search, self.continues is None, self.nearest)
+        return (*representation, *search, self.continues is None)
 
 
 def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:

@@ -166,15 +166,19 @@ def why_not_nearest(request: Request, loss: Loss) -> str:
     return ""
 
 
-def _nearest(request: Request, loss: Loss) -> bool:
-    """Whether the nearest image is made; RequestError where it is asked for and cannot be."""
+def _nearest(request: Request, loss: Loss) -> bool | None:
+    """Whether the nearest image is made; RequestError where it is asked for and cannot be.
+
+    The normal form of a request that leaves the image as found is None where that is the default.
+    """
     reason = why_not_nearest(request, loss)
-    if request.nearest is None:
-        size = catalogue.input_size(request.network)
-        return not reason and size is not None and max(size) <= NEAREST_PX
     if request.nearest and reason:
         raise RequestError("nearest", f"{reason}, so the image is shown as the search finds it")
-    return request.nearest
+    size = catalogue.input_size(request.network)
+    is_default = not reason and size is not None and max(size) <= NEAREST_PX
+    if request.nearest is None:
+        return True if is_default else None
+    return request.nearest if request.nearest or is_default else None
 
 
 def adversaries() -> tuple[str, ...]:

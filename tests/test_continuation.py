@@ -344,7 +344,7 @@ def test_the_command_takes_everything_from_the_result(asked, first, tmp_path):
     assert asked("--continue", key)[0] == expected
     assert asked("--continue", key[:8], "--steps", 7)[0] == replace(expected, steps=7)
     request, pictures = asked("--continue", key, "--goal", 0.1, "--optimiser", "adam")
-    assert request == replace(expected, goal=0.1, optimiser="adam")
+    assert request == validation.validate(replace(expected, goal=0.1, optimiser="adam"))
     assert list(pictures.values()) == [first.to_bytes()]
 
 
@@ -362,7 +362,8 @@ def test_the_command_goes_on_from_a_folder_or_a_zip(asked, first, tmp_path):
 
 def test_the_command_that_is_shown_asks_for_the_same(asked, first):
     Store().put(first.request.key, first.to_bytes())
-    request = replace(continuation(first, 77), goal=0.125, optimiser="momentum")
+    asked_for = replace(continuation(first, 77), goal=0.125, optimiser="momentum")
+    request = validation.validate(asked_for)
     words = command_line(request).split()
     assert words[:4] == ["python", "-m", "explorer", "generate"]
     assert asked(*words[4:-2])[0] == request

@@ -238,6 +238,7 @@ def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
         "explorer.errors",
         "explorer.result",
         "explorer.result.provenance",
+        "explorer.result.tightening",
         "explorer.request",
         "explorer.metrics",
         *(f"explorer.metrics.{name}" for name in records),

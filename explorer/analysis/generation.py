@@ -101,12 +101,15 @@ def generate_batch(
         problem = _problem(network, requests, images, losses)
         traces = synthesise(problem, optimiser, requests[0].steps, callback)
         iris = searched = torch.stack([trace.iri for trace in traces]).to(network.device)
-        phases: list[Tightened] = []
-        if requests[0].nearest:
+        phases: dict[int, Tightened] = {}
+        to_tighten = [index for index, request in enumerate(requests) if request.nearest]
+        if to_tighten:
             first_measured(requests[0].layer, network, images, searched, callback)
             callback.stage("bringing the image nearer to its seed")
-            phases = tighten_traces(problem, traces, callback)
-            iris = torch.stack([phase.image for phase in phases]).to(network.device)
+            phases = tighten_traces(problem, traces, to_tighten, callback)
+            iris = searched.clone()
+            for index, phase in phases.items():
+                iris[index] = phase.image
 
         callback.stage("measuring")
         search_ended_at = time.perf_counter()
@@ -136,8 +139,8 @@ def generate_batch(
             zip(requests, traces, measurements, strict=True)
         )
     ]
-    for index, (phase, look) in enumerate(zip(phases, before, strict=True)):
-        results[index] = tightened(results[index], traces[index], phase, look)
+    for index, phase in phases.items():
+        results[index] = tightened(results[index], traces[index], phase, before[index])
     return [whole(*each) for each in zip(earlier, results, strict=True)]
 
 

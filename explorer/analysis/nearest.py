@@ -22,31 +22,42 @@ _ROUNDING = 1e-4
 
 
 def tighten_traces(
-    problem: Problem, traces: Sequence[Trace], callback: Callback | None = None
-) -> list[Tightened]:
-    """The image of each trace as near to its seed as the problem's goal allows.
+    problem: Problem,
+    traces: Sequence[Trace],
+    which: Sequence[int],
+    callback: Callback | None = None,
+) -> dict[int, Tightened]:
+    """The images of these traces, by number, as near to their seeds as their goals allow.
 
     Where a search did not reach its goal, the distance that it reached takes the goal's place. The
     callback's steps are counted on from the longest search. Raises as
     `explorer.synthesis.tightening.tighten`.
     """
     images = torch.stack([trace.iri for trace in traces]).to(problem.targets.device)
-    reached = [(1 + _ROUNDING) * trace.relative_l2[trace.best_step] for trace in traces]
+    reached = [trace.relative_l2[trace.best_step] for trace in traces]
     longest = max(trace.steps for trace in traces)
-    return tighten(
-        problem,
-        images,
-        [max(pair) for pair in zip(problem.goals, reached, strict=True)],
-        budget_after(longest),
-        None if callback is None else _CountedOn(callback, longest),
+    if callback is not None:
+        callback = _Whole(callback, longest, which, images, torch.tensor(reached).to(images))
+    allowed = [max(problem.goals[each], (1 + _ROUNDING) * reached[each]) for each in which]
+    found = tighten(
+        problem.selected(which), images[list(which)], allowed, budget_after(longest), callback
     )
+    return dict(zip(which, found, strict=True))
 
 
-class _CountedOn:
-    """A callback whose steps are counted on from those of the search."""
+class _Whole:
+    """Tells a callback of all samples, and counts the steps on from those of the search."""
 
-    def __init__(self, callback: Callback, steps: int) -> None:
-        self._callback, self._steps = callback, steps
+    def __init__(
+        self,
+        callback: Callback,
+        steps: int,
+        which: Sequence[int],
+        images: Tensor,
+        relative_l2: Tensor,
+    ) -> None:
+        self._callback, self._steps, self._which = callback, steps, list(which)
+        self._images, self._relative_l2 = images.clone(), relative_l2
 
     def cancelled(self) -> bool:
         return self._callback.cancelled()
@@ -55,7 +66,8 @@ class _CountedOn:
         return self._callback.due()
 
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None:
-        self._callback.report(self._steps + step, relative_l2, images)
+        self._images[self._which], self._relative_l2[self._which] = images, relative_l2
+        self._callback.report(self._steps + step, self._relative_l2, self._images)
 
 
 def tightened(

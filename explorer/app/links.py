@@ -105,7 +105,7 @@ def link(request: Request) -> dict[str, str]:
     if effort is None or not may_name or beyond:
         raise ValueError(f"the sidebar cannot ask for {request.model} with these settings")
     values: Any = {name: getattr(request, name) for name in SidebarFields.__annotations__}
-    if request.nearest == validate(replace(request, nearest=None)).nearest:
+    if request.nearest and validate(replace(request, nearest=None)).nearest:
         values["nearest"] = None
     fields: SidebarFields = values
     return parameters(fields, effort)

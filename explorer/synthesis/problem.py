@@ -42,13 +42,18 @@ class Problem:
 
     def part(self, first: int, last: int) -> Problem:
         """The samples from `first` up to, but not including, `last`."""
-        part = slice(first, last)
+        return self.selected(range(first, last))
+
+    def selected(self, samples: Sequence[int]) -> Problem:
+        """The samples of these numbers, from 0, in their order."""
+        chosen = list(samples)
+        rng_seeds = self.rng_seeds or range(len(self))
         return replace(
             self,
-            targets=self.targets[part],
-            seeds=self.seeds[part],
-            starts=None if self.starts is None else self.starts[part],
-            losses=self.losses[part],
-            goals=self.goals[part],
-            rng_seeds=(self.rng_seeds or range(len(self)))[part],
+            targets=self.targets[chosen],
+            seeds=self.seeds[chosen],
+            starts=None if self.starts is None else self.starts[chosen],
+            losses=[self.losses[each] for each in chosen],
+            goals=[self.goals[each] for each in chosen],
+            rng_seeds=[rng_seeds[each] for each in chosen],
         )
