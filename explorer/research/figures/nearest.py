@@ -38,17 +38,20 @@ NETWORKS = (
 TARGETS = ("astronaut", "coffee", "rocket", "cat", "photographer", "raccoon")
 LAYER, SEED, GOAL, STEPS, LOSS = "penultimate", "noise", 0.05, 500, "regularizer-free"
 LONGER = 10
-SECOND_START = "momentum-anderson"
-"""The optimiser from whose images the second long search starts."""
+"""Times the passes of the phase that a long search may take."""
+WINDOW, TOLERANCE = 200, 1e-3
+"""It ends before that where so many passes bring no image nearer by more than this share."""
+SECOND_START = "surrogate-lbfgs"
+"""The optimiser whose images these others are; `auto` is another one on NETWORKS."""
 
 
 @dataclass(frozen=True)
 class Distances:
     """‖IRI − seed‖ of each target, and what it took.
 
-    searched, nearest: where the search and the phase ended. longer, elsewhere: what LONGER times
-    the passes of the phase found from the searched images, and from those of SECOND_START;
-    infinite where nothing matched.
+    searched, nearest: where the search and the phase ended. longer, elsewhere: what the long
+    searches found from the searched images, and from those of SECOND_START; infinite where nothing
+    matched.
     """
 
     searched: tuple[float, ...]
@@ -73,7 +76,7 @@ def measure(name: str) -> Distances:
         problem = _problem(network, name)
         losses = list(problem.losses)
         traces = synthesise(problem, automatic(network, LAYER, losses), STEPS)
-        phases = tighten_traces(problem, traces)
+        phases = list(tighten_traces(problem, traces, range(len(traces))).values())
         passes = LONGER * max(phase.passes for phase in phases)
         searched = torch.stack([trace.iri for trace in traces])
         allowed = torch.tensor([phase.allowed for phase in phases])
@@ -95,16 +98,21 @@ def measure(name: str) -> Distances:
 def long_search(problem: Problem, images: Tensor, allowed: Tensor, passes: int) -> Tensor:
     """The least ‖x − x₀‖ with a relative distance of at most `allowed`, (N,), within `passes`.
 
-    As the phase does it, from N×3×H×W images, but for its stopping rule.
+    As the phase does it, from N×3×H×W images, but for its stopping rule: see WINDOW.
     """
     evaluator = Evaluator(problem)
     start = evaluator.parametrisation.start
     origin, points = start(problem.seeds).flatten(1), start(images).flatten(1)
     search = NearestSearch(origin, allowed, evaluator.parametrisation.bounds)
-    for _ in range(passes):
+    before = search.moved
+    for number in range(passes):
         evaluation = evaluator(points.view_as(images), None)
         gradient = evaluation.gradient.flatten(1)
         points = search.next(points, evaluation.relative_l2, gradient)
+        if number % WINDOW == 0:
+            if bool((search.moved >= (1 - TOLERANCE) * before).all()) and number:
+                break
+            before = search.moved
     return search.moved
 
 

@@ -137,7 +137,7 @@ def make(
         )
     }
     if not why_not_nearest(Request(model=f"embedded:{work.network}", loss=work.loss), loss):
-        phases = tighten_traces(problem, traces)
+        phases = tighten_traces(problem, traces, range(len(traces))).values()
         ends["nearest"] = Made(
             torch.stack([phase.image for phase in phases]).to(network.device),
             [
