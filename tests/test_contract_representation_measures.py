@@ -10,6 +10,7 @@ from contract import APP, NothingCached
 from streamlit.testing.v1 import AppTest
 
 from explorer import Request, Result, cli, generate
+from explorer.analysis import nulls
 from explorer.analysis.comparison import compare
 from explorer.analysis.nulls import null_of
 from explorer.app import session
@@ -139,15 +140,17 @@ def test_the_page_offers_it_for_the_null_and_the_layers(result, monkeypatch):
     )
 
 
-def test_a_null_that_was_stored_before_the_measure_was_added_is_measured_again(toy):
+@pytest.mark.parametrize("layer", ["logits", "stem.0"])
+def test_a_null_without_a_measure_that_was_added_is_measured_again_once(toy, layer, monkeypatch):
     network = load(NetworkReference(REQUEST.model), "cpu")
     kept = Memory()
-    before = null_of(network, "logits", store=kept)
-    assert null_of(network, "logits", store=kept) == before
+    before = null_of(network, layer, store=kept)  # that of the logits ships
+    assert null_of(network, layer, store=kept) == before
     with REPRESENTATION_MEASURES.holding(replace(toy, name="later", null="later")):
-        after = null_of(network, "logits", store=kept)
-    assert set(after.distributions) == {*before.distributions, "later"}
-    assert null_of(network, "logits", store=kept) == after
+        after = null_of(network, layer, store=kept)
+        assert set(after.distributions) == {*before.distributions, "later"}
+        monkeypatch.setattr(nulls, "measured_null", lambda *_: pytest.fail("measured twice"))
+        assert null_of(network, layer, store=kept) == after
 
 
 def test_it_is_in_the_table_of_the_documents(toy):

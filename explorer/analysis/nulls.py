@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -122,20 +122,25 @@ def null_of(
     """
     source = source or gallery_source()
     key = null_key(network, layer, source, reference)
-    null = shipped_nulls.shipped(key)
-    if null is None and store is not None:
-        kept = store.get(key)
-        null = None if kept is None else Null.from_dict(json.loads(kept))
-    if null is not None and all(
-        each.null in null.distributions for each in pair_measures().values() if each.null
-    ):
-        return null
+    for null in _known(key, store):
+        if all(each.null in null.distributions for each in pair_measures().values() if each.null):
+            return null
     callback = callback or NullCallback()
     callback.stage("measuring unrelated pictures (once for this layer)")
     null = measured_null(network, layer, source, callback)
     if store is not None:
         store.put(key, json.dumps(null.to_dict()).encode())
     return null
+
+
+def _known(key: str, store: BytesStore | None) -> Iterator[Null]:
+    """The nulls of this key that ship or are in the store; each may lack an added measure."""
+    null = shipped_nulls.shipped(key)
+    if null is not None:
+        yield null
+    kept = None if store is None else store.get(key)
+    if kept is not None:
+        yield Null.from_dict(json.loads(kept))
 
 
 def measured_null(
