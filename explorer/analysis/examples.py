@@ -33,13 +33,25 @@ _REQUESTS = (
     (
         "A coffee cup that SqueezeNet takes for a cat, by its 512×13×13 penultimate map",
         Request(
-            model=_IMAGENET, layer="penultimate", target="cat", seed="coffee", steps=1500, goal=0.15
+            model=_IMAGENET,
+            layer="penultimate",
+            target="cat",
+            seed="coffee",
+            steps=1500,
+            goal=0.15,
+            nearest=True,
         ),
     ),
     (
         "A cat that SqueezeNet takes for a coffee cup, by its 512×13×13 penultimate map",
         Request(
-            model=_IMAGENET, layer="penultimate", target="coffee", seed="cat", steps=1500, goal=0.15
+            model=_IMAGENET,
+            layer="penultimate",
+            target="coffee",
+            seed="cat",
+            steps=1500,
+            goal=0.15,
+            nearest=True,
         ),
     ),
     (

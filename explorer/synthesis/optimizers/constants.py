@@ -206,10 +206,12 @@ class LBFGSOrMomentum:
 
     Compared: 25 %, 12 %, 5 %, 2 % and never. Handing over early costs trained networks half of
     their way (to 0.05 in 120, 103, 69, 69 and 69 passes); never leaves resnet50 with random weights
-    at 0.661 instead of 0.324.
+    at 0.661 instead of 0.324. On SqueezeNet a window of 15 instead of 5 brings features.12 from
+    grey noise to 0.33, 0.20, 0.13 and 0.07 instead of 0.66, 0.50, 0.23 and 0.06 after 50, 100, 200
+    and 500 passes of 500 (112 px, one photograph).
     """
 
-    stall: StallRule = StallRule(stall_window=5, stall_tolerance=0.02)
+    stall: StallRule = StallRule(stall_window=15, stall_tolerance=0.02)
     last_handover: float = 0.5  # share of the budget after which momentum has too little left
 
 
@@ -221,7 +223,13 @@ LBFGS_OR_MOMENTUM = LBFGSOrMomentum()
 
 @dataclass(frozen=True)
 class Nearest:
-    """The tightening phase: how a matching image is brought nearest to its seed."""
+    """The tightening phase: how a matching image is brought nearest to its seed.
+
+    Compared, on three embedded networks and six photographs each: 200 and 300 passes, windows of
+    20, 30 and 40, tolerances of 0.001 to 0.004. At most 200 passes are too few where a search was
+    hard (1.07 times the best known distance, 1.4 times for one target); of those with 300 all but
+    20 with 0.002 come within 1.03, this one with the fewest passes (158 to 248).
+    """
 
     memory: int = 10
     aim: float = 0.9998  # of the distance allowed: what the search steers for
@@ -232,9 +240,9 @@ class Nearest:
     min_curvature: float = 1e-3  # ½‖x − x₀‖² alone has 1
     first_step_ratio: float = 0.05  # of ‖x − x₀‖, while no curvature is known
     stall_window: int = 20  # passes …
-    stall_tolerance: float = 0.002  # … that bring the image nearer by less than this share end it,
+    stall_tolerance: float = 0.001  # … that bring the image nearer by less than this share end it,
     arrival_tolerance: float = 0.02  # unless the iterate is nearer than the image by this share
-    min_passes: int = 200  # granted also where the search itself took fewer
+    min_passes: int = 300  # granted also where the search itself took fewer
 
 
 NEAREST = Nearest()
