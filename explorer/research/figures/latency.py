@@ -98,11 +98,11 @@ def worker(scratch: Path) -> None:
 
 
 def _submitted(engine: Engine, settings: Mapping[str, Any], run: int) -> tuple[float, ...]:
-    """Relative distance, seconds to the stored result, seconds of optimising, steps."""
+    """Relative distance, seconds to the result, seconds of optimising, steps; as searched."""
     from explorer import validation
 
     request, pictures = validation.parse_request(
-        **settings, target="astronaut", seed="noise", rng_seed=NEW_RNG_SEED + run
+        **settings, target="astronaut", seed="noise", rng_seed=NEW_RNG_SEED + run, nearest=False
     )
     started_at = time.monotonic()
     engine.submit(request, pictures)
@@ -158,7 +158,9 @@ def button(scratch: Path) -> None:
 
 
 def _generated(page: Page, address: str, model: str, run: int) -> float:
-    page.goto(f"{address}?model={model}&target=astronaut&seed=noise&rng={NEW_RNG_SEED + run}")
+    page.goto(
+        f"{address}?model={model}&target=astronaut&seed=noise&rng={NEW_RNG_SEED + run}&nearest=no"
+    )
     page.get_by_text("Not generated yet.").wait_for()
     time.sleep(2)
     page.evaluate(_WATCH + _WATCH_CLICK.replace("TEXT", json.dumps(VERDICT)))
