@@ -23,6 +23,7 @@ from explorer.synthesis.optimizers.registry import OPTIMISERS
 from explorer.synthesis.optimizers.surrogate_lbfgs import SurrogateLBFGSOrMomentum
 from explorer.synthesis.samples import Samples
 from explorer.synthesis.state import State
+from explorer.synthesis.tightening import tighten
 
 NETWORK, LAYER = "embedded:residual-multi-adv2", "penultimate"
 REFUSED = "operation not permitted when stream is capturing"
@@ -270,6 +271,22 @@ def test_where_steps_cannot_be_replayed_their_evaluations_are(refuses, optimiser
     assert set(recorder.recorded) == ({recorded} if recorded else set())
     assert (recorder.replays > 20) == bool(recorded)
     assert caplog.text.count("not replayed") == (1 if recorded else 2)
+
+
+def test_the_tightening_phase_is_the_same_with_and_without_replays():
+    network = network_of(NETWORK, 64, "cpu")
+    targets, seeds = images_of(network, TARGETS[:2])
+    problem = Problem(network, LAYER, targets, seeds, [loss_named(FREE)] * 2, [0.3, 0.1])
+    images = torch.stack([trace.iri for trace in synthesise(problem, AS_ON_A_GPU, 40)])
+    recorder = Tapes()
+    outcomes = (
+        tighten(problem, images, [0.3, 0.2], 40, recorder=each) for each in (recorder, None)
+    )
+    for one, other in zip(*outcomes, strict=True):
+        assert torch.equal(one.image, other.image)
+        assert one == replace(other, image=one.image)
+    assert set(recorder.recorded) == {"tightening passes"}
+    assert recorder.replays > 20
 
 
 def test_random_transforms_are_never_replayed():

@@ -1,10 +1,10 @@
 """ResNet-50 at 224×224 on a GPU: the tables of docs/benchmarks.md, "On a GPU".
 
-    python -m explorer.research.figures.gpu [passes] [batches] [reach] [feather]
+    python -m explorer.research.figures.gpu [passes] [batches] [reach] [feather] [nearest]
 
 What a pass costs, kernel by kernel and replayed, and what its kernels take alone; what a batch is
-worth; how near `auto` comes in seconds, compared with the paper's procedure; and where Feather et
-al.'s 24,000 steps end (minutes).
+worth; how near `auto` comes in seconds, compared with the paper's procedure; where Feather et al.'s
+24,000 steps end (minutes); and what the tightening phase takes. The last runs without a GPU, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from explorer.research.markdown import table
 
 if TYPE_CHECKING:
     from explorer.synthesis.optimizers.record import Optimiser
+    from explorer.synthesis.problem import Problem
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 LAYERS = ("layer2", "layer3", "layer4", "penultimate")
 EMBEDDED = "embedded:residual-multi-adv2"
 GOAL, SECONDS = 0.01, 5.0
@@ -129,18 +131,72 @@ def feather() -> None:
     print(table(("network, layer", f"after {FEATHER_PASSES} passes", "seconds"), rows))
 
 
+def nearest() -> None:
+    """What the tightening phase after a search takes, and how far towards the seed it brings."""
+    from explorer.research.benchmark.cases import DEEP_LIVE
+    from explorer.synthesis.loop import synthesise
+    from explorer.synthesis.tightening import budget_after, tighten
+
+    rows = []
+    for name, layer in ((EMBEDDED, "penultimate"), *((DEEP_LIVE, each) for each in LAYERS)):
+        work = _Work(name, layer, TARGETS[:1], 64 if name == EMBEDDED else 224)
+        problem = work.problem(0.05)
+        _synchronise()
+        times = [time.perf_counter()]
+        (trace,) = synthesise(problem, work.optimiser, 500)
+        _synchronise()
+        times.append(time.perf_counter())
+        reached = max(0.05, 1.0001 * trace.relative_l2[trace.best_step])
+        image = trace.iri[None].to(problem.targets.device)
+        (phase,) = tighten(problem, image, [reached], budget_after(trace.steps))
+        _synchronise()
+        times.append(time.perf_counter())
+        rows.append(
+            (
+                f"{name}, {layer}",
+                trace.steps,
+                f"{times[1] - times[0]:.2f} s",
+                phase.passes,
+                f"{times[2] - times[1]:.2f} s",
+                f"{phase.allowed:.3f}",
+                f"{phase.moved[0]:.1f}",
+                f"{phase.moved[-1]:.1f}",
+            )
+        )
+    header = ("network, layer", "passes", "seconds", "passes after", "seconds", "within", "moved")
+    print(table((*header, "then"), rows))
+
+
 class _Work:
-    """Targets at a layer of a network on the GPU, from N(0, 1) noise, by what `auto` is there."""
+    """Targets at a layer of a network, from N(0, 1) noise, by what `auto` is there.
+
+    On the GPU, where there is one.
+    """
 
     def __init__(self, name: str, layer: str, targets: tuple[str, ...], size: int = 224) -> None:
         from explorer.losses.variants import loss_named
         from explorer.research.benchmark.cases import images_of, network_of
         from explorer.synthesis.optimizers.automatic import automatic
 
-        self.network, self.layer = network_of(name, size, "cuda"), layer
+        self.network, self.layer = network_of(name, size, DEVICE), layer
         self.targets, self.seeds = images_of(self.network, targets)
         self._loss = loss_named("regularizer-free")
         self.optimiser = automatic(self.network, layer, [self._loss])
+
+    def problem(self, goal: float, straight_through: bool = False) -> Problem:
+        """Its targets, to be matched to this relative distance."""
+        from explorer.synthesis.problem import Problem
+
+        count = len(self.targets)
+        return Problem(
+            self.network,
+            self.layer,
+            self.targets,
+            self.seeds,
+            [self._loss] * count,
+            [goal] * count,
+            straight_through=straight_through,
+        )
 
     def made(
         self,
@@ -150,22 +206,13 @@ class _Work:
         straight_through: bool = False,
     ) -> tuple[list[float], float]:
         """Relative distances of the first sample, pass by pass, and seconds of everything."""
-        from explorer.synthesis.loop import Problem, synthesise
+        from explorer.synthesis.loop import synthesise
 
-        count = len(self.targets)
-        torch.cuda.synchronize()
+        problem = self.problem(goal, straight_through)
+        _synchronise()
         started_at = time.perf_counter()
-        problem = Problem(
-            self.network,
-            self.layer,
-            self.targets,
-            self.seeds,
-            [self._loss] * count,
-            [goal] * count,
-            straight_through=straight_through,
-        )
         traces = synthesise(problem, optimiser or self.optimiser, passes)
-        torch.cuda.synchronize()
+        _synchronise()
         return traces[0].relative_l2, time.perf_counter() - started_at
 
     def ms_per_pass(self, passes: int) -> float:
@@ -190,11 +237,16 @@ class _Work:
         return (long - short) / (end - start), (many - few) / (end - start)
 
 
-PARTS = {part.__name__: part for part in (passes, batches, reach, feather)}
+def _synchronise() -> None:
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
+PARTS = {part.__name__: part for part in (passes, batches, reach, feather, nearest)}
 
 if __name__ == "__main__":
-    if not torch.cuda.is_available():
-        raise SystemExit("this measures a GPU, and torch sees none here")
+    if DEVICE != "cuda" and sys.argv[1:] != ["nearest"]:
+        raise SystemExit("this measures a GPU, and torch sees none here; only `nearest` runs so")
     for wanted in sys.argv[1:] or PARTS:
         PARTS[wanted]()
         print()
