@@ -35,6 +35,11 @@ answer. Compare results only at equal match: a search that goes on to smaller di
 more of what the network ignores. Where results stand side by side and one is more than 1.5 times as
 far from its target as another, a sentence says so.
 
+**Which image?** Many match. The one shown is the nearest to its seed that does, where the loss
+asks for the match alone and the network is small enough to look for it: what differs from the seed
+is then what the match needed. *Moved* says how far it is from its seed, per pixel (root mean
+square), and *What did the match need?* shows the image as the search found it next to the nearest.
+
 **To a person: the same?** Perceptual measures stand in for people. For each we ask whether the IRI
 is nearer to its target than to its seed. A measure that was part of the loss, or whose backbone is
 related to the network, is shown but does not count, nor does one that would not recognise a
