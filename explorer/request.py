@@ -209,7 +209,10 @@ class Request:
 
         The path of a checkpoint or a folder does not matter, only its content.
         """
-        values = self.to_dict() | self.network.identity | {"schema": SCHEMA}
+        return self._canonical(SCHEMA)
+
+    def _canonical(self, schema: int) -> str:
+        values = self.to_dict() | self.network.identity | {"schema": schema}
         for name in _PATHS:
             values.pop(name, None)
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -217,7 +220,11 @@ class Request:
     @property
     def key(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits: the name of the result."""
-        return hashlib.sha256(self.canonical.encode("ascii")).hexdigest()
+        return self.key_in(SCHEMA)
+
+    def key_in(self, schema: int) -> str:
+        """The key that versions with this schema gave the request."""
+        return hashlib.sha256(self._canonical(schema).encode("ascii")).hexdigest()
 
     @property
     def batch_key(self) -> tuple[object, ...]:

@@ -95,10 +95,11 @@ def generated(tmp_path_factory) -> tuple[Path, dict]:
 @pytest.mark.slow
 def test_generate_writes_the_files_and_prints_the_json(generated):
     folder, said = generated
+    pictures = {"iri.png", "searched.png", "target.png", "seed.png"}
     names = {path.name for path in folder.iterdir()}
-    assert names == {"iri.png", "iri.npy", "target.png", "seed.png", "result.json", "frames"}
+    assert names == {*pictures, "iri.npy", "result.json", "frames"}
     assert json.loads((folder / "result.json").read_text()) == said
-    for name in ("iri.png", "target.png", "seed.png"):
+    for name in pictures:
         with Image.open(folder / name) as image:
             assert (image.format, image.mode, image.size) == ("PNG", "RGB", (64, 64))
     assert (np.asarray(Image.open(folder / "seed.png")) == 255).all()

@@ -13,7 +13,7 @@ import pytest
 from explorer.metrics.match import LayerComparison, Match, Prediction
 from explorer.metrics.null import Distribution, Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
-from explorer.request import Request
+from explorer.request import SCHEMA, Request
 from explorer.result import Result, ResultError
 from explorer.result.provenance import Curves, OptimiserUsed, Provenance
 
@@ -248,6 +248,7 @@ def test_a_result_of_an_older_version_is_read_with_what_it_holds(result):
     del content["match"]["null"]["source"]
     del content["verdicts"]["person"]["mismatched"], content["verdicts"]["person"]["answer"]
     del content["optimiser"], content["batch"]
+    content["key"] = result.request.key_in(SCHEMA - 1)
     again = Result.from_bytes(repacked(result.to_bytes(), result_json=json.dumps(content).encode()))
     assert again.layers == (LayerComparison("ℓ", None, {"relative_l2": 0.5}),)
     assert [each.counts_in_verdict for each in again.perceptual] == [False, False]

@@ -20,7 +20,7 @@ from explorer.errors import RequestError
 from explorer.metrics.match import LayerComparison, Match, MatchState, match_state
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
-from explorer.request import Request
+from explorer.request import SCHEMA, Request
 from explorer.result.provenance import Curves, NetworkUsed, Provenance
 from explorer.result.tightening import Moved, Tightening
 
@@ -170,7 +170,8 @@ class Result:
         try:
             content = json.loads(files["result.json"])
             request = Request.from_dict(content.pop("request"))
-            if content.pop("key") != request.key:
+            # Of a result of an earlier version, the key that it had then.
+            if content.pop("key") not in map(request.key_in, range(1, SCHEMA + 1)):
                 raise ResultError("its key is not that of its request")
             content.pop("converged", None)
             match = content.pop("match")
