@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.app.components.pictures import Picture, show_pictures
+from explorer.losses.variants import loss_of
 from explorer.result import Result
+from explorer.validation import why_not_nearest
 
 
 def moved_sentence(result: Result) -> str:
@@ -18,7 +20,13 @@ def moved_sentence(result: Result) -> str:
         text += f"; {moved.relative:.0%} of the target's distance from it"
     text += ")"
     if tightening is None:
-        return f"{text}, as the search found it."
+        text += ", as the search found it."
+        if not why_not_nearest(result.request, loss_of(result.request)):
+            text += (
+                " The image nearest to the seed that matches as well may look quite different: "
+                "choose it under “More settings”, “Image”."
+            )
+        return text
     return f"{text}; as the search found it, {tightening.rms[0]:.3f}."
 
 
