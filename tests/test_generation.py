@@ -444,15 +444,20 @@ def test_a_noise_target_is_the_same_whatever_the_seeds_random_number(store):
     assert other.target_png != one.target_png
 
 
+@pytest.fixture(scope="module")
+def unopposed(store) -> Result:
+    """What the match alone makes with the optimiser that is used against an adversary."""
+    return generate(replace(REQUEST, optimiser="momentum", steps=8), store=store)
+
+
 @pytest.mark.parametrize("name", ["psnr", "haarpsi", "ssim-16px", "ciede2000", "robust-features"])
-def test_any_measure_with_a_gradient_can_play_the_adversary(store, name):
+def test_any_measure_with_a_gradient_can_play_the_adversary(store, unopposed, name):
     request = replace(REQUEST, loss="adversarial-published", adversary=name, steps=8)
     made = generate(request, store=store)
     measured = {one.measure: one for one in made.perceptual}
     assert measured[name].used_in_loss
     higher = measured[name].nearer == "higher"
-    plain = generate(replace(REQUEST, optimiser="momentum", steps=8), store=store)
-    without = next(one for one in plain.perceptual if one.measure == name)
+    without = next(one for one in unopposed.perceptual if one.measure == name)
     nearer, further = (one.to_target for one in (without, measured[name]))
     assert (further < nearer) == higher
 

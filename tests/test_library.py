@@ -27,7 +27,7 @@ from explorer.request import RNG_SEED_RANGE
 from explorer.validation import with_null
 
 STANDARD, ROBUST = "embedded:plain-multi-standard", "embedded:plain-multi-adv2"
-QUICK = Request(model=STANDARD, steps=12, seed="uniform")
+QUICK = Request(model=STANDARD, steps=12, seed="uniform", nearest=False)
 
 
 @pytest.fixture(scope="module")
