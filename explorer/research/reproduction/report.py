@@ -219,7 +219,8 @@ def _alignment_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[st
 
 def _control(answers: Answers) -> str:
     text = answers.control().to_text()
-    return text if answers.judged else f"{text}: cannot judge"
+    known = answers.control().value is not None
+    return f"{text}: cannot judge" if known and not answers.judged else text
 
 
 def _ends_table(table: Mapping[tuple[str, str], Answers], facts: Mapping[str, Facts]) -> str:
