@@ -332,7 +332,7 @@ def test_a_result_is_complete_and_grey(result):
     names = [layer.name for layer in result.layers]
     assert names[0] == "conv1"
     assert names[-1] == "logits"
-    assert result.person.counted >= 2
+    assert result.person.answer == "not measured"  # in noise, nothing can tell at this size
 
 
 def test_a_result_matches_as_torch_computes_it(result):

@@ -142,7 +142,7 @@ def test_a_search_that_stands_still_stays_finite(loss):
 
 # Where it stalls
 
-RECOVERS = 22
+RECOVERS = 29
 
 
 def run(budget: int, stalls: int, calls: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -168,10 +168,12 @@ def test_a_stalled_sample_is_handed_over_from_where_it_is_and_for_good():
     stalls, budget = 13, 60
     # The step after which the last `stall_window` of them have brought less than the tolerance.
     handover = stalls + next(
-        n for n in range(9) if 0.9 ** (STALL.stall_window - n) > 1 - STALL.stall_tolerance
+        n
+        for n in range(STALL.stall_window + 1)
+        if 0.9 ** (STALL.stall_window - n) > 1 - STALL.stall_tolerance
     )
     last = None
-    for call, (width, images) in enumerate(run(budget, stalls, 29), start=1):
+    for call, (width, images) in enumerate(run(budget, stalls, 36), start=1):
         alone = min(WIDTH.max_width, WIDTH.width_per_distance * (0.9**call) ** WIDTH.power)
         stalled = min(
             WIDTH.max_width, WIDTH.width_per_distance * (0.9 ** min(call, stalls)) ** WIDTH.power
