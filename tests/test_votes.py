@@ -9,13 +9,22 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from explorer.analysis.batch_images import WRONG_TARGETS, mismatched_for, seed_kind_of
+from explorer.analysis.targets import target_set
 from explorer.images import gallery, seeds
 from explorer.metrics import calibration
-from explorer.metrics.calibration import PICTURE, calibration_of
+from explorer.metrics.calibration import DRAWN, PHOTOGRAPH, PICTURE, calibration_of
 from explorer.metrics.layout import DETAIL_FLOOR, DIRECTION_FLOOR, detail_map, edge_directions
 from explorer.metrics.perceptual import compare
-from explorer.metrics.perceptual_verdict import MIN_VOTES, PerceptualVerdict, verdict, why_counted
+from explorer.metrics.perceptual_verdict import (
+    MIN_VOTES,
+    Comparison,
+    PerceptualVerdict,
+    verdict,
+    why_counted,
+    why_counted_here,
+)
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
+from explorer.metrics.votes import with_votes
 from explorer.request import Request
 from explorer.research.calibration import copies, shares
 
@@ -30,11 +39,11 @@ def no_downloads(monkeypatch, tmp_path):
 
 @pytest.fixture
 def table(monkeypatch, tmp_path):
-    """Sets the calibration: by measure, side and kind of seed."""
+    """Sets the calibration: by measure, side and kind of seed, photographs and drawn targets."""
 
-    def set_to(rows: dict) -> None:
+    def set_to(rows: dict, drawn: dict | None = None) -> None:
         path = tmp_path / "calibration.json"
-        path.write_text(json.dumps({"measures": rows}))
+        path.write_text(json.dumps({"photograph": rows, "drawn": drawn or {}}))
         monkeypatch.setattr(calibration, "TABLE", path)
         calibration._table.cache_clear()
 
@@ -126,24 +135,59 @@ def test_the_table_has_every_measure_that_ships_for_every_seed_at_every_side():
     for name, measure in PERCEPTUAL_MEASURES.items():
         if measure.needs_download:
             continue
-        by_side = calibration._table()[name]
-        assert set(by_side) == {
-            side for side in ("32", "64", "224") if int(side) >= measure.smallest
-        }
-        for by_seed in by_side.values():
-            assert set(by_seed) == {*seeds.kinds(), PICTURE}, name
-            assert all(0 <= share <= 1 for pair in by_seed.values() for share in pair)
+        for targets, sides in ((PHOTOGRAPH, ("32", "64", "224")), (DRAWN, ("64",))):
+            by_side = calibration._table()[targets].get(name, {})
+            assert set(by_side) == {side for side in sides if int(side) >= measure.smallest}
+            for by_seed in by_side.values():
+                assert set(by_seed) == {*seeds.kinds(), PICTURE}, name
+                assert all(0 <= share <= 1 for pair in by_seed.values() for share in pair)
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
-    [("edge-directions", "noise"), ("detail-map", "grey-noise"), ("psnr", PICTURE)],
+    ("name", "kind", "targets"),
+    [
+        ("edge-directions", "noise", PHOTOGRAPH),
+        ("detail-map", "grey-noise", PHOTOGRAPH),
+        ("psnr", PICTURE, PHOTOGRAPH),
+        ("detail-map", "noise", DRAWN),
+    ],
 )
-def test_the_table_is_what_its_command_computes(name, kind):
-    stored = calibration_of(name, (64, 64), kind)
+def test_the_table_is_what_its_command_computes(name, kind, targets):
+    stored = calibration_of(name, (64, 64), kind, targets)
     assert (stored.right, stored.wrong) == pytest.approx(
-        shares(PERCEPTUAL_MEASURES[name], 64, kind), abs=0.03
+        shares(PERCEPTUAL_MEASURES[name], 64, kind, targets), abs=0.03
     )
+
+
+def test_the_kind_of_target_decides_who_votes(table, no_downloads):
+    good, bad = {"64": {"noise": [0.9, 0.1]}}, {"64": {"noise": [0.9, 0.4]}}
+    table({"ssim": good, "detail-map": good}, {"ssim": good, "detail-map": bad})
+    images = (flat(0.4), flat(0.3), flat(0.9))
+    of_photographs = compare(*images, seed_kind="noise", allow_download=False)
+    height_and_width = (64, 64)
+    of_drawn = with_votes(of_photographs, height_and_width, "noise", DRAWN)
+    votes = [
+        {each.measure for each in rows if each.counts_in_verdict}
+        for rows in (of_photographs, of_drawn, with_votes(of_drawn, height_and_width, "noise"))
+    ]
+    assert {"ssim", "detail-map"} <= votes[0] == votes[2]
+    assert votes[1] == votes[0] - {"detail-map"}
+
+
+def test_drawn_pictures_in_noise_leave_one_family_that_can_tell_at_64_px():
+    def voters(kind: str) -> set[str]:
+        measures = [each for each in PERCEPTUAL_MEASURES.values() if not each.needs_download]
+        found = {each.name: calibration_of(each.name, (64, 64), kind, DRAWN) for each in measures}
+        return {name for name, row in found.items() if row is not None and row.can_tell}
+
+    assert voters("noise") == {"edge-directions"}
+    assert {"structure", "edge-directions"} <= voters("grey-noise")
+    assert "detail-map" not in voters("grey-noise") | voters("uniform")
+
+
+def test_align_lets_vote_who_can_tell_for_its_targets():
+    assert target_set("drawn:1", 64).kind == DRAWN
+    assert target_set("gallery", 64).kind == PHOTOGRAPH
 
 
 def test_a_copy_is_half_seed_and_half_photograph_or_its_outline_or_the_negative_of_that():
@@ -289,3 +333,33 @@ def test_a_verdict_of_an_older_version_is_still_read():
     found = PerceptualVerdict.from_dict(old)
     assert (found.answer, found.mismatched, found.wrong_nearer) == ("yes", ("rocket",), None)
     assert PerceptualVerdict.from_dict({"judges": 1, "nearer_target": 1}).mismatched == ()
+
+
+def answer(name: str, to_target: float, to_seed: float, wrong_nearer: float = 0.0) -> Comparison:
+    """A comparison by a measure that counts, lower is nearer."""
+    return Comparison(
+        measure=name,
+        nearer="lower",
+        to_target=to_target,
+        to_seed=to_seed,
+        to_mismatched=1.0,
+        used_in_loss=False,
+        same_family=False,
+        nearer_target=to_target < to_seed,
+        nearer_than_mismatched=None,
+        wrong_nearer=wrong_nearer,
+    )
+
+
+def test_a_measure_abstains_where_it_says_nothing_of_this_very_image():
+    yes, no = answer("a", 0.2, 0.9), answer("b", 0.9, 0.2)
+    tie = answer("c", 0.96, 0.93)
+    fooled = answer("d", 0.2, 0.9, wrong_nearer=0.4)
+    assert [each.abstains is None for each in (yes, no, tie, fooled)] == [True, True, False, False]
+    assert verdict([yes, no, tie, fooled]).counted == 2
+    assert verdict([yes, no, tie, fooled]).answer == "undecided"
+    # One that is left alone decides nothing.
+    assert verdict([yes, tie, fooled]).answer == "not measured"
+    assert why_counted(fooled) == "yes"
+    assert why_counted_here(fooled) == "no: it calls 40% of the wrong targets nearer, too"
+    assert why_counted_here(tie) == "no: target and seed are about as near"

@@ -26,6 +26,7 @@ def _squeezenet(layer: str, target: str, goal: float = 0.02, steps: int = 500) -
         seed="feather-noise",
         steps=steps,
         goal=goal,
+        nearest=True,
     )
 
 

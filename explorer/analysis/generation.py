@@ -20,8 +20,15 @@ from explorer import validation
 from explorer.analysis.arguments import as_request, as_requests
 from explorer.analysis.batch_images import BatchImages, load_images
 from explorer.analysis.continuation import earlier_results, whole
-from explorer.analysis.measurement import Measurements, first_measured, look_alike, measure_batch
-from explorer.analysis.nearest import tighten_traces, tightened
+from explorer.analysis.layer_check import check_layer_suits
+from explorer.analysis.measurement import (
+    Measurements,
+    first_measured,
+    look_alike,
+    matched,
+    measure_batch,
+)
+from explorer.analysis.nearest import is_lost, tighten_traces, tightened
 from explorer.analysis.network_used import network_used
 from explorer.analysis.nulls import BytesStore
 from explorer.analysis.progress import NullCallback, StagedCallback
@@ -29,10 +36,8 @@ from explorer.errors import RequestError
 from explorer.images.encoding import to_8bit, to_png
 from explorer.losses.adversary import adversary_of
 from explorer.losses.term import Distance
-from explorer.losses.terms.representation import COMPARISONS
 from explorer.losses.variants import Loss, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
-from explorer.models.layers import representation
 from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
@@ -93,20 +98,22 @@ def generate_batch(
     with fitting_threads(network):
         images = load_images(requests, network, pictures or {}, earlier)
         losses = [loss_of(request) for request in requests]
-        _check_layer_suits(network, requests, images.targets, losses)
+        check_layer_suits(network, requests, images.targets, losses)
         optimiser = _optimiser(network, requests[0], losses)
 
         callback.stage("generating the image")
-        search_started_at = time.perf_counter()
+        search_started_at, tightening_seconds = time.perf_counter(), 0.0
         problem = _problem(network, requests, images, losses)
         traces = synthesise(problem, optimiser, requests[0].steps, callback)
         iris = searched = torch.stack([trace.iri for trace in traces]).to(network.device)
         phases: dict[int, Tightened] = {}
         to_tighten = [index for index, request in enumerate(requests) if request.nearest]
         if to_tighten:
-            first_measured(requests[0].layer, network, images, searched, callback)
-            callback.stage("bringing the image nearer to its seed")
+            seen = first_measured(requests[0].layer, network, images, searched, callback)
+            callback.stage(validation.NEAREST_STAGE)
+            tightening_started_at = time.perf_counter()
             phases = tighten_traces(problem, traces, to_tighten, callback)
+            tightening_seconds = time.perf_counter() - tightening_started_at
             iris = searched.clone()
             for index, phase in phases.items():
                 iris[index] = phase.image
@@ -114,7 +121,15 @@ def generate_batch(
         callback.stage("measuring")
         search_ended_at = time.perf_counter()
         measurements = measure_batch(requests, network, images, iris, callback, store)
-        before = look_alike(requests, network, images, searched, callback) if phases else []
+        if phases:
+            looks = look_alike(requests, network, images, searched, callback)
+            matches = matched(requests[0].layer, network, seen, measurements[0].null)
+            lost = [each for each in phases if is_lost(matches[each], measurements[each])]
+            if lost:
+                whole_before = measure_batch(requests, network, images, searched, callback, store)
+                for each in lost:
+                    measurements[each], iris[each] = whole_before[each], searched[each]
+                    del phases[each]
 
     ended_at = time.perf_counter()
     run = _Run(
@@ -122,7 +137,7 @@ def generate_batch(
         optimiser=OptimiserUsed(optimiser.name, optimiser.help),
         device=_device_name(network.device),
         batch=len(requests),
-        seconds_making=round(search_ended_at - search_started_at, 3),
+        seconds_making=round(search_ended_at - search_started_at - tightening_seconds, 3),
         seconds_measuring=round(ended_at - search_ended_at, 3),
         seconds=round(ended_at - started_at, 3),
     )
@@ -140,7 +155,9 @@ def generate_batch(
         )
     ]
     for index, phase in phases.items():
-        results[index] = tightened(results[index], traces[index], phase, before[index])
+        results[index] = tightened(
+            results[index], traces[index], phase, looks[index], tightening_seconds
+        )
     return [whole(*each) for each in zip(earlier, results, strict=True)]
 
 
@@ -154,35 +171,6 @@ def _load(reference: NetworkReference, callback: StagedCallback) -> Network:
 
     progress("loading the network")
     return load(reference, device(), progress)
-
-
-def _check_layer_suits(
-    network: Network, requests: Sequence[Request], targets: Tensor, losses: Sequence[Loss]
-) -> None:
-    """RequestError where the layer gives a target's search nothing to go by.
-
-    That is where the target's representation is all zeros, and where a loss compares maps, as by
-    Gram matrices, and the layer has no places.
-    """
-    layer, shape = requests[0].layer, torch.Size()
-    for request, target in zip(requests, targets.split(1), strict=True):
-        with torch.no_grad():
-            of_target = representation(network, layer, target)
-        if not of_target.any():
-            raise RequestError(
-                "layer",
-                f"the representation of the target {request.target!r} at {layer!r} is all zeros, "
-                "so a relative distance to it is undefined; choose another layer, part or target",
-            )
-        shape = of_target.shape[1:]
-    need_maps = [loss.comparison for loss in losses if COMPARISONS[loss.comparison].needs_map]
-    if need_maps and len(shape) not in (2, 3):
-        numbers = "×".join(map(str, shape))
-        raise RequestError(
-            "representation",
-            f"{need_maps[0]!r} needs channels at several places, and layer {layer!r} gives "
-            f"{numbers} numbers; choose a layer of shape C×H×W, or 'cosine'",
-        )
 
 
 def _optimiser(network: Network, request: Request, losses: Sequence[Loss]) -> Optimiser:

@@ -51,20 +51,18 @@ def measure_batch(
     are kept. Raises Cancelled when the callback says so.
     """
     first = requests[0]
-    exact, after_8bit, targets = first_measured(first.layer, network, images, iris, callback)
+    seen = first_measured(first.layer, network, images, iris, callback)
     source = null_source(first.null, first.null_folder)
     null = null_of(network, first.layer, source, first.network, callback, store)
-    matches, matches_8bit = (
-        match_represented(network, first.layer, each, targets, null) for each in (exact, after_8bit)
-    )
+    matches = matched(first.layer, network, seen, null)
     _next_stage(callback, "measuring every layer")
     layers = compare_layers(network, iris, images.targets)
     _next_stage(callback, "comparing the images by perceptual measures")
     looks = look_alike(requests, network, images, iris, callback)
     return [
         Measurements(
-            match=matches[index],
-            match_8bit=matches_8bit[index],
+            match=matches[index][0],
+            match_8bit=matches[index][1],
             null=null,
             layers=layers[index],
             perceptual=comparisons,
@@ -86,6 +84,15 @@ def first_measured(
     exact, after_8bit, targets = seen.split(len(iris))
     callback.made(iris, first_looks(network, exact, after_8bit, targets))
     return exact, after_8bit, targets
+
+
+def matched(
+    layer: str, network: Network, seen: tuple[Represented, Represented, Represented], null: Null
+) -> list[tuple[Match, Match]]:
+    """The match of each IRI, and that in 8 bits, by what `first_measured` returned."""
+    exact, after_8bit, targets = seen
+    pair = (match_represented(network, layer, each, targets, null) for each in (exact, after_8bit))
+    return list(zip(*pair, strict=True))
 
 
 def look_alike(

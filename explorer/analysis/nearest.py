@@ -8,7 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from explorer.analysis.measurement import Measurements
 from explorer.images.encoding import to_8bit, to_png
+from explorer.metrics.match import Match
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.result import Result
 from explorer.result.tightening import Tightening
@@ -30,14 +32,14 @@ def tighten_traces(
     """The images of these traces, by number, as near to their seeds as their goals allow.
 
     Where a search did not reach its goal, the distance that it reached takes the goal's place. The
-    callback's steps are counted on from the longest search. Raises as
+    callback's steps are the passes of this phase. Raises as
     `explorer.synthesis.tightening.tighten`.
     """
     images = torch.stack([trace.iri for trace in traces]).to(problem.targets.device)
     reached = [trace.relative_l2[trace.best_step] for trace in traces]
     longest = max(trace.steps for trace in traces)
     if callback is not None:
-        callback = _Whole(callback, longest, which, images, torch.tensor(reached).to(images))
+        callback = _Whole(callback, which, images, torch.tensor(reached).to(images))
     allowed = [max(problem.goals[each], (1 + _ROUNDING) * reached[each]) for each in which]
     found = tighten(
         problem.selected(which), images[list(which)], allowed, budget_after(longest), callback
@@ -46,17 +48,16 @@ def tighten_traces(
 
 
 class _Whole:
-    """Tells a callback of all samples, and counts the steps on from those of the search."""
+    """Tells a callback of all samples, those of which nothing is taken back included."""
 
     def __init__(
         self,
         callback: Callback,
-        steps: int,
         which: Sequence[int],
         images: Tensor,
         relative_l2: Tensor,
     ) -> None:
-        self._callback, self._steps, self._which = callback, steps, list(which)
+        self._callback, self._which = callback, list(which)
         self._images, self._relative_l2 = images.clone(), relative_l2
 
     def cancelled(self) -> bool:
@@ -67,7 +68,17 @@ class _Whole:
 
     def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None:
         self._images[self._which], self._relative_l2[self._which] = images, relative_l2
-        self._callback.report(self._steps + step, self._relative_l2, self._images)
+        self._callback.report(step, self._relative_l2, self._images)
+
+
+def is_lost(searched: tuple[Match, Match], nearest: Measurements) -> bool:
+    """Whether only the image as searched is a match, so that it has to be the result.
+
+    Within a large goal the null and the class, which the phase does not see, may be lost.
+    searched: its match, and that in 8 bits.
+    """
+    still = nearest.match.same and nearest.match_8bit.same
+    return all(match.same for match in searched) and not still
 
 
 def tightened(
@@ -75,10 +86,12 @@ def tightened(
     trace: Trace,
     phase: Tightened,
     searched: tuple[tuple[Comparison, ...], PerceptualVerdict],
+    seconds: float,
 ) -> Result:
     """The result of the nearest image, with what the phase did and the image as searched.
 
     searched: how the image as searched looks to a person (`explorer.analysis.measurement`).
+    seconds: of the phase.
     """
     per_pixel = trace.iri.numel() ** -0.5
     comparisons, person = searched
@@ -89,6 +102,7 @@ def tightened(
             allowed=phase.allowed,
             passes=phase.passes,
             stopped=phase.stopped,
+            seconds=round(seconds, 3),
             rms=tuple(float(f"{per_pixel * each:.5g}") for each in phase.moved),
             bound=float(f"{per_pixel * phase.bound:.5g}"),
             searched_relative_l2=trace.relative_l2[trace.best_step],

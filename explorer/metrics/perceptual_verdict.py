@@ -9,6 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from explorer.metrics.calibration import WRONG_AT_MOST
+
+TIE = 0.05
+"""Values of a measure that differ by less than this share of the larger one are about the same."""
+
 MIN_VOTES = 2
 """So many families of measures have to vote: one alone may err, and nothing would show it."""
 
@@ -57,6 +62,22 @@ class Comparison:
     def counts_in_verdict(self) -> bool:
         """Held out, can tell, and votes for its family."""
         return self.held_out and not self.redundant and self.cannot_tell is None
+
+    @property
+    def abstains(self) -> str | None:
+        """Why it says nothing of this very IRI, in words; None where it does.
+
+        That is where target and seed are about as near, and where it calls wrong targets nearer,
+        too. The second is what `cannot_tell` asks of its calibration.
+        """
+        if self.to_target is None or self.to_seed is None:
+            return None
+        largest = max(abs(self.to_target), abs(self.to_seed))
+        if abs(self.to_target - self.to_seed) <= TIE * largest:
+            return "target and seed are about as near"
+        if self.wrong_nearer is not None and self.wrong_nearer > WRONG_AT_MOST:
+            return f"it calls {self.wrong_nearer:.0%} of the wrong targets nearer, too"
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -178,11 +199,11 @@ class PerceptualVerdict:
 
 
 def verdict(comparisons: Sequence[Comparison], mismatched: Sequence[str] = ()) -> PerceptualVerdict:
-    """The second verdict: the count over the measures that vote.
+    """The second verdict: the count over the measures that vote and do not abstain.
 
     mismatched: gallery names of the wrong targets.
     """
-    counted = [each for each in comparisons if each.counts_in_verdict]
+    counted = [each for each in comparisons if each.counts_in_verdict and each.abstains is None]
     by_seed = [each.nearer_target for each in counted if each.nearer_target is not None]
     by_control = [
         each.nearer_than_mismatched for each in counted if each.nearer_than_mismatched is not None
@@ -216,3 +237,10 @@ def why_counted(comparison: Comparison) -> str:
     if comparison.cannot_tell is not None:
         return f"no: {comparison.cannot_tell}"
     return "no: another of its family votes" if comparison.redundant else "yes"
+
+
+def why_counted_here(comparison: Comparison) -> str:
+    """As `why_counted`, of this very IRI: a measure that counts may still abstain."""
+    if comparison.counts_in_verdict and comparison.abstains is not None:
+        return f"no: {comparison.abstains}"
+    return why_counted(comparison)

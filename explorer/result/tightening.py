@@ -52,7 +52,7 @@ class Tightening:
 
     allowed: ε, the relative distance that the image may have: the goal, or what the search had
     reached where it did not reach that. passes: how many it took. stopped: `stalled`, where passes
-    brought it no nearer, or `budget`. rms: after each pass, the least root mean square distance
+    brought it no nearer, or `budget`. seconds: of the phase, for its whole batch. rms: after each pass, the least root mean square distance
     from the seed so far; the first is that of the image as searched. bound: the least distance that
     any picture within ε could have, were the network affine around the image: a first-order
     estimate.
@@ -64,6 +64,7 @@ class Tightening:
     allowed: float
     passes: int
     stopped: str
+    seconds: float
     rms: tuple[float, ...]
     bound: float
     searched_relative_l2: float | None
@@ -77,6 +78,7 @@ class Tightening:
             "allowed": self.allowed,
             "passes": self.passes,
             "stopped": self.stopped,
+            "seconds": self.seconds,
             "rms": list(self.rms),
             "bound": self.bound,
             "searched": {
@@ -96,6 +98,7 @@ class Tightening:
             allowed=rest.pop("allowed"),
             passes=rest.pop("passes"),
             stopped=rest.pop("stopped"),
+            seconds=rest.pop("seconds", 0.0),
             rms=tuple(rest.pop("rms")),
             bound=rest.pop("bound"),
             searched_relative_l2=searched.get("relative_l2"),

@@ -21,7 +21,9 @@ def moved_sentence(result: Result) -> str:
     text += ")"
     if tightening is None:
         text += ", as the search found it."
-        if not why_not_nearest(result.request, loss_of(result.request)):
+        if result.request.nearest:
+            text += " Brought nearer to its seed it was no match any more."
+        elif not why_not_nearest(result.request, loss_of(result.request)):
             text += (
                 " The image nearest to the seed that matches as well may look quite different: "
                 "choose it under “More settings”, “Image”."

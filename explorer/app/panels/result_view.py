@@ -19,7 +19,7 @@ from explorer.app.panels.pending_view import request_generation
 from explorer.app.panels.seed_runs import show_seed_runs
 from explorer.app.panels.verdicts import show_verdicts
 from explorer.cli.options import command_line
-from explorer.metrics.perceptual_verdict import Comparison, why_counted
+from explorer.metrics.perceptual_verdict import Comparison, why_counted_here
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import layer_expression
 from explorer.plots.match import falling_curve
@@ -143,7 +143,7 @@ def _row(comparison: Comparison) -> dict[str, str]:
         "to seed": _value(comparison.to_seed),
         "to wrong targets": _value(comparison.to_mismatched),
         "nearer is": comparison.nearer,
-        "counted": "–" if comparison.to_target is None else why_counted(comparison),
+        "counted": "–" if comparison.to_target is None else why_counted_here(comparison),
         "what it looks at": literal(comparison.reason) if comparison.reason else help_,
     }
 
