@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from explorer.analysis.arguments import as_search
 from explorer.analysis.runner import InProcess, Runner
+from explorer.analysis.set_alignment import alignment_as_searched, alignment_of
 from explorer.analysis.targets import TargetSet, target_set
 from explorer.errors import RequestError
-from explorer.metrics.alignment import Alignment, alignment, over_measures
+from explorer.metrics.alignment import Alignment, over_measures
 from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
@@ -161,17 +162,17 @@ def align(
         requests, {**chosen.pictures, **(pictures or {})}, batch_size(request)
     )
     matched = [result for result in results if result.matched]
-    of_matched = alignment([result.perceptual for result in matched])
+    of_matched = alignment_of(chosen, matched)
     return AlignmentReport(
         request=requests[0],
         targets=chosen,
         results=tuple(results),
         counts=Counts.of_results(results),
         alignment=of_matched,
-        alignment_of_converged=alignment(
-            [result.perceptual for result in matched if result.converged]
+        alignment_of_converged=alignment_of(
+            chosen, [result for result in matched if result.converged]
         ),
-        alignment_as_searched=_as_searched(matched),
+        alignment_as_searched=alignment_as_searched(chosen, matched),
         moved=MeanMoved.of_results(matched),
         paper=_paper(of_matched, matched),
     )
@@ -264,14 +265,6 @@ def _row_moved(result: Result) -> dict[str, object]:
             },
         }
     return row
-
-
-def _as_searched(matched: Sequence[Result]) -> Alignment | None:
-    """The alignment of these results by their images as searched; None where there are none."""
-    phases = [result.tightening for result in matched if result.tightening is not None]
-    if not phases or len(phases) < len(matched):
-        return None
-    return alignment([phase.searched_perceptual for phase in phases])
 
 
 def _paper(found: Alignment, matched: Sequence[Result]) -> PaperAlignment:

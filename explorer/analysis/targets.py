@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from explorer.errors import RequestError
@@ -12,6 +12,7 @@ from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
 from explorer.images.folder import left_out, picture_files, unreadable
 from explorer.images.identity import content_name, is_one_of
+from explorer.metrics.calibration import DRAWN, PHOTOGRAPH
 from explorer.validation import read_upload
 from explorer.zoo.pictures import picture
 
@@ -26,13 +27,15 @@ class TargetSet:
 
     text: what they are, in words. labels: by the name that a Request has for each. pictures: PNG
     bytes of those that are not the gallery's. notes: sentences on what was given and is not among
-    them: other files of the folder, second copies of a picture.
+    them: other files of the folder, second copies of a picture. kind: of
+    `explorer.metrics.calibration.TARGET_KINDS`, by which it is decided which measures can tell.
     """
 
     text: str
     labels: Mapping[str, str]
     pictures: Mapping[str, bytes]
     notes: tuple[str, ...] = ()
+    kind: str = PHOTOGRAPH
 
     def that_are(self, seed_images: Collection[str]) -> list[str]:
         """The names of the targets that are one of these seed images, compared by their pixels."""
@@ -80,7 +83,7 @@ def _from_text(words: str, size: int) -> TargetSet:
             raise RequestError("targets", f"{words!r}: N must be 1 to {MOST_DRAWN}")
         numbers = range(FIRST_DRAWN, FIRST_DRAWN + int(count))
         files = {f"drawn {n}": to_png(picture(n, "test", size)[0]) for n in numbers}
-        return _uploads("held-out drawn images", files)
+        return replace(_uploads("held-out drawn images", files), kind=DRAWN)
     if not words or not Path(words).is_dir():
         raise RequestError("targets", f"{words!r} is not a set of targets; give {HELP}")
     return _of_folder(Path(words))

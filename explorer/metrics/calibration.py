@@ -1,4 +1,4 @@
-"""Which measures can tell: how each does on copies of photographs that people recognise.
+"""Which measures can tell: how each does on copies of pictures that people recognise.
 
 The table is made by `python -m explorer.research.calibration`, which says what the copies are;
 nothing is computed here. No torch.
@@ -24,12 +24,17 @@ WRONG_AT_MOST = 0.2
 PICTURE = "picture"
 """The kind of seed that a photograph is, from the gallery or uploaded."""
 
+PHOTOGRAPH, DRAWN = "photograph", "drawn"
+TARGET_KINDS = (PHOTOGRAPH, DRAWN)
+"""A picture of the gallery or an upload; one that `explorer.zoo.pictures` drew. Drawn pictures
+share their layout, so that a measure may find wrong ones in a copy more often."""
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """right, wrong: shares of copies called nearer their own, or another, photograph than the seed.
+    """right, wrong: shares of copies called nearer their own, or another, picture than the seed.
 
-    For images of about this size and seeds of this kind.
+    For images of about this size, and targets and seeds of these kinds.
     """
 
     right: float
@@ -58,14 +63,17 @@ class Calibration:
         return ""
 
 
-def calibration_of(measure: str, size: tuple[int, int], seed_kind: str) -> Calibration | None:
+def calibration_of(
+    measure: str, size: tuple[int, int], seed_kind: str, target_kind: str = PHOTOGRAPH
+) -> Calibration | None:
     """The measure's row at the nearest side that the table has; None where it has no such measure.
 
     size: height and width in px; sides are compared by their ratio, the shorter one of the image.
     seed_kind: a name of `explorer.images.seeds`, or PICTURE; a kind that the table lacks is judged
-    by the kind under which the measure does worst.
+    by the kind under which the measure does worst. target_kind: one of TARGET_KINDS; a measure that
+    the table has for photographs alone is judged by these.
     """
-    by_side = _table().get(measure)
+    by_side = _table()[target_kind].get(measure) or _table()[PHOTOGRAPH].get(measure)
     if not by_side:
         return None
     side = min(by_side, key=lambda each: abs(log(int(each) / min(size))))
@@ -75,14 +83,13 @@ def calibration_of(measure: str, size: tuple[int, int], seed_kind: str) -> Calib
     return min((Calibration(*each) for each in by_seed.values()), key=lambda each: each.margin)
 
 
-def calibrated_sides(measure: str) -> tuple[int, ...]:
+def calibrated_sides(measure: str, target_kind: str = PHOTOGRAPH) -> tuple[int, ...]:
     """The sides in px that the table has of a measure, none of one that it lacks."""
-    return tuple(sorted(int(side) for side in _table().get(measure, {})))
+    return tuple(sorted(int(side) for side in _table()[target_kind].get(measure, {})))
 
 
 @cache
-def _table() -> Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]:
-    """(right, wrong) by measure, side in px and kind of seed."""
-    read: dict[str, dict[str, dict[str, tuple[float, float]]]]
-    read = json.loads(TABLE.read_text(encoding="utf-8"))["measures"] if TABLE.is_file() else {}
-    return read
+def _table() -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]]:
+    """(right, wrong) by kind of target, measure, side in px and kind of seed."""
+    read = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else {}
+    return {kind: read.get(kind, {}) for kind in TARGET_KINDS}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from explorer.metrics.calibration import PICTURE
+from explorer.metrics.calibration import PHOTOGRAPH, PICTURE
 from explorer.metrics.measure import PerceptualMeasure
 from explorer.metrics.perceptual_verdict import Comparison, at_least_as_near
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
@@ -67,15 +67,17 @@ def compare_batch(
     network_family: str | None = None,
     allow_download: bool = True,
     seed_kind: str = PICTURE,
+    target_kind: str = PHOTOGRAPH,
 ) -> list[tuple[Comparison, ...]]:
     """Every measure's view of each IRI of a batch, in the order of PERCEPTUAL_MEASURES.
 
     iri, target, seed: N×3×H×W in [0, 1], all of one shape. mismatched: N×K×3×H×W, K wrong targets
     for each IRI, the control. used_in_loss: names of measures that the loss contained.
     network_family: `Network.family` of the network under test. seed_kind: of the seeds, a name of
-    `explorer.images.seeds` or `calibration.PICTURE`; with the size it decides which measures can
-    tell. Raises ValueError for images of the wrong shape or range and for an unknown measure; a
-    measure that cannot be had here gives its reason instead of numbers.
+    `explorer.images.seeds` or `calibration.PICTURE`; target_kind: of the targets, one of
+    `calibration.TARGET_KINDS`; with the size they decide which measures can tell. Raises ValueError
+    for images of the wrong shape or range and for an unknown measure; a measure that cannot be had
+    here gives its reason instead of numbers.
     """
     import torch
 
@@ -107,7 +109,7 @@ def compare_batch(
                     for n in range(len(iri))
                 ]
             )
-    return [with_votes(each, size, seed_kind) for each in zip(*rows, strict=True)]
+    return [with_votes(each, size, seed_kind, target_kind) for each in zip(*rows, strict=True)]
 
 
 def _why_not(each: PerceptualMeasure, size: tuple[int, int], allow_download: bool) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from explorer.metrics.calibration import Calibration, calibration_of
+from explorer.metrics.calibration import PHOTOGRAPH, Calibration, calibration_of
 from explorer.metrics.perceptual_verdict import Comparison
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 
@@ -17,17 +17,23 @@ _UNKNOWN_MARGIN = 0.0
 
 
 def with_votes(
-    comparisons: Iterable[Comparison], size: tuple[int, int], seed_kind: str
+    comparisons: Iterable[Comparison],
+    size: tuple[int, int],
+    seed_kind: str,
+    target_kind: str = PHOTOGRAPH,
 ) -> tuple[Comparison, ...]:
     """The comparisons of one IRI, each with whether it votes.
 
-    size: height and width in px; seed_kind: of `explorer.images.seeds`, or `calibration.PICTURE`.
+    size: height and width in px; seed_kind: of `explorer.images.seeds`, or `calibration.PICTURE`;
+    target_kind: of `calibration.TARGET_KINDS`. Votes that the comparisons have are not looked at.
     Of the measures of a family that are held out, have a value and can tell, the one with the
     largest margin in the calibration votes, the first one registered where they are equal; the
     others are `redundant`. A measure that the calibration does not have may vote.
     """
     rows = list(comparisons)
-    found = {each.measure: calibration_of(each.measure, size, seed_kind) for each in rows}
+    found = {
+        each.measure: calibration_of(each.measure, size, seed_kind, target_kind) for each in rows
+    }
     voting: dict[str, Comparison] = {}
     for each in rows:
         if not each.held_out or each.to_target is None or _shortcoming(found[each.measure]):

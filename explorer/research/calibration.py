@@ -1,8 +1,8 @@
 """`python -m explorer.research.calibration`: writes explorer/metrics/calibration.json.
 
-Each photograph of the gallery is put into a seed as a person would still recognise it: whole, as an
-outline, and as the outline's negative. A measure can tell where it calls most of these copies
-nearer their photograph than the seed, and few of them nearer another photograph.
+Each picture, of the gallery and of drawn ones, is put into a seed as a person would still recognise
+it: whole, as an outline, and as the outline's negative. A measure can tell where it calls most of
+these copies nearer their picture than the seed, and few of them nearer another of its kind.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from torch.nn import functional as F
 
 from explorer.images import gallery, seeds
 from explorer.images.fitting import fit
-from explorer.metrics.calibration import PICTURE, TABLE
+from explorer.metrics.calibration import DRAWN, PHOTOGRAPH, PICTURE, TABLE, TARGET_KINDS
 from explorer.metrics.measure import PerceptualMeasure
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
+from explorer.zoo.pictures import picture
 
-SIDES = (32, 64, 224)
+SIDES = {PHOTOGRAPH: (32, 64, 224), DRAWN: (64,)}
+"""In px, by kind of target; drawn ones are made for the embedded networks, which take 64 px."""
+DRAWN_PICTURES = 32
+"""The first of those that no network learned from; `iri reproduce` and `align` take later ones."""
 STRENGTH = {PICTURE: 0.7}
 """Of the copy, the seed having the rest; half where nothing else is said. Half of a photograph in
 another one is the picture of neither."""
@@ -32,35 +36,37 @@ OUTLINE_FROM = 16
 """An outline is what a blur of side / OUTLINE_FROM takes away …"""
 OUTLINE_CONTRAST = 0.2
 """… at this standard deviation around middle grey."""
-OTHERS = (1, 5)
-"""By how many places in the gallery the wrong photographs are away; a seed's is 3 away."""
+OTHERS = {PHOTOGRAPH: (1, 5), DRAWN: (1, 2, 3, 4, 5)}
+"""How many places on the wrong pictures are, by kind of target; a photograph as seed is 3 on."""
 SEED_AWAY = 3
 
 
-def copies(photographs: Tensor, seed_images: Tensor, strength: float) -> Tensor:
-    """Three recognisable copies of each photograph in its seed, 3×N×3×H×W in [0, 1].
+def copies(pictures: Tensor, seed_images: Tensor, strength: float) -> Tensor:
+    """Three recognisable copies of each picture in its seed, 3×N×3×H×W in [0, 1].
 
-    photographs, seed_images: N×3×H×W in [0, 1]. strength: of the copy, the seed having the rest.
+    pictures, seed_images: N×3×H×W in [0, 1]. strength: of the copy, the seed having the rest.
     """
-    fine = photographs - _blurred(photographs, photographs.shape[-1] / OUTLINE_FROM)
+    fine = pictures - _blurred(pictures, pictures.shape[-1] / OUTLINE_FROM)
     deviation = fine.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-3)
     outline = OUTLINE_CONTRAST * fine / deviation
-    drawn = torch.stack([photographs, 0.5 + outline, 0.5 - outline]).clamp(0, 1)
+    drawn = torch.stack([pictures, 0.5 + outline, 0.5 - outline]).clamp(0, 1)
     return _in_8bit((1 - strength) * seed_images + strength * drawn)
 
 
-def shares(measure: PerceptualMeasure, side: int, seed_kind: str) -> tuple[float, float]:
+def shares(
+    measure: PerceptualMeasure, side: int, seed_kind: str, target_kind: str = PHOTOGRAPH
+) -> tuple[float, float]:
     """(right, wrong) of `explorer.metrics.calibration.Calibration`, over all copies."""
-    photographs = _photographs(side)
-    seed_images = _seeds(seed_kind, photographs)
+    targets = _photographs(side) if target_kind == PHOTOGRAPH else _drawn(side)
+    seed_images = _seeds(seed_kind, side, len(targets))
     sign = 1 if measure.nearer == "higher" else -1
     right, wrong = [], []
     with torch.no_grad():
-        for each in copies(photographs, seed_images, STRENGTH.get(seed_kind, HALF)):
+        for each in copies(targets, seed_images, STRENGTH.get(seed_kind, HALF)):
             to_seed = sign * measure.function(each, seed_images)
-            right.append(sign * measure.function(each, photographs) > to_seed)
-            for away in OTHERS:
-                other = photographs.roll(away, 0)
+            right.append(sign * measure.function(each, targets) > to_seed)
+            for away in OTHERS[target_kind]:
+                other = targets.roll(away, 0)
                 wrong.append(sign * measure.function(each, other) > to_seed)
     return _share(right), _share(wrong)
 
@@ -70,17 +76,19 @@ def _share(answers: Sequence[Tensor]) -> float:
 
 
 def table(
-    measures: Sequence[PerceptualMeasure], say: Callable[[str], None]
+    measures: Sequence[PerceptualMeasure], target_kind: str, say: Callable[[str], None]
 ) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
     """The shares of these measures by name, side in px and kind of seed, as in the file."""
     rows: dict[str, dict[str, dict[str, tuple[float, float]]]] = {}
     for measure in measures:
-        for side in SIDES:
+        for side in SIDES[target_kind]:
             if side < measure.smallest or measure.unavailable_reason(False):
                 continue
-            by_seed = {kind: shares(measure, side, kind) for kind in (*seeds.kinds(), PICTURE)}
+            by_seed = {
+                kind: shares(measure, side, kind, target_kind) for kind in (*seeds.kinds(), PICTURE)
+            }
             rows.setdefault(measure.name, {})[str(side)] = by_seed
-            say(f"{measure.name} {side} px")
+            say(f"{measure.name} {side} px, {target_kind}")
     return rows
 
 
@@ -89,11 +97,17 @@ def _photographs(side: int) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).float()
 
 
-def _seeds(kind: str, photographs: Tensor) -> Tensor:
+def _drawn(side: int) -> Tensor:
+    pictures = np.stack([picture(each, "test", side)[0] for each in range(DRAWN_PICTURES)])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+
+
+def _seeds(kind: str, side: int, count: int) -> Tensor:
+    """count images; photographs come again from the first one where the gallery has fewer."""
     if kind == PICTURE:
-        return photographs.roll(SEED_AWAY, 0)
-    size = (photographs.shape[-2], photographs.shape[-1])
-    drawn = [seeds.make_seed(kind, size, number, 3) for number in range(len(photographs))]
+        photographs = _photographs(side).roll(SEED_AWAY, 0)
+        return photographs[torch.arange(count) % len(photographs)]
+    drawn = [seeds.make_seed(kind, (side, side), number, 3) for number in range(count)]
     return torch.from_numpy(np.stack(drawn)).float()
 
 
@@ -115,28 +129,40 @@ def main() -> None:
     """Writes the table; measures whose weights are not here keep the rows they have."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measures", nargs="*", help="only these, the others stay (default: all)")
-    names = parser.parse_args().measures or list(PERCEPTUAL_MEASURES)
-    for name in names:
-        made = table([PERCEPTUAL_MEASURES.named(name)], print)
-        _write({**_read(), **made})
+    parser.add_argument(
+        "--targets", choices=TARGET_KINDS, help="only this kind of target (default: both)"
+    )
+    options = parser.parse_args()
+    names = options.measures or list(PERCEPTUAL_MEASURES)
+    for target_kind in [options.targets] if options.targets else TARGET_KINDS:
+        for name in names:
+            made = table([PERCEPTUAL_MEASURES.named(name)], target_kind, print)
+            rows = _read()
+            _write({**rows, target_kind: {**rows[target_kind], **made}})
 
 
-def _read() -> dict[str, dict[str, object]]:
-    """The rows of the file, of measures that are still there."""
-    if not TABLE.is_file():
-        return {}
-    rows = json.loads(TABLE.read_text(encoding="utf-8"))["measures"]
-    return {name: row for name, row in rows.items() if name in PERCEPTUAL_MEASURES}
+_Rows = Mapping[str, Mapping[str, object]]
 
 
-def _write(rows: Mapping[str, Mapping[str, object]]) -> None:
+def _read() -> dict[str, _Rows]:
+    """The rows of the file by kind of target, of measures that are still there."""
+    read = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else {}
+    return {
+        kind: {name: row for name, row in read.get(kind, {}).items() if name in PERCEPTUAL_MEASURES}
+        for kind in TARGET_KINDS
+    }
+
+
+def _write(table: Mapping[str, _Rows]) -> None:
     """One line a side, so that a change is read in a diff."""
-    measures = []
-    for name in sorted(rows):
-        sides = [f"  {json.dumps(side)}: {json.dumps(row)}" for side, row in rows[name].items()]
-        measures.append(f"{json.dumps(name)}: {{\n" + ",\n".join(sides) + "\n}")
-    text = '{"measures": {\n' + ",\n".join(measures) + "\n}}\n"
-    TABLE.write_text(text, encoding="utf-8")
+    kinds = []
+    for kind, rows in table.items():
+        measures = []
+        for name in sorted(rows):
+            sides = [f"  {json.dumps(side)}: {json.dumps(row)}" for side, row in rows[name].items()]
+            measures.append(f"{json.dumps(name)}: {{\n" + ",\n".join(sides) + "\n}")
+        kinds.append(f"{json.dumps(kind)}: {{\n" + ",\n".join(measures) + "\n}")
+    TABLE.write_text("{" + ",\n".join(kinds) + "}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from explorer.metrics.calibration import RIGHT_AT_LEAST, WRONG_AT_MOST
+from explorer.metrics.perceptual_verdict import MIN_VOTES
 from explorer.plots.alignment import alignment
 from explorer.research.markdown import table as markdown_table
 from explorer.research.reproduction import tables
@@ -123,13 +124,14 @@ def _markdown(
         "theirs are as searched.",
         f"Alignment: the share of IRIs nearer their target than their seed, {_judges(table)}, with "
         "its 95 % bootstrap interval over targets. A measure counts where it finds at least "
-        f"{RIGHT_AT_LEAST:.0%} of recognisable copies of photographs in seeds of that kind, and "
-        f"calls at most {WRONG_AT_MOST:.0%} of other photographs nearer. Only IRIs whose match "
+        f"{RIGHT_AT_LEAST:.0%} of recognisable copies of such pictures in seeds of that kind, and "
+        f"calls at most {WRONG_AT_MOST:.0%} of other such pictures nearer. Only IRIs whose match "
         "succeeded count; the number in brackets converged: their distance is at most that. The "
         "number after it is the median relative distance of those that match. *Wrong*: the same "
-        f"for {WRONG_TARGETS} targets that the IRI was not made for; above {MAX_WRONG:.0%} the "
-        "measures cannot judge, which is said. The bootstrap interval of 0 % or 100 % has no "
-        "width; of n targets, read such a share as within 3/n.",
+        f"for {WRONG_TARGETS} targets that the IRI was not made for; above {MAX_WRONG:.0%}, or "
+        f"where fewer than {MIN_VOTES} measures count, they cannot judge, which is said. The "
+        "bootstrap interval of 0 % or 100 % has no width; of n targets, read such a share as "
+        "within 3/n.",
         "## The claims",
         RULES,
         *(_claim_text(claim) for claim in claims),

@@ -20,6 +20,7 @@ from explorer.losses.adversary import adversary_of
 from explorer.losses.variants import loss_named
 from explorer.metrics import perceptual
 from explorer.metrics.alignment import nearer_target, nearer_wrong
+from explorer.metrics.calibration import DRAWN, PHOTOGRAPH
 from explorer.metrics.match import MatchState, match_state
 from explorer.metrics.matching import match_images
 from explorer.metrics.perceptual_verdict import Comparison
@@ -70,7 +71,9 @@ def run(plan: Plan, work: Work) -> dict[str, Any]:
                 starts = _seeds(work, network, range(len(rows), len(rows) + len(names[part])))
                 ends = make(plan, work, network, images[part], starts)
                 measured = {
-                    end: _measured(plan, work, network, made, (images[part], starts, wrong[part]))
+                    end: _measured(
+                        plan, work, network, made, (images[part], starts, wrong[part]), kind
+                    )
                     for end, made in ends.items()
                 }
                 rows += [
@@ -159,6 +162,7 @@ def _measured(
     network: Network,
     made: Made,
     compared_with: tuple[Tensor, Tensor, Tensor],
+    kind: str,
 ) -> list[dict[str, Any]]:
     """What is stored of each image of a batch; compared with its target, seed and wrong targets."""
     images, starts, wrong = compared_with
@@ -173,6 +177,7 @@ def _measured(
         network.family,
         allow_download=False,
         seed_kind=work.seed,
+        target_kind=DRAWN if kind == "drawn" else PHOTOGRAPH,
     )
     matches = match_images(network, LAYER, rounded, images, null)
     before = match_images(network, LAYER, made.images, images, null)
