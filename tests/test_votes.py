@@ -15,7 +15,14 @@ from explorer.metrics import calibration
 from explorer.metrics.calibration import DRAWN, PHOTOGRAPH, PICTURE, calibration_of
 from explorer.metrics.layout import DETAIL_FLOOR, DIRECTION_FLOOR, detail_map, edge_directions
 from explorer.metrics.perceptual import compare
-from explorer.metrics.perceptual_verdict import MIN_VOTES, PerceptualVerdict, verdict, why_counted
+from explorer.metrics.perceptual_verdict import (
+    MIN_VOTES,
+    Comparison,
+    PerceptualVerdict,
+    verdict,
+    why_counted,
+    why_counted_here,
+)
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.metrics.votes import with_votes
 from explorer.request import Request
@@ -326,3 +333,33 @@ def test_a_verdict_of_an_older_version_is_still_read():
     found = PerceptualVerdict.from_dict(old)
     assert (found.answer, found.mismatched, found.wrong_nearer) == ("yes", ("rocket",), None)
     assert PerceptualVerdict.from_dict({"judges": 1, "nearer_target": 1}).mismatched == ()
+
+
+def answer(name: str, to_target: float, to_seed: float, wrong_nearer: float = 0.0) -> Comparison:
+    """A comparison by a measure that counts, lower is nearer."""
+    return Comparison(
+        measure=name,
+        nearer="lower",
+        to_target=to_target,
+        to_seed=to_seed,
+        to_mismatched=1.0,
+        used_in_loss=False,
+        same_family=False,
+        nearer_target=to_target < to_seed,
+        nearer_than_mismatched=None,
+        wrong_nearer=wrong_nearer,
+    )
+
+
+def test_a_measure_abstains_where_it_says_nothing_of_this_very_image():
+    yes, no = answer("a", 0.2, 0.9), answer("b", 0.9, 0.2)
+    tie = answer("c", 0.96, 0.93)
+    fooled = answer("d", 0.2, 0.9, wrong_nearer=0.4)
+    assert [each.abstains is None for each in (yes, no, tie, fooled)] == [True, True, False, False]
+    assert verdict([yes, no, tie, fooled]).counted == 2
+    assert verdict([yes, no, tie, fooled]).answer == "undecided"
+    # One that is left alone decides nothing.
+    assert verdict([yes, tie, fooled]).answer == "not measured"
+    assert why_counted(fooled) == "yes"
+    assert why_counted_here(fooled) == "no: it calls 40% of the wrong targets nearer, too"
+    assert why_counted_here(tie) == "no: target and seed are about as near"

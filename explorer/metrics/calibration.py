@@ -15,8 +15,9 @@ from pathlib import Path
 
 TABLE = Path(__file__).with_name("calibration.json")
 
-RIGHT_AT_LEAST = 0.6
-"""Share of copies that a measure has to call nearer their photograph than the seed."""
+RIGHT_AT_LEAST = 0.7
+"""Share of copies that a measure has to call nearer their photograph than the seed: its no would
+otherwise say little."""
 
 WRONG_AT_MOST = 0.2
 """Share of them that it may call nearer another photograph than the seed."""
