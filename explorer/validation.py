@@ -30,6 +30,9 @@ DEFAULT_ADVERSARY = "structure"
 NEAREST_PX = 128
 """Up to this input resolution the nearest image is the default: there it takes a second or two."""
 
+NEAREST_STAGE = "bringing the image nearer to its seed"
+"""What a progress callback is told when the nearest image is looked for."""
+
 
 @dataclass(frozen=True)
 class Upload:
