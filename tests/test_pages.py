@@ -33,6 +33,7 @@ from explorer.metrics.null import Distribution
 from explorer.network_reference import NetworkReference
 from explorer.request import Request
 from explorer.store import starter
+from explorer.validation import NEAREST_STAGE
 
 APP = str(Path(__file__).parent.parent / "app.py")
 SMALL = {"model": DEFAULTS.model}
@@ -364,6 +365,24 @@ def test_the_loss_goes_family_variant_weights_and_all_of_it_is_in_the_address(en
     assert "w-tv" not in again.query_params, "weights belong to the variant that they changed"
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ({"loss": "freq"}, "asks for more than the match"),
+        ({"goal": "0"}, "a goal of 0"),
+        ({"relu": "identity"}, "passes the layer"),
+        ({"optimiser": "paper"}, "does what was published"),
+    ],
+)
+def test_the_nearest_image_gives_way_to_settings_that_have_none(engine, address, reason):
+    app = opened(target="coffee", seed="white", nearest="yes", **address)
+    assert not app.error
+    assert reason in html.unescape(text(app))
+    app.button(key="generate").click().run()
+    assert engine.submitted[0].nearest is None
+    assert app.selectbox(key="nearest").value == "yes", "what was chosen comes back with the loss"
+
+
 def test_a_weight_of_0_removes_a_term_and_all_0_is_refused(engine):
     app = opened(loss="freq-tv", target="coffee")
     app.number_input(key="w-tv").set_value(0.0).run()
@@ -479,6 +498,18 @@ def test_an_image_that_is_made_is_shown_with_its_match_while_the_rest_is_measure
     assert "the target is “mug”, the IRI “tabby_cat”" in html.unescape(text(app))
     assert "Measuring every layer" in text(app)
     assert app.button(key="cancel")
+    assert top_pictures(app)[1]["caption"] == "generated"
+    engine.jobs[key] = replace(engine.jobs[key], stage=NEAREST_STAGE, step=94)
+    app.run()
+    assert "taking back what the match did not need: pass 94 …" in text(app)
+    assert "Generated" not in text(app)
+    assert top_pictures(app)[1]["caption"] == "coming nearer to its seed"
+
+
+def top_pictures(app: AppTest) -> list[dict[str, str]]:
+    """The pictures at the top of the page, as the browser gets them."""
+    pictures = next(each.proto for each in app.get("bidi_component") if "pictures" in each.proto.id)
+    return json.loads(json.loads(pictures.json)["json"])["pictures"]
 
 
 def test_a_failed_job_says_why_and_offers_another_try(engine):
@@ -570,9 +601,8 @@ def test_layers_that_the_store_knows_are_not_asked_for_again(engine):
 
 def png_sizes(app: AppTest) -> set[tuple[str, tuple[int, int]]]:
     """Mode (L: no pixel has a colour) and size of the pictures on the page."""
-    pictures = next(each.proto for each in app.get("bidi_component") if "pictures" in each.proto.id)
     found = set()
-    for row in json.loads(json.loads(pictures.json)["json"])["pictures"]:
+    for row in top_pictures(app):
         if row["src"]:
             image = Image.open(io.BytesIO(base64.b64decode(row["src"].partition(",")[2])))
             pixels = np.asarray(image.convert("RGB"))

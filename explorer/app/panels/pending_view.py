@@ -73,15 +73,12 @@ def generation_requested() -> bool:
 
 
 def pending_pictures(
-    request: Request, preview: bytes | None, finished: bool = False
+    request: Request, preview: bytes | None, caption: str = "not generated yet"
 ) -> list[Picture]:
-    """Seed, IRI as far as it has come, and target; finished: whether it has arrived."""
+    """Seed, IRI as far as it has come, and target; caption: how far that is."""
     size, channels = input_or_guess(request.network)
     seed, target = picture_title(request.seed), picture_title(request.target)
     seed_png = seed_as_fitted(request.seed, size, request.rng_seed, channels)
-    caption = "generating" if preview else "not generated yet"
-    if finished:
-        caption = "generated"
     return [
         Picture(seed_png, "Seed", seed, f"Seed: {seed}", "seed"),
         Picture(preview, "IRI", caption, "The IRI", "iri"),

@@ -19,6 +19,7 @@ from explorer.jobs import job as states
 from explorer.jobs.job import Job
 from explorer.plots.match import falling_curve
 from explorer.request import Request
+from explorer.validation import NEAREST_STAGE
 
 FASTEST_SECONDS = 0.5
 SECONDS_PER_JOB = 0.05
@@ -66,10 +67,11 @@ def _curve_before(request: Request) -> Curve:
 def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve, before: Curve) -> None:
     job = _running_job(request)
     steps_before = before[-1][0] if before else 0
-    pictures = pending_pictures(request, job.preview, job.look is not None)
+    pictures = pending_pictures(request, job.preview, _caption(job))
     show_pictures(pictures, compare=job.look is not None, reserve=True, key="pictures")
     if job.look is not None:
-        st.markdown(f"**Generated.** {job.look.sentence(literal)}")
+        done = "Search finished" if job.stage == NEAREST_STAGE else "Generated"
+        st.markdown(f"**{done}.** {job.look.sentence(literal)}")
     bar, button = st.columns([4, 1], vertical_alignment="bottom")
     with bar:
         if job.look is None:
@@ -110,6 +112,13 @@ def _watch(request: Request, run: Iterator[int], curve: _ThrottledCurve, before:
         _wait_for_end(request)
 
 
+def _caption(job: Job) -> str:
+    """How far the picture of the job's image is."""
+    if job.look is None:
+        return "generating" if job.preview else "not generated yet"
+    return "coming nearer to its seed" if job.stage == NEAREST_STAGE else "generated"
+
+
 def _running_job(request: Request) -> Job:
     """The job; once it has ended the page runs again instead."""
     job = session.engine().job(request.key)
@@ -134,8 +143,10 @@ def _status(job: Job, steps_before: int) -> str:
             return f"Waiting: {job.ahead} {'job' if job.ahead == 1 else 'jobs'} ahead"
         return f"{capitalised(job.stage)} …"
     if job.look is not None:
-        step = f": step {job.step:,}" if job.step else ""
-        return f"Verdicts and plots follow. {capitalised(job.stage)}{step} …"
+        if job.stage == NEAREST_STAGE:
+            number = f": pass {job.step:,}" if job.step else ""
+            return f"Now taking back what the match did not need{number} …"
+        return f"Verdicts and plots follow. {capitalised(job.stage)} …"
     if not job.curve or not job.step:
         return f"{capitalised(job.stage)} … {job.seconds:.0f} s"
     left = "" if job.eta_seconds is None else f", at most {_duration(job.eta_seconds)} left"

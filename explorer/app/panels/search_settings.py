@@ -75,8 +75,8 @@ def nearest() -> bool | None:
         format_func=_IMAGES.__getitem__,
         help="Many images match within the goal. **Nearest to the seed** is the one that changes "
         "the seed least: what was not needed is taken back, so that it depends on the network, "
-        "not on the search. It takes up to as long again. **As the search finds it** is what "
-        "other tools show. Losses that ask for more than the match are always shown so.",
+        "and hardly on the search. It takes up to as long again. **As the search finds it** is "
+        "what other tools show. Losses that ask for more than the match are always shown so.",
     )
     return None if chosen == _BY_SIZE else chosen == "yes"
 

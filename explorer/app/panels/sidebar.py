@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,6 +20,7 @@ from explorer.app.panels import (
 from explorer.app.url_state import Readers
 from explorer.errors import RequestError
 from explorer.images.errors import PictureError
+from explorer.losses.variants import Loss
 from explorer.models.hubs import HubUnreachable
 from explorer.request import Request
 
@@ -68,6 +69,7 @@ def read_form() -> Form:
             optimiser = search_settings.optimiser()
             goal = search_settings.goal()
             nearest = search_settings.nearest()
+            below_nearest = st.container()
             rng_seed = search_settings.random_seed()
             relu_gradient = search_settings.relu_gradient()
             size = search_settings.input_resolution()
@@ -91,6 +93,9 @@ def read_form() -> Form:
         continues=None,
         nearest=nearest,
     )
+    if nearest is not False and (reason := _why_not_nearest(fields, loss.loss)):
+        fields["nearest"] = None
+        below_nearest.caption(f"Here the image is as the search finds it: {reason}.")
     fields["continues"] = continued.key_for(links.parameters(fields, effort))
     url_state.write(links.parameters(fields, effort))
     try:
@@ -101,6 +106,25 @@ def read_form() -> Form:
         return Form(None, str(error), submitted, below_layer, is_invalid=False)
     problem = layer_picker.problem(model, size)
     return Form(request, "", submitted, below_layer, problem=problem)
+
+
+def _why_not_nearest(fields: SidebarFields, loss: Loss | None) -> str:
+    """Why the image cannot be brought nearest to its seed; "" where it can, or settings are wrong.
+
+    A choice that does not apply is no error: it comes from links, or from before the loss changed.
+    """
+    if loss is None:
+        return ""
+    try:
+        search = replace(
+            DEFAULTS,
+            optimiser=fields["optimiser"],
+            goal=fields["goal"],
+            relu_gradient=fields["relu_gradient"],
+        )
+        return validation.why_not_nearest(search, loss)
+    except RequestError:
+        return ""
 
 
 def _generate_button() -> bool:
