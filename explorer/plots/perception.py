@@ -79,10 +79,11 @@ def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.
     chart.update_xaxes(
         range=[-1.05, 1.05],
         tickvals=[-0.8, 0, 0.8],
-        ticktext=["nearer the seed", "equal", "nearer the target"],
+        ticktext=["nearer<br>the seed", "equal", "nearer<br>the target"],  # a phone is narrow
         ticklabelposition="outside",
         tickangle=0,
         showgrid=False,
+        automargin=True,
     )
     chart.update_yaxes(automargin=True)
     return chart

@@ -28,17 +28,21 @@ same distance between thousands of pairs of unrelated images, the *null*. There 
 - **Matched**: the IRI is nearer to the target than the nearest of these pairs by three measures
   (signal to noise, Pearson and Spearman correlation), the network predicts the same class for both
   images, and all this still holds after rounding to the 8 bits of a PNG.
-- **Converged**: matched, and at the goal, the relative distance that was asked for.
+- **Converged**: matched, and before rounding at the goal, the relative distance that was asked for.
 
 At some layers the null is passed while the images are still far apart, so matched alone is a weak
 answer. Compare results only at equal match: a search that goes on to smaller distances also changes
 more of what the network ignores. Where results stand side by side and one is more than 1.5 times as
 far from its target as another, a sentence says so.
 
-**Which image?** Many match. The one shown is the nearest to its seed that does, where the loss
-asks for the match alone and the network is small enough to look for it: what differs from the seed
-is then what the match needed. *Moved* says how far it is from its seed, per pixel (root mean
-square), and *What did the match need?* shows the image as the search found it next to the nearest.
+**Which image?** Many match. A search shows the first one that it comes to, the image *as
+searched*, and another search may come to another one. The *nearest image* is, of all that are
+within the goal, the one that changes the seed least: passes after the search take back what the
+match does not need, so that it depends on the network, and hardly on the search. It is shown
+wherever the loss asks for the match alone and the images are small, or on demand under *More
+settings*. *Moved* says how far an image is from its seed: the root mean square of the differences
+of their pixel values, which go from 0 to 1, and the share that this is of the target's own distance
+from the seed. *What did the match need?* shows the image as searched next to the nearest.
 
 **To a person: the same?** Perceptual measures stand in for people. For each we ask whether the IRI
 is nearer to its target than to its seed. A measure that was part of the loss, or whose backbone is
@@ -73,8 +77,8 @@ CAUTIONS = """
 #### Read with care
 - A small distance says nothing about the quality of a network: an untrained one is matched easily.
 - The seed matters. Much of what a network ignores stays as it was in the seed.
-- The search matters. Many images match, and at equal match some searches move much further from the
-  seed than others.
+- The search matters for an image as searched: many images match, and at equal match some searches
+  move much further from the seed than others. Compare nearest images with nearest images.
 - Some measures call even a wrong target nearer; the control next to each figure shows how often.
 """
 

@@ -15,9 +15,9 @@ def moved_sentence(result: Result) -> str:
     moved, tightening = result.moved, result.tightening
     if moved is None:
         return ""
-    text = f"Moved {moved.rms:.3f} per pixel from its seed (root mean square"
+    text = f"Moved {moved.rms:.3f} from its seed (root mean square, pixels from 0 to 1"
     if moved.relative is not None:
-        text += f"; {moved.relative:.0%} of the target's distance from it"
+        text += f"; {moved.relative:.0%} of the target's own distance from the seed"
     text += ")"
     if tightening is None:
         text += ", as the search found it."
@@ -65,16 +65,16 @@ def _what_it_did(result: Result) -> str:
     assert tightening is not None
     first, last = tightening.rms[0], tightening.rms[-1]
     text = (
-        f"Both are within {tightening.allowed:.2g} of the target at the layer. "
-        f"{tightening.passes} more passes took back {1 - last / first:.0%} of the way that the "
-        "search had gone: what the match did not need."
+        f"Both are within a relative distance of {tightening.allowed:.2g} from the target at the "
+        f"layer. {tightening.passes} more passes took back {1 - last / first:.0%} of the way "
+        "that the search had gone: what these passes found the match not to need."
     )
     if tightening.stopped == "budget":
-        text += " More passes would bring it a little nearer still."
+        text += " The passes ran out; more would bring it nearer still."
     before, now = tightening.searched_person, result.person
     if before.counted and now.counted:
         text += (
-            f" As searched, {before.nearer_target} of {before.counted} measures called it nearer "
-            f"its target than its seed; now {now.nearer_target} of {now.counted} do."
+            f" As searched, {before.nearer_target} of {before.counted} kinds of measures called it "
+            f"nearer its target than its seed; now {now.nearer_target} of {now.counted} do."
         )
     return text

@@ -132,20 +132,27 @@ def _perception(result: Result) -> None:
         rows = [_row(each) for each in result.perceptual]
         lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
         st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        st.caption("↓: lower is nearer; ↑: higher is nearer. To wrong targets: the mean.")
+        st.markdown("\n".join(_what_it_looks_at(result)))
 
 
 def _row(comparison: Comparison) -> dict[str, str]:
     measure = PERCEPTUAL_MEASURES.get(comparison.measure)  # None: an older or newer version's
-    help_ = "" if measure is None else measure.help
+    title = literal(comparison.measure) if measure is None else measure.title
+    reason = f"no: {literal(comparison.reason)}" if comparison.reason else "–"
     return {
-        "measure": literal(comparison.measure) if measure is None else measure.title,
+        "measure": f"{title} {'↓' if comparison.nearer == 'lower' else '↑'}",
         "to target": _value(comparison.to_target),
         "to seed": _value(comparison.to_seed),
         "to wrong targets": _value(comparison.to_mismatched),
-        "nearer is": comparison.nearer,
-        "counted": "–" if comparison.to_target is None else why_counted_here(comparison),
-        "what it looks at": literal(comparison.reason) if comparison.reason else help_,
+        "counted": reason if comparison.to_target is None else why_counted_here(comparison),
     }
+
+
+def _what_it_looks_at(result: Result) -> list[str]:
+    """An item of a Markdown list for each measure that this version knows."""
+    known = [PERCEPTUAL_MEASURES.get(each.measure) for each in result.perceptual]
+    return [f"- **{each.title}**: {each.help}" for each in known if each is not None]
 
 
 def _value(value: float | None) -> str:

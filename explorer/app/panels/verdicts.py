@@ -25,7 +25,7 @@ _STATES_HELP = (
     "**Not matched**: some pair of unrelated images is as alike, or the classes differ. "
     "**Matched**: more alike than every pair of unrelated images and of the same class, also after "
     "rounding to 8 bits, but above the goal: compare it only with images that match as well. "
-    "**Converged**: matched, and at the goal of the search."
+    "**Converged**: matched, and at the goal of the search before rounding."
 )
 
 _ANSWERS = {
@@ -140,12 +140,12 @@ def _how_many(counted: int) -> str:
 
 
 def _download_hint(result: Result) -> str:
-    """Where LPIPS is missing, that it would help."""
+    """Where LPIPS is missing, that it would help, and who can add it."""
     missing = any(
         each.measure.startswith("lpips") and each.held_out and each.to_target is None
         for each in result.perceptual
     )
-    return ", or download LPIPS (`IRI_LPIPS=all`)" if missing else ""
+    return ". Whoever runs this app can add LPIPS (`IRI_LPIPS=all`)" if missing else ""
 
 
 def _control(person: PerceptualVerdict) -> str:
@@ -159,9 +159,12 @@ def _control(person: PerceptualVerdict) -> str:
             f"Control: {person.nearer_than_mismatched} of {person.counted_for_mismatched} say it "
             f"is nearer its target than a wrong one{listed}."
         )
+    kinds = "1 kind of measure" if person.counted == 1 else f"{person.counted} kinds of measures"
+    comparisons = person.counted * len(titles)
     return (
-        f"Control: of {len(titles)} wrong targets{listed}, they call {person.wrong_nearer:.0%} "
-        "nearer than the seed."
+        f"Control: {round(person.wrong_nearer * comparisons)} of {comparisons} comparisons with "
+        f"wrong targets ({kinds}, {len(titles)} pictures: {', '.join(titles)}) call them nearer "
+        "than the seed."
     )
 
 
