@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from explorer.metrics.calibration import DRAWN, PHOTOGRAPH
 from explorer.research.markdown import table
 
 Row = Mapping[str, Any]
@@ -90,7 +91,9 @@ def measures() -> str:
             "Copies of photographs in a seed that are called nearer their own photograph than the "
             "seed, and those that are called nearer another photograph, in percent; **bold** where "
             "the measure may vote ([which measures count](../measures.md#which-measures-count)).",
-            _calibration(),
+            _calibration(PHOTOGRAPH),
+            "The same of drawn targets:",
+            _calibration(DRAWN),
             "## Of a pair of representations",
             table(
                 ("measure", "formula", "range", "nearer", "source"),
@@ -109,7 +112,7 @@ def measures() -> str:
     )
 
 
-def _calibration() -> str:
+def _calibration(target_kind: str) -> str:
     """Every calibrated measure's shares, a line a side and a column a kind of seed."""
     from explorer.images.seeds import SEED_KINDS
     from explorer.metrics.calibration import PICTURE, calibrated_sides, calibration_of
@@ -118,8 +121,8 @@ def _calibration() -> str:
     kinds = (*SEED_KINDS, PICTURE)
     rows = []
     for name in PERCEPTUAL_MEASURES:
-        for side in calibrated_sides(name):
-            found = [calibration_of(name, (side, side), kind) for kind in kinds]
+        for side in calibrated_sides(name, target_kind):
+            found = [calibration_of(name, (side, side), kind, target_kind) for kind in kinds]
             cells = [
                 f"{100 * each.right:.0f} / {100 * each.wrong:.0f}" if each else "" for each in found
             ]
