@@ -143,7 +143,7 @@ def test_the_bytes_are_a_zip_that_a_person_can_open(result):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_numbers_that_json_has_not_are_refused_when_writing(result, bad):
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises(ResultError, match=r"match\.relative_l2 .* JSON"):
         replace(result, match=match(bad)).to_bytes()
 
 
@@ -312,12 +312,77 @@ def test_foreign_bytes_are_no_result(data):
         {"iri_npy": b"\x93NUMPY"},
         {"iri_npy": saved(np.zeros((3, 4, 4)))},
         {"frames/last_png": PNG},
+        {"iri_npy": saved(np.full((3, 4, 4), np.nan, np.float32))},
+        {"iri_npy": saved(np.full((3, 4, 4), -np.inf, np.float32))},
+        {"iri_npy": saved(np.full((3, 4, 4), 1.5, np.float32))},
     ],
     ids=lambda changes: " ".join(f"{k}={str(v)[:20]}" for k, v in changes.items()),
 )
 def test_a_part_that_is_missing_or_wrong_is_said(result, changes):
-    with pytest.raises(ResultError):
+    (name,) = (each.replace("_", ".") for each in changes)
+    said = "not float32" if "<f8" in str(changes) else name  # of an array that is no image
+    with pytest.raises(ResultError, match=said):
         Result.from_bytes(repacked(result.to_bytes(), **changes))
+
+
+MOVED = {"rms": 0.25, "relative": 0.5}
+TIGHTENING = {
+    "allowed": 0.1,
+    "passes": 2,
+    "stopped": "budget",
+    "rms": [0.5, 0.25],
+    "bound": 0.125,
+    "searched": {
+        "relative_l2": 0.1,
+        "perceptual": [],
+        "person": {"nearer_target": 0, "judges": 0},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"moved": MOVED}, None),
+        ({"moved": {"rms": 0, "relative": None}}, None),
+        ({"moved": MOVED | {"rms": -0.25}}, "moved.rms .* at least 0"),
+        ({"moved": MOVED | {"rms": float("nan")}}, "moved.rms .* not finite"),
+        ({"moved": MOVED | {"relative": float("inf")}}, "moved.relative .* not finite"),
+        ({"moved": MOVED | {"relative": "far"}}, "moved.relative .* no finite number"),
+        ({"moved": [1]}, "'moved' cannot be read"),
+        ({"tightening": TIGHTENING}, None),
+        ({"tightening": TIGHTENING | {"rms": []}}, "tightening.rms .* empty"),
+        ({"tightening": TIGHTENING | {"rms": [0.5, float("nan")]}}, r"tightening.rms\[1\] .* not"),
+        ({"tightening": TIGHTENING | {"passes": -1}}, "tightening.passes .* at least 0"),
+        ({"tightening": TIGHTENING | {"passes": 0.5}}, "tightening.passes .* no whole number"),
+        (
+            {
+                "tightening": TIGHTENING
+                | {"searched": TIGHTENING["searched"] | {"relative_l2": "x"}}
+            },
+            "tightening.searched.relative_l2 .* no finite number",
+        ),
+        ({"layers": [{"relative_l2": 1}]}, "'layers' cannot be read"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_result_json_says_of_the_way_is_checked(result, part, said):
+    content = json.dumps(result.to_json() | part).encode()
+    data = repacked(result.to_bytes(), result_json=content)
+    if said is None:
+        again = Result.from_bytes(data)
+        assert Result.from_bytes(again.to_bytes()).to_json() == again.to_json()
+        assert part.items() <= (again.to_json() | {"tightening": part.get("tightening")}).items()
+    else:
+        with pytest.raises(ResultError, match=said):
+            Result.from_bytes(data)
+
+
+def test_the_folders_that_a_zip_lists_are_skipped(result):
+    data = repacked(result.to_bytes(), **{"frames/": b""})
+    assert Result.from_bytes(data).to_bytes() == result.to_bytes()
+    files = {**result.files(), "frames/": b""}
+    assert Result.from_files(files).to_bytes() == result.to_bytes()
 
 
 def test_an_archive_of_arrays_in_the_place_of_the_array_is_refused(result):

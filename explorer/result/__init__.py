@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from explorer.metrics.match import LayerComparison, Match, MatchState, match_sta
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.request import SCHEMA, Request
+from explorer.result.checks import ResultError, check_finite, image_in, part, plain_json
 from explorer.result.provenance import Curves, NetworkUsed, Provenance
 from explorer.result.tightening import Moved, Tightening
 
@@ -33,9 +35,10 @@ SEARCHED = "searched.png"
 
 LARGEST_MEMBER = 256 * 2**20
 
+_T = TypeVar("_T")
+_FRAME = re.compile(r"frames/(\d+)\.png")
 
-class ResultError(ValueError):
-    """Bytes that are no Result, with the reason."""
+__all__ = ["FILES", "SEARCHED", "Result", "ResultError"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +117,16 @@ class Result:
         }
 
     def files(self) -> dict[str, bytes]:
-        """Every file of the result by name, as the zip and the command line's folder hold them."""
+        """Every file of the result by name, as the zip and the command line's folder hold them.
+
+        Raises ResultError where a number is not finite, which JSON cannot hold.
+        """
+        content = self.to_json()
+        check_finite(content)
         array = io.BytesIO()
         np.save(array, self.iri, allow_pickle=False)
         return {
-            "result.json": json.dumps(self.to_json(), indent=1, allow_nan=False).encode(),
+            "result.json": json.dumps(content, indent=1, allow_nan=False).encode(),
             "iri.npy": array.getvalue(),
             "iri.png": self.iri_png,
             "target.png": self.target_png,
@@ -144,7 +152,8 @@ class Result:
         """The Result in the bytes of a zip; ResultError says why they are none."""
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                members = archive.infolist()
+                # What packs a folder, such as `zip -r`, also lists the folders in it.
+                members = [each for each in archive.infolist() if not each.is_dir()]
                 if any(member.file_size > LARGEST_MEMBER for member in members):
                     raise ResultError("a file in it is larger than any result's")
                 files = {member.filename: archive.read(member) for member in members}
@@ -168,7 +177,7 @@ class Result:
                 "`generate --out` wrote, or a result's zip"
             )
         try:
-            content = json.loads(files["result.json"])
+            content = plain_json(files["result.json"])
             request = Request.from_dict(content.pop("request"))
             # Of a result of an earlier version, the key that it had then.
             if content.pop("key") not in map(request.key_in, range(1, SCHEMA + 1)):
@@ -179,32 +188,54 @@ class Result:
             network = content.pop("network", None)
             moved = content.pop("moved", None)
             tightening = content.pop("tightening", None)
-            frames = sorted(
-                (int(name[7:-4]), png) for name, png in files.items() if name[:7] == "frames/"
-            )
+            names = [name for name in files if name.startswith("frames/") and name[-1] != "/"]
             return cls(
                 request=request,
-                iri=np.load(io.BytesIO(files["iri.npy"]), allow_pickle=False),
+                iri=image_in(files["iri.npy"]),
                 iri_png=files["iri.png"],
                 target_png=files["target.png"],
                 seed_png=files["seed.png"],
-                match_8bit=Match.from_dict(match.pop("after_8bit")),
-                null=Null.from_dict(match.pop("null")),
-                match=Match.from_dict(match),
-                layers=tuple(map(LayerComparison.from_dict, content.pop("layers"))),
-                perceptual=tuple(map(Comparison.from_dict, content.pop("perceptual"))),
-                person=PerceptualVerdict.from_dict(content.pop("verdicts")["person"]),
-                curves=Curves.from_dict(content.pop("curves")),
+                match_8bit=part("match.after_8bit", Match.from_dict, match.pop("after_8bit")),
+                null=part("match.null", Null.from_dict, match.pop("null")),
+                match=part("match", Match.from_dict, match),
+                layers=part("layers", _each(LayerComparison.from_dict), content.pop("layers")),
+                perceptual=part(
+                    "perceptual", _each(Comparison.from_dict), content.pop("perceptual")
+                ),
+                person=part(
+                    "verdicts.person",
+                    PerceptualVerdict.from_dict,
+                    content.pop("verdicts")["person"],
+                ),
+                curves=part("curves", Curves.from_dict, content.pop("curves")),
                 provenance=Provenance.from_dict(content),
-                frames=tuple(frames),
-                network=None if network is None else NetworkUsed.from_dict(network),
-                moved=None if moved is None else Moved.from_dict(moved),
-                tightening=None if tightening is None else Tightening.from_dict(tightening),
+                frames=tuple(sorted((_step(name), files[name]) for name in names)),
+                network=part("network", _optional(NetworkUsed.from_dict), network),
+                moved=part("moved", _optional(Moved.from_dict), moved),
+                tightening=part("tightening", _optional(Tightening.from_dict), tightening),
                 searched_png=files.get(SEARCHED),
             )
         except ResultError:
             raise
         except RequestError as error:
             raise ResultError(f"its request cannot be right ({error})") from error
-        except Exception as error:  # json and numpy raise many kinds
-            raise ResultError("its result.json or iri.npy is damaged or incomplete") from error
+        except KeyError as error:
+            raise ResultError(f"its result.json is incomplete: there is no {error}") from error
+        except Exception as error:  # a part of another kind than it should be
+            raise ResultError("its result.json is damaged or incomplete") from error
+
+
+def _each(read: Callable[[Any], _T]) -> Callable[[Any], tuple[_T, ...]]:
+    return lambda plain: tuple(map(read, plain))
+
+
+def _optional(read: Callable[[Any], _T]) -> Callable[[Any], _T | None]:
+    return lambda plain: None if plain is None else read(plain)
+
+
+def _step(name: str) -> int:
+    """The step of a key frame by its file's name."""
+    frame = _FRAME.fullmatch(name)
+    if frame is None:
+        raise ResultError(f"{name!r} is no key frame's name, such as frames/00010.png")
+    return int(frame[1])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
+from explorer.result.checks import ResultError, amount, count
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,12 @@ class Moved:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Moved:
-        """The record in what `to_dict` wrote."""
-        return cls(plain["rms"], plain.get("relative"))
+        """The record in what `to_dict` wrote; ResultError where a number cannot be right."""
+        relative = plain.get("relative")
+        return cls(
+            amount("moved.rms", plain["rms"]),
+            None if relative is None else amount("moved.relative", relative),
+        )
 
 
 def _four_digits(value: float) -> float:
@@ -52,10 +57,10 @@ class Tightening:
 
     allowed: ε, the relative distance that the image may have: the goal, or what the search had
     reached where it did not reach that. passes: how many it took. stopped: `stalled`, where passes
-    brought it no nearer, or `budget`. seconds: of the phase, for its whole batch. rms: after each pass, the least root mean square distance
-    from the seed so far; the first is that of the image as searched. bound: the least distance that
-    any picture within ε could have, were the network affine around the image: a first-order
-    estimate.
+    brought it no nearer, or `budget`. seconds: of the phase, for its whole batch. rms: after each
+    pass, the least root mean square distance from the seed so far; the first is that of the image
+    as searched. bound: the least distance that any picture within ε could have, were the network
+    affine around the image: a first-order estimate.
     searched_relative_l2, searched_perceptual, searched_person: of the image as searched, as
     `Result.match.relative_l2`, `Result.perceptual` and `Result.person`.
     extra: fields that another version wrote.
@@ -91,17 +96,26 @@ class Tightening:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Tightening:
-        """The record in what `to_dict` wrote, in this or another version."""
+        """The record in what `to_dict` wrote, in this or another version.
+
+        Raises ResultError where a number cannot be right.
+        """
         rest = dict(plain)
         searched = rest.pop("searched")
+        distance = searched.get("relative_l2")
+        rms = tuple(amount("tightening.rms", each) for each in rest.pop("rms"))
+        if not rms:
+            raise ResultError("tightening.rms in its result.json is empty")
         return cls(
-            allowed=rest.pop("allowed"),
-            passes=rest.pop("passes"),
+            allowed=amount("tightening.allowed", rest.pop("allowed")),
+            passes=count("tightening.passes", rest.pop("passes")),
             stopped=rest.pop("stopped"),
             seconds=rest.pop("seconds", 0.0),
-            rms=tuple(rest.pop("rms")),
-            bound=rest.pop("bound"),
-            searched_relative_l2=searched.get("relative_l2"),
+            rms=rms,
+            bound=amount("tightening.bound", rest.pop("bound")),
+            searched_relative_l2=(
+                None if distance is None else amount("tightening.searched.relative_l2", distance)
+            ),
             searched_perceptual=tuple(map(Comparison.from_dict, searched["perceptual"])),
             searched_person=PerceptualVerdict.from_dict(searched["person"]),
             extra=rest,
