@@ -50,6 +50,10 @@ def test_align_counts_what_generate_makes(result):
     np.testing.assert_allclose(again.iri, report.results[1].iri, atol=0.02)
     matched = [each for each in report.results if each.matched]
     assert report.counts.matched == report.alignment.count == len(matched)
+    # The layout of photographs tells them apart in noise, that of drawn pictures does not.
+    rows = report.results[0].perceptual
+    of_photographs = {e.measure for e in rows if e.counts_in_verdict and e.to_target is not None}
+    assert of_photographs - set(report.alignment.counted) == {"detail-map"}
     assert set(report.to_json()) >= {"request", "targets", "alignment", "paper", "iris"}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from explorer.metrics.alignment import mean_difference
 from explorer.metrics.equal_match import MatchRange
+from explorer.metrics.perceptual_verdict import MIN_VOTES
 from explorer.research.reproduction.answers import MIN_MATCHED, Answers
 from explorer.research.reproduction.plan import FAMILIES, JUDGE, MAX_WRONG
 
@@ -25,10 +26,10 @@ FREE = FAMILIES["regularizer-free"]
 RULES = f"""\
 An effect of A over B *holds* if the whole 95 % interval of A − B is above +{MARGIN:g} points,
 *does not hold* if the whole interval is below +{MARGIN:g} points, else one *can't tell*. A side
-counts only if at least {MIN_MATCHED:.0%} of its IRIs match, and if the measures call at most
-{MAX_WRONG:.0%} of the wrong targets at least as near as the seed: else they cannot judge it, for
-they would call anything near. A claim of several effects holds if all hold, does not hold if any
-does not, else one can't tell."""
+counts only if at least {MIN_MATCHED:.0%} of its IRIs match, and if at least {MIN_VOTES} measures
+count and call at most {MAX_WRONG:.0%} of the wrong targets at least as near as the seed: else they
+cannot judge it, for they would call anything near. A claim of several effects holds if all hold,
+does not hold if any does not, else one can't tell."""
 
 
 @dataclass(frozen=True)
