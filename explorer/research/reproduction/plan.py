@@ -106,6 +106,7 @@ QUICK = Plan(
         "residual-simclr",
         "residual-simclr-adv2",
     ),
+    other_seeds=("grey-noise",),
 )
 FULL = Plan(
     name="full",
