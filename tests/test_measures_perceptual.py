@@ -315,7 +315,7 @@ def test_a_measure_without_a_vote_is_shown_and_held_out_but_does_not_judge():
     assert pixels.held_out
     assert not pixels.counts_in_verdict
     assert pixels.to_dict()["judges"] is False
-    assert "of recognisable copies" in pixels.to_dict()["cannot_tell"]
+    assert "of clear copies here" in pixels.to_dict()["cannot_tell"]
     without = [each for each in comparisons if each.measure != "psnr"]
     assert verdict(comparisons) == verdict(without)
     assert Comparison.from_dict(pixels.to_dict()) == pixels

@@ -78,9 +78,7 @@ def test_a_family_has_one_vote_that_of_its_best_calibrated_member(table, no_down
     by_name = {each.measure: each for each in rows}
     assert by_name["ssim-16px"].counts_in_verdict
     assert why_counted(by_name["ssim"]) == "no: another of its family votes"
-    assert why_counted(by_name["structure"]) == (
-        "no: it calls 25% of wrong targets nearer than such a seed at this size"
-    )
+    assert why_counted(by_name["structure"]) == ("no: calls 25% of wrong targets nearer here")
     families = Counter(
         PERCEPTUAL_MEASURES[each.measure].family or each.measure
         for each in rows

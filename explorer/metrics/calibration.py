@@ -53,14 +53,14 @@ class Calibration:
 
     @property
     def shortcoming(self) -> str:
-        """Why it does not count, in words; empty where it can tell."""
-        found = f"of recognisable copies in such a seed at this size it finds {self.right:.0%}"
+        """Why it does not count, in words; empty where it can tell.
+
+        Short, for a table: "here" is in such a seed at this size.
+        """
         if self.right < RIGHT_AT_LEAST:
-            return f"{found}, and {RIGHT_AT_LEAST:.0%} would do"
+            return f"finds {self.right:.0%} of clear copies here, {RIGHT_AT_LEAST:.0%} needed"
         if self.wrong > WRONG_AT_MOST:
-            return (
-                f"it calls {self.wrong:.0%} of wrong targets nearer than such a seed at this size"
-            )
+            return f"calls {self.wrong:.0%} of wrong targets nearer here"
         return ""
 
 
