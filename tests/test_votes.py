@@ -361,3 +361,10 @@ def test_a_measure_abstains_where_it_says_nothing_of_this_very_image():
     assert why_counted(fooled) == "yes"
     assert why_counted_here(fooled) == "no: it calls 40% of the wrong targets nearer, too"
     assert why_counted_here(tie) == "no: target and seed are about as near"
+
+
+def test_one_yes_among_noes_leaves_it_undecided():
+    yes, no = answer("a", 0.2, 0.9), answer("b", 0.9, 0.2)
+    assert verdict([no, no]).answer == "no"
+    assert verdict([yes, no, no]).answer == "undecided"
+    assert verdict([yes, yes, no]).answer == "yes"

@@ -148,15 +148,16 @@ class PerceptualVerdict:
 
     @property
     def answer(self) -> Literal["yes", "undecided", "no", "not measured"]:
-        """Whether most of the counted measures say nearer its target.
+        """Yes where most of the counted measures say nearer its target, no where none does.
 
-        "not measured" where fewer than MIN_VOTES count.
+        One yes says more than one no: a measure that counts calls few wrong targets nearer, but may
+        miss a faint picture that people see. "not measured" where fewer than MIN_VOTES count.
         """
         if self.counted < MIN_VOTES:
             return "not measured"
-        if self.nearer_target * 2 == self.counted:
-            return "undecided"
-        return "yes" if self.nearer_target * 2 > self.counted else "no"
+        if self.nearer_target * 2 > self.counted:
+            return "yes"
+        return "undecided" if self.nearer_target else "no"
 
     @property
     def sentence(self) -> str:
