@@ -93,6 +93,9 @@ def test_measures_that_do_not_count_are_hatched_and_missing_ones_left_out():
             redundant=redundant,
         )
 
+    tied = compared("structure", 0.51)
+    assert tied.abstains
+
     bars = leaning(
         [
             compared("ssim", 0.9),
@@ -100,6 +103,7 @@ def test_measures_that_do_not_count_are_hatched_and_missing_ones_left_out():
             compared("psnr", 30.0, redundant=True),
             compared("ms-ssim", None),
             compared("of-another-version", 0.9),
+            tied,
         ],
         {"ssim": "SSIM", "haarpsi": "HaarPSI", "psnr": "PSNR", "ms-ssim": "MS-SSIM"},
     ).data[0]
@@ -109,4 +113,5 @@ def test_measures_that_do_not_count_are_hatched_and_missing_ones_left_out():
         "HaarPSI": (SEED, "/"),
         "PSNR": (TARGET, "/"),
         "of-another-version": (TARGET, ""),
+        "structure": (TARGET, "/"),
     }

@@ -30,11 +30,11 @@ def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.
     """One bar a measure: to the right nearer the target, to the left nearer the seed.
 
     A diamond is the control: the target against wrong ones, their mean. Measures that do not count
-    in the verdict are hatched. titles: by measure.
+    in the verdict, or abstain, are hatched. titles: by measure.
     """
     measured = [
         (each, each.to_target, each.to_seed)
-        for each in sorted(comparisons, key=lambda each: not each.counts_in_verdict)[::-1]
+        for each in sorted(comparisons, key=lambda each: not _counts(each))[::-1]
         if each.to_target is not None and each.to_seed is not None
     ]
     values = [lean(each.measure, each.nearer, to, seed) for each, to, seed in measured]
@@ -48,7 +48,7 @@ def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.
             marker={
                 "color": [TARGET if value > 0 else SEED for value in values],
                 "pattern": {
-                    "shape": ["" if each.counts_in_verdict else "/" for each, _, _ in measured],
+                    "shape": ["" if _counts(each) else "/" for each, _, _ in measured],
                     "fillmode": "replace",
                     "size": 7,
                     "solidity": 0.4,
@@ -87,3 +87,7 @@ def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.
     )
     chart.update_yaxes(automargin=True)
     return chart
+
+
+def _counts(comparison: Comparison) -> bool:
+    return comparison.counts_in_verdict and comparison.abstains is None

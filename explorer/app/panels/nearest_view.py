@@ -75,6 +75,6 @@ def _what_it_did(result: Result) -> str:
     if before.counted and now.counted:
         text += (
             f" As searched, {before.nearer_target} of {before.counted} kinds of measures called it "
-            f"nearer its target than its seed; now {now.nearer_target} of {now.counted} do."
+            f"nearer its target than its seed; now {now.nearer_target} of {now.counted}."
         )
     return text

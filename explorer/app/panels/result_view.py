@@ -121,42 +121,60 @@ def _perception(result: Result) -> None:
         alt="For each perceptual measure, whether the IRI is nearer its target or its seed",
     )
     st.caption(
-        "A bar to the right: nearer the target. Hatched: not counted in the verdict, because the "
-        "loss used the measure or its network, the measure looks through a network much like this "
-        "one, it cannot tell right from wrong targets in such a seed at this size, or another one "
-        "of its family votes."
+        "A bar to the right: nearer the target. Hatched: not counted in the verdict, for the "
+        "reason that the table below gives."
     )
     numbers = st.expander("The numbers, and what each measure looks at")
     with numbers, st.container(key="perceptual_numbers"):
         # A real table: it needs no data frames, and a screen reader reads it.
-        rows = [_row(each) for each in result.perceptual]
-        lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-        st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        st.caption("↓: lower is nearer; ↑: higher is nearer. To wrong targets: the mean.")
-        st.markdown("\n".join(_what_it_looks_at(result)))
+        if rows := [_row(each) for each in result.perceptual if each.to_target is not None]:
+            lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+            st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        st.caption(
+            "↓: lower is nearer; ↑: higher is nearer. To wrong targets: the mean. Here: in such a "
+            "seed at this size."
+        )
+        st.markdown("\n".join([*_not_available(result), *_what_it_looks_at(result)]))
+
+
+def _title(comparison: Comparison) -> str:
+    measure = PERCEPTUAL_MEASURES.get(comparison.measure)  # None: an older or newer version's
+    return literal(comparison.measure) if measure is None else measure.title
 
 
 def _row(comparison: Comparison) -> dict[str, str]:
-    measure = PERCEPTUAL_MEASURES.get(comparison.measure)  # None: an older or newer version's
-    title = literal(comparison.measure) if measure is None else measure.title
-    reason = f"no: {literal(comparison.reason)}" if comparison.reason else "–"
+    arrow = "↓" if comparison.nearer == "lower" else "↑"
     return {
-        "measure": f"{title} {'↓' if comparison.nearer == 'lower' else '↑'}",
+        "measure": f"{_title(comparison)}\N{NO-BREAK SPACE}{arrow}",
         "to target": _value(comparison.to_target),
         "to seed": _value(comparison.to_seed),
         "to wrong targets": _value(comparison.to_mismatched),
-        "counted": reason if comparison.to_target is None else why_counted_here(comparison),
+        "counted": why_counted_here(comparison),
     }
 
 
+def _not_available(result: Result) -> list[str]:
+    """An item of a Markdown list for each reason why measures have no values here."""
+    by_reason: dict[str, list[str]] = {}
+    for each in result.perceptual:
+        if each.to_target is None:
+            reason = each.reason or "the reason is not known"
+            by_reason.setdefault(reason, []).append(_title(each))
+    return [
+        f"- Not measured: {', '.join(titles)}: {literal(reason)}."
+        for reason, titles in by_reason.items()
+    ]
+
+
 def _what_it_looks_at(result: Result) -> list[str]:
-    """An item of a Markdown list for each measure that this version knows."""
-    known = [PERCEPTUAL_MEASURES.get(each.measure) for each in result.perceptual]
+    """An item of a Markdown list for each measure that has values and that this version knows."""
+    measured = [each.measure for each in result.perceptual if each.to_target is not None]
+    known = map(PERCEPTUAL_MEASURES.get, measured)
     return [f"- **{each.title}**: {each.help}" for each in known if each is not None]
 
 
 def _value(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:.{1 if abs(value) >= 10 else 3}f}"
 
 
 def _curve(result: Result) -> None:

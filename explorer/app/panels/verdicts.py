@@ -120,8 +120,8 @@ def _person(result: Result) -> None:
     if person.answer == "not measured":
         st.markdown("### :gray[:material/help:] Not measured")
         st.markdown(
-            f"{_how_many(person.counted)} from wrong targets in such a seed at this size, and "
-            f"{MIN_VOTES} are needed: look for yourself{_download_hint(result)}."
+            f"{_how_many(person.counted)} from wrong targets here, and {MIN_VOTES} are "
+            f"needed: look for yourself{_download_hint(result)}."
         )
         return
     st.markdown(f"### {_ANSWERS[person.answer]}")
