@@ -17,6 +17,7 @@ from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
 from explorer.images.identity import same_picture, upload_name
 from explorer.images.reading import pixel_digest, read_picture
+from explorer.losses.terms.representation import RELATIVE_L2, REPRESENTATION
 from explorer.losses.variants import Loss, loss_named, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import catalogue, class_names, layer_expression
@@ -156,8 +157,14 @@ def validate(request: Request) -> Request:
 
 def why_not_nearest(request: Request, loss: Loss) -> str:
     """Why the image cannot be brought nearest to its seed, in a few words; "" where it can."""
-    if not (loss.only_match and loss.parametrisation == "pixel"):
-        return "the loss asks for more than the match, or changes the spectrum"
+    if set(loss.weights) != {REPRESENTATION}:
+        return "the loss asks for more than the match"
+    if loss.comparison != RELATIVE_L2:
+        return f"the loss compares representations by {loss.comparison}, not by relative distance"
+    if loss.transforms:
+        return "the loss asks for a match under random transforms"
+    if loss.parametrisation != "pixel":
+        return "the loss changes the spectrum"
     if request.relu_gradient is not None:
         return "the gradient passes the layer's ReLU"
     if request.optimiser != optimisers.AUTO:

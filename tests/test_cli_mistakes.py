@@ -9,11 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from explorer import cli
 from explorer.analysis import examples, generation
 from explorer.cli.program import COMMANDS, run
+from explorer.cli.running import EngineRunner
+from explorer.images.encoding import to_png
 from explorer.jobs import engine as engines
 from explorer.jobs import worker, worker_processes
 from explorer.models.checkpoints import reading
@@ -276,7 +279,7 @@ def test_what_is_no_result_is_refused_in_plain_words(mistake, tmp_path):
     (tmp_path / "empty").mkdir()
     for path, said in (
         ("a.zip", "it is not a zip file that can be read"),
-        ("folder", "its result.json or iri.npy is damaged"),
+        ("folder", "its result.json is damaged"),
         ("empty", "there is no result.json"),
     ):
         code, line = mistake("compare", tmp_path / path, "--model", MODEL)
@@ -284,6 +287,47 @@ def test_what_is_no_result_is_refused_in_plain_words(mistake, tmp_path):
         assert "Error" not in line
     with pytest.raises(ResultError, match=r"no seed\.png"):
         Result.from_files({"result.json": b"", "iri.npy": b"", "iri.png": b"", "target.png": b""})
+
+
+def test_a_picture_of_a_result_that_is_damaged_is_named(mistake, tmp_path):
+    path = min((ROOT / "cache" / "starter").glob("*.zip"))
+    files = Result.from_bytes(path.read_bytes()).files()
+    other_size = to_png(np.zeros((16, 24, 3), np.uint8))
+    for number, (name, data, said) in enumerate(
+        (
+            ("iri.png", b"junk", "it is no PNG file"),
+            ("target.png", files["target.png"][:99], "it is no PNG file"),
+            ("seed.png", other_size, "24×16 px, but the IRI is 64×64 px"),
+            ("searched.png", b"", "it is no PNG file"),
+        )
+    ):
+        folder = tmp_path / str(number)
+        for each, content in (files | {name: data}).items():
+            (folder / each).parent.mkdir(parents=True, exist_ok=True)
+            (folder / each).write_bytes(content)
+        code, line = mistake("compare", folder, "--model", MODEL)
+        assert (code, f"result: {folder}: its {name} " in line, said in line) == (2, True, True)
+
+
+def test_a_folder_whose_name_could_be_a_key_is_the_folder(mistake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "0123456789"):
+        Path(name).mkdir()
+        code, line = mistake("generate", "--continue", name)
+        assert (code, f"continues: {name}: there is no result.json" in line) == (2, True), line
+    assert "'b' is too short" in mistake("generate", "--continue", "b")[1]
+
+
+def test_a_random_seed_given_again_is_made_once_and_stderr_says_so(capsys, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        EngineRunner, "generate", lambda runner, requests, pictures: made.extend(requests) or []
+    )
+    assert cli.main([*GENERATE, "--rng", "0,5,0"]) == 0
+    assert [request.rng_seed for request in made] == [0, 5]
+    assert capsys.readouterr().err == "A random seed that is given again is made once\n"
+    assert cli.main([*GENERATE, "--rng", "0,5"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.filterwarnings("error")

@@ -248,11 +248,12 @@ def refused(request: Request, pictures: dict[str, bytes] | None = None) -> Reque
 def test_whatever_else_differs_is_named(first, change, field):
     error = refused(replace(continuation(first), **change), pictures_with([first]))
     assert error.field == field
-    assert "may differ" in error.message
+    assert "only steps, goal, optimiser, nearest may differ" in error.message
 
 
-def test_steps_goal_optimiser_and_null_may_differ(first):
+def test_steps_goal_optimiser_nearest_and_null_may_differ(first):
     changes = {"steps": 9, "goal": 0.5, "optimiser": "adam", "null": f"folder:{64 * 'a'}"}
+    changes["nearest"] = not first.request.nearest
     check_agrees(replace(continuation(first), **changes), first.request)
 
 

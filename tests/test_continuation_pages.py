@@ -167,7 +167,11 @@ def test_null_plot_and_command_line_say_what_the_verdict_says(engine, capsys):
     matched = replace(result, match=replace(result.match, beyond_null=True))
     assert "decided by other tests" in _verdict_differs(matched, measures["spearman"])
     generate._print_result(result)
-    assert "  No match by Spearman correlation: it is 0." in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "  No match by Spearman correlation: it is 0." in out
+    assert "To a person the same? not answered: there is no match\n" in out
+    assert "kinds of measures" not in out
+    assert "wrong targets" not in out
     made = (result.request.key, result.request.model, result.request.layer)
     network = NetworkReference("embedded:residual-multi-standard")
     seen = (network, "penultimate", (64, 64), result.match, result.null, result.layers, 1.0)

@@ -577,23 +577,31 @@ def test_a_result_holds_the_nearest_image_and_the_one_that_the_search_found():
 
 
 @pytest.mark.parametrize(
-    ("changes", "resolved"),
+    ("changes", "why_not"),
     [
-        ({}, True),
-        ({"model": "compressed:squeezenet1_0"}, None),  # 224 px: only where it is asked for
-        ({"size": 160}, None),
-        ({"loss": "freq"}, None),
-        ({"loss": "regularizer-free+fourier"}, None),
-        ({"optimiser": "paper"}, None),
-        ({"goal": 0.0}, None),
-        ({"relu_gradient": "identity", "layer": "stage1.0"}, None),
+        ({}, None),
+        ({"model": "compressed:squeezenet1_0"}, ""),  # 224 px: only where it is asked for
+        ({"size": 160}, ""),
+        ({"loss": "freq"}, "the loss asks for more than the match"),
+        ({"term_weights": (("tv", 0.1),)}, "the loss asks for more than the match"),
+        ({"representation": "gram", "layer": "stage1.0"}, "compares representations by gram"),
+        ({"representation": "cosine"}, "compares representations by cosine"),
+        ({"loss": "regularizer-free+transforms"}, "a match under random transforms"),
+        ({"loss": "regularizer-free+fourier"}, "the loss changes the spectrum"),
+        ({"optimiser": "paper"}, "'paper' does what was published"),
+        ({"goal": 0.0}, "a goal of 0"),
+        (
+            {"relu_gradient": "identity", "layer": "stage1.0"},
+            "the gradient passes the layer's ReLU",
+        ),
     ],
 )
-def test_where_the_nearest_image_is_the_default(changes, resolved):
+def test_where_the_nearest_image_is_the_default(changes, why_not):
     request = replace(Request(model="embedded:residual-multi-adv2"), **changes)
-    assert validation.validate(request).nearest is resolved
-    if not resolved and not {"model", "size"} & set(changes):
-        with pytest.raises(RequestError, match="as the search finds it") as refused:
+    assert validation.validate(request).nearest is (True if why_not is None else None)
+    if why_not:
+        said = f"{why_not}.*, so the image is shown as the search finds it"
+        with pytest.raises(RequestError, match=said) as refused:
             validation.validate(replace(request, nearest=True))
         assert refused.value.field == "nearest"
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FURTHER_STEPS = 500
 """The budget of a continuation where none is given."""
 
-FREE_FIELDS = ("steps", "goal", "optimiser", "continues", "null", "null_folder", "nearest")
+FREE_FIELDS = ("steps", "goal", "optimiser", "nearest", "continues", "null", "null_folder")
 """Fields that may differ from the earlier request's: how long, how, and what judges the match."""
 
 _PREFIX = "result:"
@@ -121,8 +121,8 @@ def earlier_results(
 def earlier_result(request: Request, pictures: Mapping[str, bytes]) -> Result:
     """The result that a request goes on from, checked.
 
-    Raises RequestError: field `continues` where it is missing, damaged or holds no image in [0, 1],
-    else the first field that differs from the earlier request's, and as `check_files`.
+    Raises RequestError: field `continues` where it is missing or damaged, else the first field that
+    differs from the earlier request's, and as `check_files`.
     """
     key = str(request.continues)
     data = pictures.get(_PREFIX + key)
@@ -136,8 +136,6 @@ def earlier_result(request: Request, pictures: Mapping[str, bytes]) -> Result:
         raise RequestError(
             "continues", f"this is result {result.request.key[:10]}…, not {key[:10]}…"
         )
-    if not (np.isfinite(result.iri).all() and 0 <= result.iri.min() <= result.iri.max() <= 1):
-        raise RequestError("continues", f"the image of result {key[:10]}… is not within [0, 1]")
     check_agrees(request, result.request)
     check_files(request)
     return result
@@ -162,7 +160,7 @@ def check_agrees(request: Request, earlier: Request) -> None:
             raise RequestError(
                 name,
                 f"it is {given.get(name, 'not set')}, but {before.get(name, 'not set')} in the "
-                f"result to continue; only {', '.join(FREE_FIELDS[:3])} may differ, so leave it "
+                f"result to continue; only {', '.join(FREE_FIELDS[:4])} may differ, so leave it "
                 "out, or generate the image anew",
             )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.match import LayerComparison, Match, MatchState
 from explorer.metrics.null import Null
 from explorer.network_reference import NetworkReference
@@ -51,12 +50,10 @@ class NetworkComparison:
             return f"{said} So nothing follows from what another network sees in it."
         if self.own_state is MatchState.MATCHED:
             said += " It is above its goal there, so what sets the two apart may be the search's."
-        spread = MatchRange.of((self.own_distance, self.match.relative_l2))
-        if not spread.equal:
+        if (self.model, self.layer) != (self.made_for, self.made_at):
             said += (
-                f" These are not at equal match: {spread.nearest:.2g} against "
-                f"{spread.farthest:.2g}, and distances of different networks or layers have no "
-                "common scale: read each against its own unrelated images."
+                " Relative distances of different networks or layers have no common scale, so "
+                "that these two cannot be compared: read each against its own unrelated images."
             )
         return said
 

@@ -57,9 +57,9 @@ def channel_values(words: str) -> tuple[float, ...]:
 
 
 def random_seeds(words: str) -> list[int]:
-    """`0,1,2` → [0, 1, 2], each once."""
+    """`0,1,2` → [0, 1, 2]."""
     try:
-        return list(dict.fromkeys(int(word) for word in words.split(",")))
+        return [int(word) for word in words.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{words!r} is not a random seed; write a whole number, or several like 0,1,2"

@@ -47,9 +47,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         dest="continues",
         metavar="RESULT",
         type=some_text,
-        help="go on from the image of this result: its key or the key's first 8 digits, a folder "
-        "that --out wrote, or its zip; every other option may be left out, and only --steps (as "
-        "many more), --goal and --optimiser may differ from the result's",
+        help="go on from the image of this result: a folder that --out wrote, its zip, its key or "
+        "the key's first 8 digits; every other option may be left out, and only --steps (as "
+        "many more), --goal, --optimiser and --nearest may differ from the result's",
     )
     parser.add_argument("--out", type=file_path, help="folder for iri.png, iri.npy, result.json, …")
     # What is not given is None: with --continue it is the result's, else the Request's own default.
@@ -151,7 +151,7 @@ def _print_result(result: Result) -> None:
     if result.request.continues is not None:
         _print_before(result)
     null = result.null.relative_l2
-    person, provenance = result.person, result.provenance
+    provenance = result.provenance
     print(f"To the network the same? {result.state}")
     print(
         f"  relative distance {number(result.match.relative_l2, 4)} "
@@ -163,19 +163,26 @@ def _print_result(result: Result) -> None:
         print(f"  {reason}")
     print(f"  {how_it_ended(result)}")
     _print_moved(result)
+    _print_person(result)
+    print(
+        f"{provenance.steps} steps, stopped by {provenance.stopped}, {provenance.seconds:.1f} s "
+        f"on {provenance.device}"
+    )
+    print_network(result.network)
+
+
+def _print_person(result: Result) -> None:
+    """The second answer; none where there is no match, which would only describe the search."""
+    if not result.matched:
+        print("To a person the same? not answered: there is no match")
+        return
+    person = result.person
     print(f"To a person the same? {person.answer}\n  {person.sentence}")
     if person.wrong_nearer is not None:
         print(
             f"  control: of {len(person.mismatched)} wrong targets they call "
             f"{person.wrong_nearer:.0%} nearer than the seed"
         )
-    if not result.matched:
-        print("  (no match, so this says nothing about the network)")
-    print(
-        f"{provenance.steps} steps, stopped by {provenance.stopped}, {provenance.seconds:.1f} s "
-        f"on {provenance.device}"
-    )
-    print_network(result.network)
 
 
 def _print_moved(result: Result) -> None:

@@ -131,13 +131,14 @@ def request_from(
     """
     from explorer import validation
 
-    if len(options.rng) > 1:
+    first, *more = _each_once(options.rng)
+    if more:
         raise RequestError("rng_seed", "only generate takes several random seeds; give one")
     fields: dict[str, Any] = (
         dict(network) if network is not None else _values(options, NETWORK_OPTIONS)
     )
     fields |= _values(options, SEARCH_OPTIONS)
-    fields["rng_seed"] = options.rng[0]
+    fields["rng_seed"] = first
     fields["term_weights"] = _term_weights(options.weight)
     request, pictures = validation.parse_request(
         **fields, target=target, null_folder=options.null_folder
@@ -154,9 +155,9 @@ def given_fields(options: argparse.Namespace) -> dict[str, object]:
         if option.field == "term_weights":
             value = _term_weights(value)
         elif option.field == "rng_seed" and value is not None:
-            if len(value) > 1:
+            value, *more = _each_once(value)
+            if more:
                 raise RequestError("rng_seed", "a result has a single random seed; leave it out")
-            (value,) = value
         if value is not None:
             fields[option.field] = value
     return fields
@@ -166,10 +167,18 @@ def requests_from(
     options: argparse.Namespace, target: str
 ) -> tuple[list[Request], dict[str, bytes]]:
     """As `request_from`, one request for each random seed."""
-    first, *more = options.rng or [Request.defaults()["rng_seed"]]
+    first, *more = _each_once(options.rng or [Request.defaults()["rng_seed"]])
     single = argparse.Namespace(**vars(options) | {"rng": [first]})
     request, pictures = request_from(single, target)
     return [request, *(replace(request, rng_seed=number) for number in more)], pictures
+
+
+def _each_once(random_seeds: Sequence[int]) -> list[int]:
+    """The random seeds without those given before; stderr says if there are such."""
+    once = list(dict.fromkeys(random_seeds))
+    if len(once) < len(random_seeds):
+        print("A random seed that is given again is made once", file=sys.stderr)
+    return once
 
 
 def command_line(request: Request) -> str:
@@ -182,7 +191,7 @@ def command_line(request: Request) -> str:
         # The other settings are those of the result that it goes on from.
         words += ["--continue", request.continues]
         always = ("optimiser", "steps", "goal")
-        options = tuple(option for option in options if option.field in always)
+        options = tuple(option for option in options if option.field in (*always, "nearest"))
     for option in options:
         value = getattr(request, option.field)
         if option.field == "term_weights":

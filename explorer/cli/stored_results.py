@@ -24,6 +24,7 @@ def read_result(field: str, path: Path) -> Result:
     field: the error's.
     """
     from explorer.result import Result, ResultError
+    from explorer.result.checks import check_pictures
 
     try:
         if path.is_dir():
@@ -32,8 +33,11 @@ def read_result(field: str, path: Path) -> Result:
                 for each in path.rglob("*")
                 if each.is_file()
             }
-            return Result.from_files(files)
-        return Result.from_bytes(path.read_bytes())
+            result = Result.from_files(files)
+        else:
+            result = Result.from_bytes(path.read_bytes())
+        check_pictures(result.pictures(), result.iri.shape[1:])
+        return result
     except ResultError as error:
         raise RequestError(field, f"{path}: {error}") from error
     except FileNotFoundError as error:
@@ -41,15 +45,16 @@ def read_result(field: str, path: Path) -> Result:
 
 
 def result_to_continue(word: str, store: Store) -> Result:
-    """The result that --continue names: a key of the store or its first digits, a folder or a zip.
+    """The result that --continue names: a folder or a zip, a key of the store or its first digits.
 
     Raises RequestError (field `continues`) where there is none, or more than one.
     """
     from explorer.analysis.continuation import missing
     from explorer.result import Result, ResultError
 
-    if not _KEY.fullmatch(word):
-        return read_result("continues", Path(word).expanduser())
+    path = Path(word).expanduser()
+    if not _KEY.fullmatch(word) or path.exists():  # a folder may be called `a1`, too
+        return read_result("continues", path)
     if len(word) < SHORTEST_KEY:
         raise RequestError(
             "continues", f"{word!r} is too short; give at least {SHORTEST_KEY} digits of the key"

@@ -128,11 +128,17 @@ class Result:
         return {
             "result.json": json.dumps(content, indent=1, allow_nan=False).encode(),
             "iri.npy": array.getvalue(),
+            **self.pictures(),
+            **{f"frames/{step:05d}.png": png for step, png in self.frames},
+        }
+
+    def pictures(self) -> dict[str, bytes]:
+        """The PNG files of the result by name, without the key frames."""
+        return {
             "iri.png": self.iri_png,
             "target.png": self.target_png,
             "seed.png": self.seed_png,
             **({} if self.searched_png is None else {SEARCHED: self.searched_png}),
-            **{f"frames/{step:05d}.png": png for step, png in self.frames},
         }
 
     def to_bytes(self) -> bytes:
