@@ -86,7 +86,8 @@ def test_a_family_has_one_vote_that_of_its_best_calibrated_member(table, no_down
     )
     assert set(families.values()) == {1}
     assert families["ssim"] == 1
-    assert verdict(rows).counted == len(families)
+    voting = [each for each in rows if each.counts_in_verdict and each.to_target is not None]
+    assert verdict(rows).counted == sum(each.abstains is None for each in voting)
 
 
 def test_the_next_best_member_votes_where_the_best_is_in_the_loss_or_missing(table):
@@ -291,9 +292,10 @@ def test_the_control_is_the_mean_over_the_wrong_targets_and_the_share_nearer_tha
     assert psnr.to_mismatched == pytest.approx(np.mean(decibels), abs=1e-3)
     assert psnr.wrong_nearer == 0.5  # .45, and .7 which is as near as the seed
     assert psnr.nearer_than_mismatched
-    found = verdict(rows, ("a", "b", "c", "d"))
-    counted = [e.wrong_nearer for e in rows if e.counts_in_verdict and e.wrong_nearer is not None]
-    assert found.wrong_nearer == pytest.approx(np.mean(counted))
+    assert psnr.abstains == "it calls 50% of the wrong targets nearer, too"
+    two = [answer("a", 0.2, 0.9, wrong_nearer=0.2), answer("b", 0.2, 0.9, wrong_nearer=0.0)]
+    found = verdict([*two, answer("c", 0.2, 0.9, wrong_nearer=0.8)], ("a", "b", "c", "d", "e"))
+    assert found.wrong_nearer == pytest.approx(0.1)  # of those that do not abstain
     assert PerceptualVerdict.from_dict(found.to_dict()) == found
 
 
