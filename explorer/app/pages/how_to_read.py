@@ -50,9 +50,9 @@ related to the network, is shown but does not count, nor does one that would not
 photograph in such a seed at this size. A measure abstains where target and seed are about as near,
 or where it calls wrong targets nearer than the seed, too. Measures of one formula or one network
 have one vote together. The answer is *mostly yes* where most of those that vote say nearer the
-target, *mostly no* where none does, *undecided* between, and *not measured* where fewer than two kinds of
-measures vote. As a control the same is asked of five photographs that the IRI was not made for.
-Your own eyes count first.
+target, *mostly no* where none does, *undecided* between, and *not measured* where fewer than two
+kinds of measures vote. As a control the same is asked of five photographs that the IRI was not made
+for. Your own eyes count first.
 
 If the first answer is *not matched*, the second says nothing about the network: the search has not
 arrived. One whose budget of steps ran out above its goal might look different with more steps.

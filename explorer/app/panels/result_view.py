@@ -134,7 +134,7 @@ def _perception(result: Result) -> None:
             "↓: lower is nearer; ↑: higher is nearer. To wrong targets: the mean. Here: in such a "
             "seed at this size."
         )
-        st.markdown("\n".join([*_not_available(result), *_what_it_looks_at(result)]))
+        st.markdown("\n".join([*_what_it_looks_at(result), *_not_available(result)]))
 
 
 def _title(comparison: Comparison) -> str:
@@ -161,7 +161,7 @@ def _not_available(result: Result) -> list[str]:
             reason = each.reason or "the reason is not known"
             by_reason.setdefault(reason, []).append(_title(each))
     return [
-        f"- Not measured: {', '.join(titles)}: {literal(reason)}."
+        f"- *Not measured*: {', '.join(titles)} ({literal(reason)})."
         for reason, titles in by_reason.items()
     ]
 
