@@ -114,7 +114,8 @@ def _markdown(
     minutes = sum(part["seconds"] for part in parts) / 60
     sections = [
         f"# Reproduction, {plan.name}",
-        f"{len(facts)} networks, layer `{LAYER}`, {count} held-out drawn targets"
+        f"`iri reproduce{' --quick' if plan.name == 'quick' else ''}`: {len(facts)} networks, "
+        f"layer `{LAYER}`, {count} held-out drawn targets"
         + (" and the gallery's photographs" if photos else "")
         + f", up to {plan.steps} steps to a relative distance of {plan.goal:g}, "
         f"seed `{plan.seed}`; {minutes:.0f} minutes of one core.",
