@@ -56,19 +56,19 @@ _REQUESTS = (
         ),
     ),
     (
-        "The cat at SqueezeNet's last block: a face in other colours",
+        "The cat at SqueezeNet's last block: a faint outline in grey noise",
         _squeezenet("features.12", "cat", 0.15, 1500),
     ),
     (
-        "The cup at SqueezeNet's last block: its outline in noise",
+        "The cup at SqueezeNet's last block: a faint outline in grey noise",
         _squeezenet("features.12", "coffee", 0.15, 1500),
     ),
     (
-        "The cat at SqueezeNet's fourth block: a fine pattern over it",
+        "The cat at SqueezeNet's fourth block: still the cat, paler",
         _squeezenet("features.7", "cat", 0.1, 1500),
     ),
     (
-        "The cup at SqueezeNet's fourth block: a fine pattern over it",
+        "The cup at SqueezeNet's fourth block: still the cup, paler",
         _squeezenet("features.7", "coffee", 0.1, 1500),
     ),
     (
