@@ -18,7 +18,7 @@ from explorer.validation import DEFAULT_ADVERSARY
 _BY_SIZE = "by-size"
 _IMAGES = {
     _BY_SIZE: f"Nearest to the seed, up to {validation.NEAREST_PX} px",
-    "yes": "Nearest to the seed, at any size (slower)",
+    "yes": "Nearest to the seed, at any size",
     "no": "As the search finds it",
 }
 
