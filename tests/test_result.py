@@ -233,7 +233,7 @@ def test_result_json_holds_what_others_script_against(result):
             "judges_of_mismatched": 3,
             "wrong_nearer": 0.25,
             "mismatched": ["cat", "rocket"],
-            "answer": "no",
+            "answer": "undecided",
         },
     }
     assert content["optimiser"] == {"name": "adam", "help": "Adam"}

@@ -237,6 +237,7 @@ def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
     assert {each for each in ours("explorer.result") if each.count(".")} == {
         "explorer.errors",
         "explorer.result",
+        "explorer.result.checks",
         "explorer.result.provenance",
         "explorer.result.tightening",
         "explorer.request",

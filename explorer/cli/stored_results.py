@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 SHORTEST_KEY = 8
 """Digits of a key that are enough, where only one result's key begins with them."""
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 _KEY = re.compile(r"[0-9a-f]{1,64}")
 
 
@@ -24,7 +27,6 @@ def read_result(field: str, path: Path) -> Result:
     field: the error's.
     """
     from explorer.result import Result, ResultError
-    from explorer.result.checks import check_pictures
 
     try:
         if path.is_dir():
@@ -36,7 +38,7 @@ def read_result(field: str, path: Path) -> Result:
             result = Result.from_files(files)
         else:
             result = Result.from_bytes(path.read_bytes())
-        check_pictures(result.pictures(), result.iri.shape[1:])
+        _check_pictures(result)
         return result
     except ResultError as error:
         raise RequestError(field, f"{path}: {error}") from error
@@ -74,3 +76,28 @@ def result_to_continue(word: str, store: Store) -> Result:
         raise RequestError(
             "continues", f"result {keys[0][:10]}… cannot be read: {error}"
         ) from error
+
+
+def _check_pictures(result: Result) -> None:
+    """ResultError for the first picture that is no PNG file of the IRI's size.
+
+    The size is read from the header first, so that nothing enormous is unpacked.
+    """
+    from explorer.images.encoding import from_png
+    from explorer.images.errors import PictureError
+    from explorer.result import ResultError
+
+    _, height, width = result.iri.shape
+    for name, png in result.pictures().items():
+        try:
+            if png[:8] != PNG_SIGNATURE or png[12:16] != b"IHDR" or len(png) < 24:
+                raise PictureError("there is no header")
+            size = struct.unpack(">II", png[16:24])
+            if size == (width, height):
+                from_png(png)
+        except PictureError as error:
+            raise ResultError(f"its {name} is damaged: it is no PNG file") from error
+        if size != (width, height):
+            raise ResultError(
+                f"its {name} is {size[0]}×{size[1]} px, but the IRI is {width}×{height} px"
+            )

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from typing import Any, TypeVar
 
 import numpy as np
-
-from explorer.images.encoding import from_png
-from explorer.images.errors import PictureError
 
 _T = TypeVar("_T")
 
@@ -74,25 +70,6 @@ def image_in(data: bytes) -> np.ndarray:
     if image.dtype.kind == "f" and not within:  # other types are refused by the Result
         raise ResultError("its iri.npy is damaged: its values are not all within [0, 1]")
     return image
-
-
-def check_pictures(pictures: Mapping[str, bytes], size: tuple[int, ...]) -> None:
-    """ResultError for the first that is no PNG file of this size (height, width in px).
-
-    The size is read from the header first, so that nothing enormous is unpacked.
-    """
-    for name, png in pictures.items():
-        if png[:8] != b"\x89PNG\r\n\x1a\n" or png[12:16] != b"IHDR" or len(png) < 24:
-            raise ResultError(f"its {name} is damaged: it is no PNG file")
-        width, height = struct.unpack(">II", png[16:24])
-        if (height, width) != tuple(size):
-            raise ResultError(
-                f"its {name} is {width}×{height} px, but the IRI is {size[1]}×{size[0]} px"
-            )
-        try:
-            from_png(png)
-        except PictureError as error:
-            raise ResultError(f"its {name} is damaged: it is no PNG file") from error
 
 
 def amount(name: str, value: object) -> float:
