@@ -364,10 +364,11 @@ def test_the_command_goes_on_from_a_folder_or_a_zip(asked, first, tmp_path):
 def test_the_command_that_is_shown_asks_for_the_same(asked, first):
     Store().put(first.request.key, first.to_bytes())
     asked_for = replace(continuation(first, 77), goal=0.125, optimiser="momentum")
-    request = validation.validate(asked_for)
-    words = command_line(request).split()
-    assert words[:4] == ["python", "-m", "explorer", "generate"]
-    assert asked(*words[4:-2])[0] == request
+    for nearest in (None, False):
+        request = validation.validate(replace(asked_for, nearest=nearest))
+        words = command_line(request).split()
+        assert words[:4] == ["python", "-m", "explorer", "generate"]
+        assert asked(*words[4:-2])[0] == request
 
 
 def test_without_continue_the_defaults_are_as_before(asked):
