@@ -17,13 +17,15 @@ LARGEST_SIDE_WITH_FRAMES = 128
 """px. Each key frame of a larger image weighs as much as its IRI: those are left out."""
 
 
-def _squeezenet(layer: str, target: str, goal: float = 0.02, steps: int = 500) -> Request:
-    """From the faint noise of Feather et al. (2023)."""
+def _squeezenet(
+    layer: str, target: str, goal: float = 0.02, steps: int = 500, seed: str = "feather-noise"
+) -> Request:
+    """The nearest image, from the faint noise of Feather et al. (2023) unless another is named."""
     return Request(
         model=_IMAGENET,
         layer=layer,
         target=target,
-        seed="feather-noise",
+        seed=seed,
         steps=steps,
         goal=goal,
         nearest=True,
@@ -33,27 +35,11 @@ def _squeezenet(layer: str, target: str, goal: float = 0.02, steps: int = 500) -
 _REQUESTS = (
     (
         "A coffee cup that SqueezeNet takes for a cat, by its 512×13×13 penultimate map",
-        Request(
-            model=_IMAGENET,
-            layer="penultimate",
-            target="cat",
-            seed="coffee",
-            steps=1500,
-            goal=0.15,
-            nearest=True,
-        ),
+        _squeezenet("penultimate", "cat", 0.15, 1500, seed="coffee"),
     ),
     (
         "A cat that SqueezeNet takes for a coffee cup, by its 512×13×13 penultimate map",
-        Request(
-            model=_IMAGENET,
-            layer="penultimate",
-            target="coffee",
-            seed="cat",
-            steps=1500,
-            goal=0.15,
-            nearest=True,
-        ),
+        _squeezenet("penultimate", "coffee", 0.15, 1500, seed="cat"),
     ),
     (
         "The cat at SqueezeNet's last block: a faint outline in grey noise",
