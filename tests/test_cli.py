@@ -569,7 +569,7 @@ def test_alignment_and_stir_over_a_set_of_targets(run, shared_engine, monkeypatc
         nearer = [a >= b if name in rising else a <= b for a, b in pairs]
         shares[name] = np.mean(nearer)
         assert (share["value"], share["count"]) == (shares[name], len(matched)), name
-    voting = {"structure", "edge-directions", "detail-map"}  # from grey noise at 64 px
+    voting = {"structure", "edge-directions"}  # of drawn targets, from grey noise at 64 px
     assert set(found["alignment"]["judging"]) == voting
     judged = [shares[name] for name in voting]
     assert found["alignment"]["mean"] == pytest.approx(np.mean(judged))

@@ -25,6 +25,7 @@ from explorer.plots.match import falling_curve
 from explorer.result import Result
 from explorer.result.provenance import Curves
 from explorer.store.store import Store
+from explorer.validation import validate
 
 APP = str(Path(__file__).parent.parent / "app.py")
 SMALL = {"model": DEFAULTS.model}
@@ -70,7 +71,7 @@ class StoppedEngine:
             seconds_before=9.0,
             keys_before=(DEFAULTS.key,),
         )
-        request = continuation(self.first, 500)
+        request = validate(continuation(self.first, 500))
         second = replace(self.first, request=request, provenance=provenance)
         self.results[request.key] = second
         return second

@@ -185,7 +185,7 @@ def test_only_names_and_form_are_checked_where_shapes_are_not_known():
 
 
 def test_requests_of_one_meaning_have_one_key_and_whole_layers_keep_theirs():
-    plain = Request(model=EMBEDDED, layer="stage2.0")
+    plain = Request(model=EMBEDDED, layer="stage2.0", nearest=True)
     assert validate(plain).key == plain.key
     keys = {
         validate(Request(model=EMBEDDED, layer=text)).key

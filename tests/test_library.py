@@ -24,7 +24,7 @@ from explorer.images.encoding import from_8bit, from_png
 from explorer.images.folder import picture_files
 from explorer.images.gallery import load as gallery_picture
 from explorer.request import RNG_SEED_RANGE
-from explorer.validation import with_null
+from explorer.validation import validate, with_null
 
 STANDARD, ROBUST = "embedded:plain-multi-standard", "embedded:plain-multi-adv2"
 QUICK = Request(model=STANDARD, steps=12, seed="uniform", nearest=False)
@@ -112,7 +112,7 @@ def test_targets_are_a_word_a_path_a_list_of_names_or_a_set(tmp_path):
 def test_a_network_alone_stands_for_the_default_request():
     for network in (STANDARD, NetworkReference(STANDARD)):
         (made,) = asked_for(["cat"], network)
-        assert made == Request(model=STANDARD, target="cat")
+        assert made == validate(Request(model=STANDARD, target="cat"))
 
 
 def test_no_target_is_a_seed_of_either_network_of_stir():

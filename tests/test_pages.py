@@ -33,7 +33,7 @@ from explorer.metrics.null import Distribution
 from explorer.network_reference import NetworkReference
 from explorer.request import Request
 from explorer.store import starter
-from explorer.validation import NEAREST_STAGE
+from explorer.validation import NEAREST_STAGE, validate
 
 APP = str(Path(__file__).parent.parent / "app.py")
 SMALL = {"model": DEFAULTS.model}
@@ -119,11 +119,11 @@ def test_an_empty_address_stands_for_the_first_example_which_needs_no_worker(eng
     ],
 )
 def test_links_that_leave_values_out_mean_what_they_meant(engine, address, asked):
-    assert Request("embedded:residual-multi-adv2") == DEFAULTS
+    assert validate(Request("embedded:residual-multi-adv2")) == DEFAULTS
     looked_up = []
     engine.result = lambda key: looked_up.append(key)
     opened(**address)
-    assert asked.key in looked_up
+    assert validate(asked).key in looked_up
 
 
 def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from explorer.images import seeds
 from explorer.request import Request
 from explorer.result import Result
 from explorer.validation import validate
@@ -89,6 +90,12 @@ EXAMPLES: tuple[tuple[str, Request], ...] = tuple(
 
 
 def as_shipped(result: Result) -> Result:
-    """What the starter pack stores of a result: all but the key frames of large images."""
-    side = max(result.iri.shape[1:])
-    return result if side <= LARGEST_SIDE_WITH_FRAMES else replace(result, frames=())
+    """What the starter pack stores of a result.
+
+    Of a large image the key frames are left out, and from noise the image as searched, too: from a
+    photograph it is what the example is about.
+    """
+    if max(result.iri.shape[1:]) <= LARGEST_SIDE_WITH_FRAMES:
+        return result
+    from_noise = result.request.seed in seeds.kinds()
+    return replace(result, frames=(), searched_png=None if from_noise else result.searched_png)
