@@ -807,3 +807,15 @@ def test_a_sentence_leaves_the_case_of_a_name():
     assert naming.sentence("timm has none") == "timm has none."
     assert naming.sentence("own:lab has changed") == "own:lab has changed."
     assert naming.sentence("the hub is away") == "The hub is away."
+
+
+def test_a_seed_that_is_within_the_goal_has_a_page_to_its_end(engine):
+    result = engine.result(DEFAULTS.key)
+    still = replace(result.tightening, rms=(0.0, 0.0), bound=0.0)
+    engine.result = lambda key: replace(result, tightening=still)
+    app = opened(**SMALL)
+    app.session_state["_painted"] = DEFAULTS.key
+    app.run()
+    assert not app.exception
+    assert "What did the match need?" not in [each.value for each in app.subheader]
+    assert "How did it get there?" in [each.value for each in app.subheader]

@@ -35,8 +35,8 @@ def moved_sentence(result: Result) -> str:
 def show_nearest(result: Result) -> None:
     """The image as searched beside the nearest one, and what the phase between them did."""
     tightening = result.tightening
-    if tightening is None or result.searched_png is None:
-        return
+    if tightening is None or result.searched_png is None or not tightening.rms[0]:
+        return  # as searched; or the seed itself was within the goal, and nothing moved
     st.subheader("What did the match need?")
     show_pictures(
         [
