@@ -220,7 +220,7 @@ def test_cancel_is_answered_and_frees_the_worker(page, app):
     page.get_by_text("Generating the image: step").first.wait_for()
     press(page, "Cancel")
     page.get_by_text("Cancelled.").wait_for()  # how soon is test_jobs' business
-    visit(page, app, "?target=rocket&effort=quick")
+    visit(page, app, "?target=rocket&effort=quick&nearest=no")
     press(page, "Generate")
     finished(page)
 
@@ -231,13 +231,13 @@ def test_a_killed_worker_is_said_and_replaced(page, app):
     page.get_by_text("Generating the image: step").first.wait_for()
     os.kill(until(app.workers)[0].pid, signal.SIGKILL)
     page.get_by_text("The worker stopped while it made this").wait_for()
-    visit(page, app, "?target=raccoon&effort=quick")
+    visit(page, app, "?target=raccoon&effort=quick&nearest=no")
     press(page, "Generate")
     finished(page)
 
 
 def test_a_published_network_goes_from_its_file_to_a_finished_page_and_looks_at_others(page, app):
-    visit(page, app, "?model=own:lab&target=coffee&seed=white&effort=quick")
+    visit(page, app, "?model=own:lab&target=coffee&seed=white&effort=quick&nearest=no")
     page.get_by_text("Not generated yet.").wait_for()
     press(page, "Generate")
     complete(page)
@@ -294,7 +294,7 @@ def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(brow
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    visit(page, app, "?target=galaxies&effort=quick")
+    visit(page, app, "?target=galaxies&effort=quick&nearest=no")
     page.get_by_test_id("stExpandSidebarButton").wait_for()  # what the next one presses in turn
     page.get_by_role("button", name="Open settings").click()
     panel = page.get_by_test_id("stSidebar")

@@ -96,7 +96,8 @@ def app(tmp_path_factory):
 )
 def test_a_checkpoint_goes_to_a_finished_page(page, app, name, size, said):
     page.set_default_timeout(2 * PATIENCE_MS)
-    visit(page, app, f"?model=own:{name}&target=cat&layer=penultimate&effort=quick&goal=0.3")
+    search = "layer=penultimate&effort=quick&goal=0.3&nearest=no"
+    visit(page, app, f"?model=own:{name}&target=cat&{search}")
     page.get_by_role("button", name="Generate", exact=True).last.click()
     complete(page)
     assert f"Network {name}" in page.content()
