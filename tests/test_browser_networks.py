@@ -96,7 +96,7 @@ def app(tmp_path_factory):
 )
 def test_a_checkpoint_goes_to_a_finished_page(page, app, name, size, said):
     page.set_default_timeout(2 * PATIENCE_MS)
-    search = "layer=penultimate&effort=quick&goal=0.3&nearest=no"
+    search = "layer=penultimate&effort=quick&goal=0.9&nearest=no"
     visit(page, app, f"?model=own:{name}&target=cat&{search}")
     page.get_by_role("button", name="Generate", exact=True).last.click()
     complete(page)
