@@ -1,8 +1,9 @@
 """The zoo's network designs, built from data.
 
-All end alike: a 4×4 grid of features, flattened instead of pooled (pooling would forget where
-things are), and one linear layer `head`. So `penultimate` is the input of `head`. They take
-normalised N×3×64×64 images and return the logits of all label groups, one after the other.
+All end in one linear layer `head`, whose input is `penultimate`, and return the logits of all label
+groups, one after the other. Those of this file take normalised N×3×64×64 images and end alike: a
+4×4 grid of features, flattened instead of pooled (pooling would forget where things are).
+`explorer.zoo.pooled_designs` has those for 32×32 pictures, which pool.
 """
 
 from collections.abc import Callable
@@ -12,55 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from explorer.zoo.pooled_designs import (
+    PooledDenseNet,
+    PooledInception,
+    PooledResNet,
+    PooledVGG,
+)
+from explorer.zoo.residual_block import ResidualBlock
+from explorer.zoo.small_network import SmallNetwork
+
 SIDE = 64
 GRID = 4
 
 
-class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions with batch-norm; with `skip`, their input is added to their output."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int, skip: bool):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.skip: nn.Module | None = None
-        if skip:
-            self.skip = nn.Identity()
-            if stride != 1 or inputs != outputs:
-                self.skip = nn.Sequential(
-                    nn.AvgPool2d(stride), nn.Conv2d(inputs, outputs, 1, bias=False)
-                )
-        self.relu2 = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
-        if self.skip is not None:
-            y = y + self.skip(x)
-        return self.relu2(y)
-
-
-class GridNetwork(nn.Module):
-    """What all designs share: `features` computes the flattened grid, `head` the logits of it."""
-
-    head: nn.Linear
-
-    def features(self, x: Tensor) -> Tensor:
-        """Normalised images, N×3×64×64, to the penultimate layer, N×D."""
-        raise NotImplementedError
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x))
-
-    def _initialise_convolutions(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # He et al. 2015
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-
-
-class GridCNN(GridNetwork):
+class GridCNN(SmallNetwork):
     """A coarse stem, stages of blocks each at half the size of the last, and the 4×4 grid."""
 
     def __init__(
@@ -94,7 +60,7 @@ class GridCNN(GridNetwork):
         )
         self.flatten = nn.Flatten()
         self.head = nn.Linear(grid * GRID * GRID, outputs)
-        self._initialise_convolutions()
+        self.initialise_convolutions()
 
     def features(self, x: Tensor) -> Tensor:
         x = self.stem(x)
@@ -103,7 +69,7 @@ class GridCNN(GridNetwork):
         return self.flatten(self.grid(x))
 
 
-class StackedCNN(GridNetwork):
+class StackedCNN(SmallNetwork):
     """Stacks of 3×3 convolutions, each ended by max-pooling (Simonyan & Zisserman 2015).
 
     A first layer of stride 2 stands for the stack at full size, which would cost more than all the
@@ -128,7 +94,7 @@ class StackedCNN(GridNetwork):
         self.grid = nn.Sequential(*self._convolution(inputs, grid), nn.MaxPool2d(2))
         self.flatten = nn.Flatten()
         self.head = nn.Linear(grid * GRID * GRID, outputs)
-        self._initialise_convolutions()
+        self.initialise_convolutions()
 
     @staticmethod
     def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
@@ -203,7 +169,7 @@ class Grid(nn.Module):
         return self.merge(places)
 
 
-class GridTransformer(GridNetwork):
+class GridTransformer(SmallNetwork):
     """A small vision transformer (Dosovitskiy et al. 2021) whose tokens are merged to the grid."""
 
     def __init__(
@@ -220,14 +186,18 @@ class GridTransformer(GridNetwork):
         return self.flatten(self.grid(self.blocks(self.tokens(x))))
 
 
-KINDS: dict[str, Callable[..., GridNetwork]] = {
+KINDS: dict[str, Callable[..., SmallNetwork]] = {
     "grid-cnn": GridCNN,
     "stacked-cnn": StackedCNN,
     "grid-transformer": GridTransformer,
+    "pooled-resnet": PooledResNet,
+    "pooled-vgg": PooledVGG,
+    "pooled-densenet": PooledDenseNet,
+    "pooled-inception": PooledInception,
 }
 
 
-def build(architecture: dict[str, Any]) -> GridNetwork:
+def build(architecture: dict[str, Any]) -> SmallNetwork:
     """An untrained network from its description, with weights from torch's global generator.
 
     `architecture` has "kind" (a key of `KINDS`) and that kind's arguments. Raises ValueError for

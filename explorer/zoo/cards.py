@@ -7,7 +7,8 @@ from typing import Any
 from safetensors.torch import load_file
 
 from explorer.errors import unknown
-from explorer.zoo.architectures import GridNetwork, build
+from explorer.zoo.architectures import build
+from explorer.zoo.small_network import SmallNetwork
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -25,7 +26,7 @@ def read(name: str, folder: Path = WEIGHTS) -> dict[str, Any]:
     return card
 
 
-def load(name: str, folder: Path = WEIGHTS) -> tuple[GridNetwork, dict[str, Any]]:
+def load(name: str, folder: Path = WEIGHTS) -> tuple[SmallNetwork, dict[str, Any]]:
     """(the network, in float32 and eval mode; its card).
 
     It takes images that were normalised with the card's `mean` and `std`.

@@ -44,9 +44,13 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Window:
-    """A window of the network's size at a random place of a larger picture, mirrored or not."""
+    """A window of the network's size at a random place of a larger picture, mirrored or not.
+
+    pad: by how many pixels the picture is first mirrored outwards at its edges.
+    """
 
     flip: bool = True
+    pad: int = 0
 
 
 # SimCLR's as its authors use it for small pictures (Chen et al. 2020, appendix B.9: no blur), with
@@ -54,6 +58,8 @@ class Window:
 AUGMENTATIONS: dict[str, Augmentation | Window | None] = {
     "none": None,
     "crop": Window(),
+    "padded crop": Window(pad=4),  # what is usual on CIFAR-10 (He et al. 2016, section 4.2)
+    "resized crop": Augmentation(crop=0.5),
     "usual": Augmentation(shift=1 / 16, jitter=0.25, hue=0.02),
     "simclr": Augmentation(crop=0.25, jitter=0.4, hue=0.1, jittered=0.8, grey=0.2),
     "simclr without colour": Augmentation(crop=0.25),
@@ -70,6 +76,9 @@ def random_window(
     images: np.ndarray, side: int, how: Window, rng: np.random.Generator
 ) -> np.ndarray:
     """side×side pixels of each uint8 picture (N×H×W×3), at its own random place."""
+    if how.pad:
+        edges = (how.pad, how.pad)
+        images = np.pad(images, ((0, 0), edges, edges, (0, 0)), mode="reflect")
     count, height, width = images.shape[:3]
     tops = rng.integers(0, height - side + 1, count)
     lefts = rng.integers(0, width - side + 1, count)
@@ -87,15 +96,18 @@ def facts_of(labels: pictures.Labels) -> tuple[float, ...]:
 
 
 def augment(
-    images: Tensor, facts: Tensor, how: Augmentation, generator: torch.Generator
+    images: Tensor, facts: Tensor, how: Augmentation, generator: torch.Generator, side: int
 ) -> tuple[Tensor, Tensor]:
-    """Changed copies of images (N×3×H×W in [0, 1]) and of their facts (N×5, NaN: not known)."""
+    """Changed copies, N×3×side×side, of images (N×3×H×W in [0, 1]) and their facts.
+
+    facts: N×5, NaN where one is not known.
+    """
 
     def uniform(low: float, high: float) -> Tensor:
         drawn = torch.rand(len(images), generator=generator).to(images)
         return low + (high - low) * drawn
 
-    images, facts = _place(images, facts, how, uniform)
+    images, facts = _place(images, facts, how, uniform, side)
     if not how.jitter:
         return images, facts
     jittered = (uniform(0, 1) < how.jittered).to(images)
@@ -145,6 +157,7 @@ def _place(
     facts: Tensor,
     how: Augmentation,
     uniform: Callable[[float, float], Tensor],
+    side: int,
 ) -> tuple[Tensor, Tensor]:
     """Crop, shift and mirror: x ← (x − centre) / extent, about the middle of the picture."""
     area, aspect = uniform(how.crop, 1), torch.exp(uniform(-log(_ASPECT), log(_ASPECT)))
@@ -157,7 +170,9 @@ def _place(
     mirrored = 1 - 2 * (uniform(0, 1) < 0.5 * how.flip).to(images)
     zero = torch.zeros_like(width)
     matrix = torch.stack([mirrored * width, zero, across, zero, height, down], dim=1)
-    grid = functional.affine_grid(matrix.view(-1, 2, 3), list(images.shape), align_corners=False)
+    grid = functional.affine_grid(
+        matrix.view(-1, 2, 3), [*images.shape[:2], side, side], align_corners=False
+    )
     images = functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )

@@ -52,8 +52,10 @@ def _prepare(recipe: Recipe, number: int, examples: Examples, side: int, device:
     seed = np.random.SeedSequence((recipe.rng_seed, 1, number)).generate_state(1)[0]
     if isinstance(how, Window):
         pictures = random_window(examples.images, side, how, np.random.default_rng(seed))
-    else:
+    elif how is None or how.crop == 1:
         pictures = centre_window(examples.images, side)
+    else:  # crops are of the whole picture, margin and all
+        pictures = np.array(examples.images)
     images = to_tensor(pictures, device)
     labels = torch.from_numpy(examples.labels).to(device)
     if how is None or isinstance(how, Window):
@@ -61,10 +63,10 @@ def _prepare(recipe: Recipe, number: int, examples: Examples, side: int, device:
     facts = torch.from_numpy(examples.facts).to(device)
     generator = torch.Generator().manual_seed(int(seed))
     if recipe.objective == "simclr":
-        views = [augment(images, facts, how, generator)[0] for _ in range(2)]
+        views = [augment(images, facts, how, generator, side)[0] for _ in range(2)]
         images = torch.cat(views)
     else:
-        images, facts = augment(images, facts, how, generator)
+        images, facts = augment(images, facts, how, generator, side)
         if recipe.dataset == DRAWN:
             labels = relabel(labels, facts)
     return Batch(number, images.contiguous(memory_format=torch.channels_last), labels)

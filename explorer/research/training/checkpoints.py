@@ -13,15 +13,16 @@ from torch import nn
 from explorer.files import write_atomically
 from explorer.research.training.contrastive import Projected
 from explorer.research.training.recipe import Recipe
-from explorer.zoo.architectures import GridNetwork, build
+from explorer.zoo.architectures import build
+from explorer.zoo.small_network import SmallNetwork
 
 
 @dataclass(frozen=True)
 class State:
     """What changes during training; `average` holds the moving average of `network`'s weights."""
 
-    network: GridNetwork | Projected
-    average: GridNetwork | Projected
+    network: SmallNetwork | Projected
+    average: SmallNetwork | Projected
     optimiser: torch.optim.Optimizer
 
 
@@ -29,8 +30,8 @@ def initial(recipe: Recipe, device: str) -> State:
     """The state before the first step; its weights depend on the recipe's seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.rng_seed)
-        network: GridNetwork | Projected = build(recipe.architecture)
-        if recipe.objective == "simclr" and isinstance(network, GridNetwork):
+        network: SmallNetwork | Projected = build(recipe.architecture)
+        if recipe.objective == "simclr" and isinstance(network, SmallNetwork):
             network = Projected(network)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it

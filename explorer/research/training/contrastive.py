@@ -9,7 +9,7 @@ from explorer.research.training.data import TrainingData
 from explorer.research.training.inputs import normalise, to_tensor
 from explorer.research.training.losses import cross_entropy
 from explorer.research.training.recipe import Recipe
-from explorer.zoo.architectures import GridNetwork
+from explorer.zoo.small_network import SmallNetwork
 
 _PROBE_PICTURES = 16_000
 _PROBE_STEPS = 150
@@ -23,7 +23,7 @@ class Projected(nn.Module):
     The projection (two layers, Chen et al. 2020) is thrown away after training.
     """
 
-    def __init__(self, network: GridNetwork, hidden: int = 256, outputs: int = 64):
+    def __init__(self, network: SmallNetwork, hidden: int = 256, outputs: int = 64):
         super().__init__()
         self.network = network
         self.projection = nn.Sequential(
@@ -34,7 +34,7 @@ class Projected(nn.Module):
         return self.projection(self.network.features(x))
 
 
-def fit_head(network: GridNetwork, recipe: Recipe, data: TrainingData, device: str) -> float:
+def fit_head(network: SmallNetwork, recipe: Recipe, data: TrainingData, device: str) -> float:
     """Fit `head` on the frozen features of training pictures to all label groups; the last loss.
 
     A linear probe: multinomial regression with a little weight decay, by L-BFGS, on standardised

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from explorer.research.training.inputs import normalise, to_tensor
-from explorer.zoo.architectures import GridNetwork
+from explorer.zoo.small_network import SmallNetwork
 
 TOLERANCE = 1e-3  # largest relative change of any picture's logits
 
 
-def compact(network: GridNetwork, pictures: np.ndarray) -> GridNetwork:
+def compact(network: SmallNetwork, pictures: np.ndarray) -> SmallNetwork:
     """A copy with as many weights in float16 as hardly change the logits, else the network itself.
 
     First all of them, then all but the vectors (biases, batch norm), then all but these and
@@ -44,11 +44,11 @@ def precision_of(stored: nn.Module) -> str:
     return " and ".join(sorted(kind.removeprefix("torch.") for kind in kinds))
 
 
-def _ends(network: GridNetwork) -> tuple[nn.Module, nn.Module]:
+def _ends(network: SmallNetwork) -> tuple[nn.Module, nn.Module]:
     return next(network.children()), network.head
 
 
-def _halve(network: GridNetwork, keep: Callable[[Tensor], bool]) -> GridNetwork:
+def _halve(network: SmallNetwork, keep: Callable[[Tensor], bool]) -> SmallNetwork:
     """A copy of the network with every weight in float16 but those that `keep` exempts."""
     half = copy.deepcopy(network).half()
     for stored, exact in zip(_values(half), _values(network), strict=True):

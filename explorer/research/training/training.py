@@ -20,8 +20,8 @@ from explorer.research.training.losses import LOSSES
 from explorer.research.training.precision import compact
 from explorer.research.training.recipe import DRAWN, Recipe
 from explorer.research.training.recipes import RECIPES
-from explorer.zoo.architectures import GridNetwork
 from explorer.zoo.cards import WEIGHTS
+from explorer.zoo.small_network import SmallNetwork
 
 Report = Callable[[str], None]
 FindData = Callable[[Recipe], TrainingData | None]
@@ -110,7 +110,7 @@ def fit(
     scratch: Path,
     report: Report = print,
     checkpoint_every: int = 200,
-) -> tuple[GridNetwork, float]:
+) -> tuple[SmallNetwork, float]:
     """Train to the recipe's end: (the network with averaged weights, in eval mode; seconds).
 
     The seconds are the processor's, so that a busy machine doesn't make them more. Every

@@ -17,14 +17,20 @@ from explorer.research.training.data import TrainingData
 from explorer.research.training.inputs import MEAN, STD
 from explorer.research.training.precision import precision_of
 from explorer.research.training.recipe import DRAWN, Recipe
-from explorer.zoo.architectures import GridNetwork, count_parameters
+from explorer.zoo.architectures import count_parameters
 from explorer.zoo.cards import WEIGHTS, names, read
+from explorer.zoo.small_network import SmallNetwork
 
 FAMILIES = {
     "grid-cnn": "plain CNN",
     "stacked-cnn": "VGG-like CNN",
     "grid-transformer": "vision transformer",
+    "pooled-resnet": "residual CNN",
+    "pooled-vgg": "VGG-like CNN",
+    "pooled-densenet": "DenseNet",
+    "pooled-inception": "Inception",
 }
+_RESIDUAL = ("grid-transformer", "pooled-resnet")
 # Without and with an attack.
 _OBJECTIVES = {
     "cross-entropy": ("standard", "adversarial l2"),
@@ -36,6 +42,8 @@ _HEADS = {"simclr": "a linear probe, fitted to all labels on the frozen features
 _AUGMENTATIONS = {
     "none": "the pictures' own variety",
     "crop": "cropped at random places and mirrored",
+    "padded crop": "shifted by up to 4 pixels and mirrored",
+    "resized crop": "cropped to half their area or more, resized and mirrored",
     "usual": "shifted, mirrored and slightly recoloured",
     "simclr": "cropped, mirrored, recoloured and made grey, as in SimCLR",
     "simclr without colour": "cropped and mirrored, as in SimCLR but without colour",
@@ -59,7 +67,7 @@ def update_words(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
 
 def compose(
     recipe: Recipe,
-    stored: GridNetwork,
+    stored: SmallNetwork,
     data: TrainingData,
     accuracy: Mapping[str, Any],
     seconds: float,
@@ -69,7 +77,7 @@ def compose(
     label_names = facts.pop("logit_names")
     options = "" if recipe.dataset == DRAWN else " --data PHOTOGRAPHS"
     kind = recipe.architecture["kind"]
-    residual = recipe.architecture.get("skips", kind == "grid-transformer")
+    residual = recipe.architecture.get("skips", kind in _RESIDUAL)
     return {
         "name": recipe.name,
         "title": recipe.title,
