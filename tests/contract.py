@@ -15,9 +15,9 @@ from explorer.analysis.runner import InProcess
 from explorer.app import session
 
 APP = str(Path(__file__).parent.parent / "app.py")
-QUICK = Request(model="embedded:plain-multi-standard", target="cat", steps=4, goal=0.0)
+QUICK = Request(model="embedded:residual-simclr", target="cat", steps=4, goal=0.0)
 WORDS = (
-    *("--model", "embedded:plain-multi-standard", "--target", "cat"),
+    *("--model", "embedded:residual-simclr", "--target", "cat"),
     *("--steps", "4", "--goal", "0", "--json"),
 )
 

@@ -368,9 +368,9 @@ def test_the_smallest_size_works_too(toy):
 
 
 def test_grey_and_rgb_networks_look_at_each_others_iris(result):
-    seen = compare(result, "embedded:plain-multi-standard")
+    seen = compare(result, "embedded:residual-simclr")
     assert np.isfinite(seen.match.relative_l2)
-    rgb = generate(Request("embedded:plain-multi-standard", target="cat", steps=2, goal=0.0))
+    rgb = generate(Request("embedded:residual-simclr", target="cat", steps=2, goal=0.0))
     assert not is_grey(rgb.iri)
     seen = compare(rgb, NetworkReference("toygrey:digits"), "relu2")
     shown = [

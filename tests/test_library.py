@@ -26,7 +26,7 @@ from explorer.images.gallery import load as gallery_picture
 from explorer.request import RNG_SEED_RANGE
 from explorer.validation import validate, with_null
 
-STANDARD, ROBUST = "embedded:plain-multi-standard", "embedded:plain-multi-adv2"
+STANDARD, ROBUST = "embedded:residual-simclr", "embedded:residual-simclr-adv2"
 QUICK = Request(model=STANDARD, steps=12, seed="uniform", nearest=False)
 
 

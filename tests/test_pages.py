@@ -550,7 +550,7 @@ def options(app: AppTest, key: str) -> list[str]:
 
 def test_networks_go_by_their_titles_and_the_panel_says_the_reference(engine):
     app = opened(**SMALL)
-    assert "Residual, adversarially trained" in options(app, "model")
+    assert "Drawn pictures, residual, adversarially trained" in options(app, "model")
     assert "`embedded:residual-multi-adv2`" in text(app)
     app.selectbox(key="model").select("robust:resnet50_l2_eps3").run()
     assert "ResNet-50, ℓ₂ ε 3" in options(app, "model")

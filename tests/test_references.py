@@ -27,7 +27,7 @@ from explorer.request import Request
 from explorer.store import Store
 
 KINDS = {
-    "embedded": "embedded:plain-multi-adv2",
+    "embedded": "embedded:vgg-multi-adv2",
     "compressed": "compressed:squeezenet1_0",
     "timm": "timm:resnet18.a1_in1k",
     "torchvision": "torchvision:resnet18/IMAGENET1K_V1",

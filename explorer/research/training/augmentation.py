@@ -1,11 +1,4 @@
-"""Random changes of the training pictures, each picture its own, with its labels kept true.
-
-In a drawn picture a crop moves the object and a change of hue recolours it, so the facts behind the
-labels (centre, extent, hues) go through the same change, and the labels are read off again. What is
-no longer known (the place of an object that was cropped away, the hue of a grey picture) is
-`UNKNOWN`, which no loss counts. The names of the background's pattern and lightness stay: no change
-here makes a striped background plain or a dark one pale. Photographs have no such facts.
-"""
+"""Random changes of the training pictures, each picture its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,26 +9,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from explorer.zoo import pictures
-
-UNKNOWN = -100  # the label that torch's cross-entropy leaves out
-FACTS = ("x", "y", "radius", "object_hue", "background_hue")
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _ASPECT = 4 / 3
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far pictures may be changed.
+    """How far pictures may be changed; half of them are mirrored.
 
-    crop: smallest area that is left, as a share. shift: farthest, as a share of the side.
-    jitter: largest relative change of brightness, contrast and saturation. hue: largest turn, in
-    turns. jittered, grey: the shares of the pictures that get these changes.
+    crop: smallest area that is left, as a share. jitter: largest relative change of brightness,
+    contrast and saturation. hue: largest turn, in turns. jittered, grey: the shares of the pictures
+    that get these changes.
     """
 
-    crop: float = 1.0
-    shift: float = 0.0
-    flip: bool = True
+    crop: float
     jitter: float = 0.0
     hue: float = 0.0
     jittered: float = 1.0
@@ -49,7 +36,6 @@ class Window:
     pad: by how many pixels the picture is first mirrored outwards at its edges.
     """
 
-    flip: bool = True
     pad: int = 0
 
 
@@ -57,12 +43,9 @@ class Window:
 # crops of a quarter of the area and more, because the objects fill only a part of the picture.
 AUGMENTATIONS: dict[str, Augmentation | Window | None] = {
     "none": None,
-    "crop": Window(),
     "padded crop": Window(pad=4),  # what is usual on CIFAR-10 (He et al. 2016, section 4.2)
     "resized crop": Augmentation(crop=0.5),
-    "usual": Augmentation(shift=1 / 16, jitter=0.25, hue=0.02),
     "simclr": Augmentation(crop=0.25, jitter=0.4, hue=0.1, jittered=0.8, grey=0.2),
-    "simclr without colour": Augmentation(crop=0.25),
 }
 
 
@@ -82,7 +65,7 @@ def random_window(
     count, height, width = images.shape[:3]
     tops = rng.integers(0, height - side + 1, count)
     lefts = rng.integers(0, width - side + 1, count)
-    mirrored = np.less(rng.random(count), 0.5 * how.flip)
+    mirrored = np.less(rng.random(count), 0.5)
     windows = np.empty((count, side, side, 3), np.uint8)
     for i, (top, left) in enumerate(zip(tops, lefts, strict=True)):
         window = images[i, top : top + side, left : left + side]
@@ -90,26 +73,16 @@ def random_window(
     return windows
 
 
-def facts_of(labels: pictures.Labels) -> tuple[float, ...]:
-    """The numbers behind a picture's labels, in the order of `FACTS`."""
-    return tuple(getattr(labels, fact) for fact in FACTS)
-
-
-def augment(
-    images: Tensor, facts: Tensor, how: Augmentation, generator: torch.Generator, side: int
-) -> tuple[Tensor, Tensor]:
-    """Changed copies, N×3×side×side, of images (N×3×H×W in [0, 1]) and their facts.
-
-    facts: N×5, NaN where one is not known.
-    """
+def augment(images: Tensor, how: Augmentation, generator: torch.Generator, side: int) -> Tensor:
+    """Changed copies, N×3×side×side, of images (N×3×H×W in [0, 1])."""
 
     def uniform(low: float, high: float) -> Tensor:
         drawn = torch.rand(len(images), generator=generator).to(images)
         return low + (high - low) * drawn
 
-    images, facts = _place(images, facts, how, uniform, side)
+    images = _cropped(images, how, uniform, side)
     if not how.jitter:
-        return images, facts
+        return images
     jittered = (uniform(0, 1) < how.jittered).to(images)
     brightness, contrast, saturation = (
         (1 + jittered * uniform(-how.jitter, how.jitter)).view(-1, 1, 1, 1) for _ in range(3)
@@ -121,22 +94,7 @@ def augment(
     images = (mean + (images - mean) * contrast).clamp(0, 1)
     saturation = torch.where(grey.view(-1, 1, 1, 1), 0.0, saturation)
     lightness = _to_grey(images)
-    images = turn_hue((lightness + (images - lightness) * saturation).clamp(0, 1), turn)
-    hues = (facts[:, 3:] + turn[:, None]) % 1.0
-    hues = torch.where(grey[:, None], torch.nan, hues)
-    return images, torch.cat([facts[:, :3], hues], dim=1)
-
-
-def relabel(labels: Tensor, facts: Tensor) -> Tensor:
-    """The labels (N×len(GROUPS) indices) with hues, place and size as the facts now say."""
-    columns = {group: labels[:, i] for i, group in enumerate(pictures.GROUPS)}
-    x, y, radius, object_hue, background_hue = facts.unbind(1)
-    columns["object hue"] = _known(_nearest_hue(object_hue), object_hue)
-    columns["background hue"] = _known(_nearest_hue(background_hue), background_hue)
-    row, column = _third(y, pictures.CENTRES), _third(x, pictures.CENTRES)
-    columns["place"] = _known(3 * row + column, x + y)
-    columns["size"] = _known(_third(radius, pictures.RADII), radius)
-    return torch.stack(list(columns.values()), dim=1)
+    return turn_hue((lightness + (images - lightness) * saturation).clamp(0, 1), turn)
 
 
 def turn_hue(images: Tensor, turn: Tensor) -> Tensor:
@@ -152,51 +110,24 @@ def turn_hue(images: Tensor, turn: Tensor) -> Tensor:
     return value[:, None] - chroma[:, None] * torch.minimum(away, 4 - away).clamp(0, 1)
 
 
-def _place(
-    images: Tensor,
-    facts: Tensor,
-    how: Augmentation,
-    uniform: Callable[[float, float], Tensor],
-    side: int,
-) -> tuple[Tensor, Tensor]:
-    """Crop, shift and mirror: x ← (x − centre) / extent, about the middle of the picture."""
+def _cropped(
+    images: Tensor, how: Augmentation, uniform: Callable[[float, float], Tensor], side: int
+) -> Tensor:
+    """Cropped, resized and mirrored: x ← (x − centre) / extent, about the middle of the picture."""
     area, aspect = uniform(how.crop, 1), torch.exp(uniform(-log(_ASPECT), log(_ASPECT)))
-    if how.crop == 1:
-        aspect = torch.ones_like(aspect)
     width, height = ((area * a).sqrt().clamp_max(1) for a in (aspect, 1 / aspect))
     # Coordinates run from −1 to 1.
-    across = (1 - width + 2 * how.shift) * uniform(-1, 1)
-    down = (1 - height + 2 * how.shift) * uniform(-1, 1)
-    mirrored = 1 - 2 * (uniform(0, 1) < 0.5 * how.flip).to(images)
+    across, down = ((1 - extent) * uniform(-1, 1) for extent in (width, height))
+    mirrored = 1 - 2 * (uniform(0, 1) < 0.5).to(images)
     zero = torch.zeros_like(width)
     matrix = torch.stack([mirrored * width, zero, across, zero, height, down], dim=1)
     grid = functional.affine_grid(
         matrix.view(-1, 2, 3), [*images.shape[:2], side, side], align_corners=False
     )
-    images = functional.grid_sample(
+    return functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
-    x = ((2 * facts[:, 0] - 1 - across) / (mirrored * width) + 1) / 2
-    y = ((2 * facts[:, 1] - 1 - down) / height + 1) / 2
-    seen = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
-    x, y = (torch.where(seen, value, torch.nan) for value in (x, y))
-    radius = facts[:, 2] / (width * height).sqrt()
-    return images, torch.cat([torch.stack([x, y, radius], dim=1), facts[:, 3:]], dim=1)
 
 
 def _to_grey(images: Tensor) -> Tensor:
     return (images * images.new_tensor(_GREY).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-
-
-def _third(value: Tensor, limits: tuple[float, float]) -> Tensor:
-    low, high = limits
-    return (3 * (value - low) / (high - low)).floor().clamp(0, 2)
-
-
-def _nearest_hue(hue: Tensor) -> Tensor:
-    apart = (hue[:, None] - hue.new_tensor(np.array(pictures.HUES))).abs()
-    return torch.minimum(apart, 1 - apart).argmin(dim=1).to(hue)
-
-
-def _known(index: Tensor, fact: Tensor) -> Tensor:
-    return torch.where(fact.isnan(), float(UNKNOWN), index).long()

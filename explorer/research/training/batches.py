@@ -13,11 +13,10 @@ from explorer.research.training.augmentation import (
     augment,
     centre_window,
     random_window,
-    relabel,
 )
 from explorer.research.training.data import Examples, TrainingData
 from explorer.research.training.inputs import to_tensor
-from explorer.research.training.recipe import DRAWN, Recipe
+from explorer.research.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def _prepare(recipe: Recipe, number: int, examples: Examples, side: int, device:
     seed = np.random.SeedSequence((recipe.rng_seed, 1, number)).generate_state(1)[0]
     if isinstance(how, Window):
         pictures = random_window(examples.images, side, how, np.random.default_rng(seed))
-    elif how is None or how.crop == 1:
+    elif how is None:
         pictures = centre_window(examples.images, side)
     else:  # crops are of the whole picture, margin and all
         pictures = np.array(examples.images)
@@ -60,13 +59,9 @@ def _prepare(recipe: Recipe, number: int, examples: Examples, side: int, device:
     labels = torch.from_numpy(examples.labels).to(device)
     if how is None or isinstance(how, Window):
         return Batch(number, images, labels)
-    facts = torch.from_numpy(examples.facts).to(device)
     generator = torch.Generator().manual_seed(int(seed))
     if recipe.objective == "simclr":
-        views = [augment(images, facts, how, generator, side)[0] for _ in range(2)]
-        images = torch.cat(views)
+        images = torch.cat([augment(images, how, generator, side) for _ in range(2)])
     else:
-        images, facts = augment(images, facts, how, generator, side)
-        if recipe.dataset == DRAWN:
-            labels = relabel(labels, facts)
+        images = augment(images, how, generator, side)
     return Batch(number, images.contiguous(memory_format=torch.channels_last), labels)

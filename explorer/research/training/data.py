@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from explorer.research.training.augmentation import FACTS, facts_of
 from explorer.zoo import pictures
 from explorer.zoo.architectures import SIDE
 
@@ -16,13 +15,11 @@ from explorer.zoo.architectures import SIDE
 class Examples:
     """Labelled pictures.
 
-    images: uint8 N×H×W×3. labels: int64 N×G indices, one column per label group. facts: float32
-    N×len(FACTS), the numbers behind the labels, NaN where there are none.
+    images: uint8 N×H×W×3. labels: int64 N×G indices, one column per label group.
     """
 
     images: np.ndarray
     labels: np.ndarray
-    facts: np.ndarray
 
 
 class TrainingData(Protocol):
@@ -61,7 +58,6 @@ class DrawnPictures:
     training_count: int
     images: np.ndarray = field(repr=False)
     labels: np.ndarray = field(repr=False)
-    numbers: np.ndarray = field(repr=False)
     drawn: np.ndarray = field(repr=False)
     test_count: int = 2048
     attacked_count: int = 512
@@ -72,12 +68,11 @@ class DrawnPictures:
         for index in indices[~self.drawn[indices]]:
             image, labels = pictures.picture(int(index), "train")
             self.images[index], self.labels[index] = image, labels.as_row()
-            self.numbers[index], self.drawn[index] = facts_of(labels), True
-        return Examples(self.images[indices], self.labels[indices], self.numbers[indices])
+            self.drawn[index] = True
+        return Examples(self.images[indices], self.labels[indices])
 
     def held_out(self, count: int | None = None) -> Examples:
-        images, labels = pictures.batch(range(count or self.test_count), "test")
-        return Examples(images, labels, np.full((len(images), len(FACTS)), np.nan, np.float32))
+        return Examples(*pictures.batch(range(count or self.test_count), "test"))
 
     def facts(self) -> Mapping[str, Any]:
         return {
@@ -98,6 +93,5 @@ def drawn_pictures(count: int) -> DrawnPictures:
         count,
         images=np.empty((count, 64, 64, 3), np.uint8),
         labels=np.empty((count, len(pictures.GROUPS)), np.int64),
-        numbers=np.empty((count, len(FACTS)), np.float32),
         drawn=np.zeros(count, bool),
     )

@@ -2,8 +2,7 @@
 
 Where a network has several groups of logits, every term is computed for each group and the
 groups are added with the recipe's weights, so that an attack may work on any of them. Logits are
-N×K with the groups side by side, labels N×G indices, one column per group; cross-entropy leaves out
-those that are `UNKNOWN`.
+N×K with the groups side by side, labels N×G indices, one column per group.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.research.training.attacks import Attack, pgd
-from explorer.research.training.augmentation import UNKNOWN
 from explorer.research.training.batches import Batch
 from explorer.research.training.inputs import normalise
 from explorer.research.training.recipe import Recipe
@@ -31,11 +29,9 @@ def cross_entropy(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     """Weighted sum over the label groups of the mean cross-entropy."""
     loss = logits.new_zeros(())
     for weight, column, part in _groups(recipe, labels, logits):
-        # A group of which no label is known has no mean.
-        if (column != UNKNOWN).any():
-            loss = loss + weight * functional.cross_entropy(
-                part, column, label_smoothing=recipe.label_smoothing
-            )
+        loss = loss + weight * functional.cross_entropy(
+            part, column, label_smoothing=recipe.label_smoothing
+        )
     return loss
 
 

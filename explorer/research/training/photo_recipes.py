@@ -4,8 +4,6 @@ from typing import Any, TypedDict
 
 from explorer.research.training.recipe import OBJECT, Recipe
 
-_ATTACKED = "each changed a little in the way that raises the loss most."
-
 
 class _Photographs(TypedDict):
     dataset: str
@@ -85,7 +83,7 @@ IMAGENETTE_RECIPES = (
     Recipe(
         "imagenette-residual-adv1",
         "Photographs, residual, adversarially trained",
-        f"Trained on photographs, {_ATTACKED}",
+        "Trained on photographs, each changed a little so as to raise the loss most.",
         _RESIDUAL,
         steps=10_000,
         epsilon=1.0,
@@ -114,7 +112,7 @@ IMAGENETTE_RECIPES = (
     Recipe(
         "imagenette-residual-simclr-adv1",
         "Photographs, residual, adversarial SimCLR",
-        "SimCLR with one of the two crops changed so as to raise the contrastive loss.",
+        "SimCLR on photographs, one of the two crops changed so as to raise the loss.",
         _RESIDUAL,
         **_FREE,
         **_SIMCLR,
@@ -122,8 +120,8 @@ IMAGENETTE_RECIPES = (
     ),
     Recipe(
         "imagenette-residual-adv1-b",
-        "Photographs, residual, adversarially trained, initialisation 2",
-        "Adversarially trained from other random weights, with a third of the training.",
+        "Photographs, residual, adversarially trained (2)",
+        "Adversarially trained from other random weights, with a third of the steps.",
         _RESIDUAL,
         rng_seed=1,
         **_FREE,
@@ -132,8 +130,8 @@ IMAGENETTE_RECIPES = (
     ),
     Recipe(
         "imagenette-residual-standard-b",
-        "Photographs, residual, standard training, initialisation 2",
-        "Standard training from other random weights, with less than half of the training.",
+        "Photographs, residual, standard training (2)",
+        "Standard training from other random weights, with less than half the steps.",
         _RESIDUAL,
         rng_seed=1,
         **_STANDARD,
@@ -152,7 +150,7 @@ IMAGENETTE_RECIPES = (
     Recipe(
         "imagenette-vgg-adv1",
         "Photographs, VGG-like, adversarially trained",
-        f"Stacked 3×3 convolutions; trained on photographs, {_ATTACKED}",
+        "Stacked 3×3 convolutions, trained on photographs changed so as to raise the loss.",
         _VGG,
         **_FREE,
         **_CROPPED,
@@ -170,7 +168,7 @@ IMAGENETTE_RECIPES = (
     Recipe(
         "imagenette-plain-adv1",
         "Photographs, plain, adversarially trained",
-        f"No skip connections; trained on photographs, {_ATTACKED}",
+        "No skip connections, trained on photographs changed so as to raise the loss.",
         _PLAIN,
         **_FREE,
         **_CROPPED,
@@ -189,7 +187,7 @@ IMAGENETTE_RECIPES = (
     Recipe(
         "imagenette-vit-adv1",
         "Photographs, transformer, adversarially trained",
-        f"Attends to 64 patches; trained on photographs, {_ATTACKED}",
+        "Attends to 64 patches, trained on photographs changed so as to raise the loss.",
         _VIT,
         learning_rate=1e-3,
         **_FREE,
@@ -198,7 +196,7 @@ IMAGENETTE_RECIPES = (
     ),
     Recipe(
         "imagenette-residual-simclr-b",
-        "Photographs, residual, SimCLR, initialisation 2",
+        "Photographs, residual, SimCLR (2)",
         "SimCLR from other random weights.",
         _RESIDUAL,
         rng_seed=1,
@@ -208,7 +206,7 @@ IMAGENETTE_RECIPES = (
     ),
     Recipe(
         "imagenette-residual-simclr-adv1-b",
-        "Photographs, residual, adversarial SimCLR, initialisation 2",
+        "Photographs, residual, adversarial SimCLR (2)",
         "SimCLR with one crop attacked, from other random weights.",
         _RESIDUAL,
         rng_seed=1,
@@ -268,7 +266,7 @@ def _pair(design: str) -> tuple[Recipe, Recipe]:
             design,
             "adv1",
             "adversarially trained",
-            f"A small {design}, trained on CIFAR-10's pictures, {_ATTACKED}",
+            f"A small {design}, trained on CIFAR-10 with pictures changed so as to raise the loss.",
             _CIFAR_FREE,
             _PADDED,
         ),
@@ -279,8 +277,8 @@ def _unaugmented(design: str) -> Recipe:
     return _cifar(
         design,
         "adv1-noaug",
-        "adversarially trained, not augmented",
-        "Adversarially trained on pictures that were neither shifted nor mirrored.",
+        "adversarial, not augmented",
+        f"A small {design}, adversarially trained on pictures neither shifted nor mirrored.",
         _CIFAR_FREE,
         _UNCHANGED,
     )
@@ -295,7 +293,7 @@ CIFAR_RECIPES = (
         "ResNet",
         "simclr",
         "SimCLR",
-        "Trained without labels, to tell which two crops come from the same picture.",
+        "Trained on CIFAR-10 without labels, to tell which two crops belong together.",
         _CIFAR_STANDARD,
         _SIMCLR,
     ),
@@ -303,7 +301,7 @@ CIFAR_RECIPES = (
         "ResNet",
         "simclr-adv1",
         "adversarial SimCLR",
-        "SimCLR with one of the two crops changed so as to raise the contrastive loss.",
+        "SimCLR on CIFAR-10, one of the two crops changed so as to raise the loss.",
         _CIFAR_FREE,
         _SIMCLR,
     ),
@@ -311,7 +309,7 @@ CIFAR_RECIPES = (
         "ResNet",
         "trades",
         "TRADES",
-        "Trained on clean pictures, and to answer alike when they are attacked.",
+        "Trained on clean pictures of CIFAR-10, and to answer alike when they are attacked.",
         _CIFAR_INNER,
         _PADDED,
         objective="trades",
@@ -320,7 +318,7 @@ CIFAR_RECIPES = (
         "ResNet",
         "mart",
         "MART",
-        "Adversarially trained with more weight on the pictures that it gets wrong.",
+        "Adversarially trained on CIFAR-10, with more weight on what it gets wrong.",
         _CIFAR_INNER,
         _PADDED,
         objective="mart",

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from explorer.errors import RequestError
-from explorer.research.training.augmentation import FACTS, centre_window
+from explorer.research.training.augmentation import centre_window
 from explorer.research.training.data import Examples
 from explorer.research.training.datasets import Dataset
 from explorer.research.training.photo_sources import Photograph, Source, find
@@ -47,11 +47,11 @@ class Photos:
         return len(self.labels["train"])
 
     def training(self, indices: np.ndarray) -> Examples:
-        return _examples(self.images["train"][indices], self.labels["train"][indices])
+        return Examples(self.images["train"][indices], self.labels["train"][indices])
 
     def held_out(self, count: int | None = None) -> Examples:
         images = centre_window(self.images["test"][:count], self.side)
-        return _examples(images, self.labels["test"][:count])
+        return Examples(images, self.labels["test"][:count])
 
     def facts(self) -> Mapping[str, Any]:
         of_dataset = set(self.classes) == set(self.dataset.classes)
@@ -157,7 +157,3 @@ def _decode(
             "remove or replace them",
         )
     return images
-
-
-def _examples(images: np.ndarray, labels: np.ndarray) -> Examples:
-    return Examples(images, labels, np.full((len(labels), len(FACTS)), np.nan, np.float32))

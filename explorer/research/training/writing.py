@@ -41,12 +41,9 @@ _OBJECTIVES = {
 _HEADS = {"simclr": "a linear probe, fitted to all labels on the frozen features afterwards"}
 _AUGMENTATIONS = {
     "none": "the pictures' own variety",
-    "crop": "cropped at random places and mirrored",
     "padded crop": "shifted by up to 4 pixels and mirrored",
     "resized crop": "cropped to half their area or more, resized and mirrored",
-    "usual": "shifted, mirrored and slightly recoloured",
     "simclr": "cropped, mirrored, recoloured and made grey, as in SimCLR",
-    "simclr without colour": "cropped and mirrored, as in SimCLR but without colour",
 }
 
 
