@@ -61,7 +61,7 @@ def entry(name: str) -> Entry:
         parameters=242,
         licence="mit",
         accuracy={},
-        group="small",
+        group="drawn",
     )
 
 

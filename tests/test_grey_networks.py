@@ -291,7 +291,7 @@ def entry(name: str) -> Entry:
         parameters=1000,
         licence="mit",
         accuracy={},
-        group="small",
+        group="drawn",
         mean=(MEAN,),
         std=(STD,),
     )

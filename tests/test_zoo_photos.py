@@ -300,8 +300,6 @@ def test_windows_are_parts_of_the_photograph_at_every_place_and_half_of_them_mir
         seen[row, column, mirrored] = seen.get((row, column, mirrored), 0) + 1
     assert len(seen) == 3 * 3 * 2
     assert 150 < sum(count for (*_, mirrored), count in seen.items() if mirrored) < 250
-    upright = random_window(images, 10, Window(flip=False), np.random.default_rng(0))[..., 0]
-    assert (upright[:, 0, 0].astype(int) < upright[:, 0, 1]).all()
     assert np.array_equal(centre_window(images, 10)[0, ..., 0], ramp[1:11, 1:11])
 
 
@@ -326,7 +324,7 @@ SIMCLR = {"objective": "simclr", "augmentation": "simclr", "temperature": 0.2}
         ("imagenette-residual-adv1", {}),
         ("imagenette-residual-standard", {}),
         ("imagenette-residual-adv1", SIMCLR),
-        ("imagenette-residual-standard", {"augmentation": "usual"}),
+        ("imagenette-residual-standard", {"augmentation": "padded crop"}),
     ],
 )
 def test_killed_training_on_photographs_ends_with_the_weights_of_uninterrupted_training(

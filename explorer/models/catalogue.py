@@ -15,7 +15,9 @@ from explorer.models.sources import SOURCES
 from explorer.network_reference import PATH_SOURCE, NetworkReference, how_to_write
 
 GROUPS = {
-    "small": "Small, in the app",
+    "imagenette": "In the app: photographs",
+    "cifar10": "In the app: CIFAR-10",
+    "drawn": "In the app: drawn pictures",
     "supervised": "Supervised",
     "adversarial": "Robust and standard pairs",
     "self-supervised": "Self-supervised",

@@ -13,6 +13,7 @@ from explorer.app.naming import capitalised, code, literal
 from explorer.models import catalogue, pretrained
 from explorer.models.entry import Entry
 from explorer.models.names import LOGITS, PENULTIMATE
+from explorer.models.sources import embedded
 
 ALL_GROUPS = "All"
 MATCHES_SHOWN = 30
@@ -107,8 +108,8 @@ def show_facts(model: str) -> None:
     entry = catalogue.find(model)
     if entry is None:
         return  # the validation of the request says why
-    if entry.group == "small":
-        st.caption(f"{literal(entry.summary)}  \n{code(model)}")
+    if entry.group in embedded.DATASETS:
+        st.caption(f"{literal(entry.summary)}  \n{_accuracy(entry)}  \n{code(model)}")
         return
     size = known_input.input_size(model)
     attacks = f" {NORMS.get(entry.norm, entry.norm)} {_radius(entry)}" if entry.epsilon else ""
@@ -123,6 +124,16 @@ def show_facts(model: str) -> None:
     ]
     line = " · ".join(fact for fact in facts if fact)
     st.caption(f"{literal(entry.summary)}  \n{line}  \n{code(model)}".strip())
+
+
+def _accuracy(entry: Entry) -> str:
+    """How many test pictures an embedded network classifies correctly, clean and attacked."""
+    clean, attacked = entry.accuracy["clean"], entry.accuracy["pgd"]
+    assert isinstance(attacked, dict)
+    return (
+        f"Classifies {clean:.0f} % of test pictures correctly, {attacked['1']:.0f} % of them under "
+        "attack (ℓ₂, ε = 1)."
+    )
 
 
 def _radius(entry: Entry) -> str:

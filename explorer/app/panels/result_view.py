@@ -12,6 +12,7 @@ from explorer.app.components.deferred import is_painted
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.naming import describe, literal, network_title, picture_title
 from explorer.app.panels.continue_view import show_continue_button, show_earlier
+from explorer.app.panels.counterpart_view import show_counterpart
 from explorer.app.panels.nearest_view import moved_sentence, show_nearest
 from explorer.app.panels.network_plots import show_classes, show_layers, show_null, show_other
 from explorer.app.panels.network_settings import show_assumptions, show_settings
@@ -38,6 +39,7 @@ def show(result: Result) -> None:
     if moved := moved_sentence(result):
         st.caption(moved)
     show_verdicts(result)
+    show_counterpart(result)
     show_assumptions(result.network)
     sharing.show_switch(result.request)
     with st.container(horizontal=True):

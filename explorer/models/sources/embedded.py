@@ -17,16 +17,23 @@ if TYPE_CHECKING:
     from explorer.models.network import Network
 
 CARDS = Path(__file__).resolve().parents[2] / "zoo" / "weights"
-FIRST = ("residual-multi-adv2", "residual-multi-standard")
+DATASETS = ("imagenette", "cifar10", "drawn")
+"""What the networks learned from, in the order of lists; the card's `recipe` names it."""
+
+FIRST = ("imagenette-residual-adv1", "imagenette-residual-standard")
 """The most instructive pair, which stands first in lists."""
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """The networks' names, the most instructive pair first."""
-    shipped = sorted(path.stem for path in CARDS.glob("*.json"))
-    first = [name for name in FIRST if name in shipped]
-    return (*first, *(name for name in shipped if name not in FIRST))
+    """The networks' names: the most instructive pair, then by data set."""
+    shipped = [path.stem for path in sorted(CARDS.glob("*.json"))]
+
+    def place(name: str) -> tuple[int, int, str]:
+        first = FIRST.index(name) if name in FIRST else len(FIRST)
+        return first, DATASETS.index(_read(name)["recipe"]["dataset"]), name
+
+    return tuple(sorted(shipped, key=place))
 
 
 def card(name: str) -> dict[str, Any]:
@@ -39,8 +46,38 @@ def card(name: str) -> dict[str, Any]:
             f"'embedded:{name}' is unknown; {suggestion}there are {len(names())}, such as "
             f"{examples}",
         )
+    return _read(name)
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
     values: dict[str, Any] = json.loads((CARDS / f"{name}.json").read_text(encoding="utf-8"))
     return values
+
+
+@cache
+def counterpart(name: str) -> str | None:
+    """The network that differs in adversarial training alone; None where there is none.
+
+    RequestError as `card`.
+    """
+    own = _training(card(name))
+    for other in names():
+        training = _training(_read(other))
+        if training.pop("attacked") != own["attacked"] and training.items() <= own.items():
+            return other
+    return None
+
+
+def _training(values: dict[str, Any]) -> dict[str, object]:
+    """What two networks have to share, but for `attacked`, to be counterparts."""
+    facts = ("dataset", "architecture", "objective", "augmentation", "group_weights", "rng_seed")
+    recipe = values["recipe"]
+    return {
+        **{fact: recipe[fact] for fact in facts},
+        "trained": recipe["steps"] > 0,
+        "attacked": recipe["epsilon"] > 0,
+    }
 
 
 @cache
@@ -61,7 +98,7 @@ def entry(name: str) -> Entry:
         parameters=values["parameters"],
         licence=values["licence"],
         accuracy=values["accuracy"],
-        group="small",
+        group=values["recipe"]["dataset"],
         mean=tuple(values["mean"]),
         std=tuple(values["std"]),
         interpolation=values["interpolation"],
@@ -105,7 +142,7 @@ SOURCE = Source(
     name="embedded",
     title="networks that ship with the app",
     help="small networks that ship with the app and work offline",
-    example="embedded:residual-multi-adv2",
+    example="embedded:imagenette-residual-adv1",
     entry=entry,
     load=load,
     names=names,

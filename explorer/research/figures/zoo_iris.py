@@ -1,81 +1,95 @@
-"""The picture of IRIs in docs/zoo and the figures next to it: sixteen targets, two networks.
+"""The contact sheet in docs/zoo and the figures next to it: photographs and their IRIs.
 
-python -m explorer.research.figures.zoo_iris
+python -m explorer.research.figures.zoo_iris [STANDARD ROBUST]
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
+from explorer.analysis.nearest import tighten_traces
+from explorer.images import gallery, seeds
+from explorer.losses.variants import loss_named
+from explorer.models.fitting import as_batch, fit_to
+from explorer.models.loading import load
+from explorer.models.threads import fitting_threads
 from explorer.research.markdown import table
+from explorer.synthesis.loop import Problem, synthesise
+from explorer.synthesis.optimizers.automatic import automatic
 
 PICTURE = "zoo/iris.png"
-TARGETS, STEPS, GOAL, GAP = 16, 500, 0.05, 4
-HEADER = ("network", "seed", "median relative distance", "largest", f"at {GOAL}", "passes, median")
+NETWORKS = ("imagenette-residual-standard", "imagenette-residual-adv1")
+LAYER, SEED, STEPS, GOAL, LOSS = "penultimate", "noise", 500, 0.02, "regularizer-free"
+TARGETS, GAP, ENLARGED = 12, 4, 2
+HEADER = (
+    *("network", "median relative distance", "largest", f"at {GOAL}", "passes, median"),
+    *("moved as searched", "moved, nearest"),
+)
 
 
-def write(documents: Path) -> None:
-    """Generate IRIs from two kinds of seed, print medians, save the contact sheet."""
-    from explorer.analysis.targets import FIRST_DRAWN
-    from explorer.images import seeds
-    from explorer.losses.variants import loss_named
-    from explorer.models.loading import load
-    from explorer.models.threads import fitting_threads
-    from explorer.synthesis.loop import Problem, synthesise
-    from explorer.synthesis.optimizers.automatic import automatic
-    from explorer.zoo.pictures import picture
-
-    numbers = range(FIRST_DRAWN, FIRST_DRAWN + TARGETS)
-    drawn = np.stack([picture(number, "test")[0] for number in numbers])
-    targets = torch.from_numpy(drawn).permute(0, 3, 1, 2).float() / 255
-    sheet_rows, table_rows = [targets], []
-    loss = loss_named("regularizer-free")
-    for name in ("residual-multi-standard", "residual-multi-adv2"):
-        network = load(f"embedded:{name}")
-        for kind in ("grey-noise", "noise"):
-            starts = [seeds.make_seed(kind, network.input.size, k) for k in range(TARGETS)]
-            with fitting_threads(network):
-                problem = Problem(
-                    network,
-                    "penultimate",
-                    targets,
-                    torch.from_numpy(np.stack(starts)),
-                    [loss] * TARGETS,
-                    [GOAL] * TARGETS,
-                )
-                optimiser = automatic(network, "penultimate", [loss])
-                traces = synthesise(problem, optimiser, STEPS)
-            distances = [min(trace.relative_l2) for trace in traces]
-            near = sum(distance <= GOAL for distance in distances)
-            table_rows.append(
-                (
-                    f"`{name}`",
-                    f"`{kind}`",
-                    f"{statistics.median(distances):.3f}",
-                    f"{max(distances):.3f}",
-                    f"{near} of {TARGETS}",
-                    f"{statistics.median(trace.steps for trace in traces):.0f}",
-                )
-            )
-            sheet_rows.append(torch.stack([trace.iri for trace in traces]))
-    print(table(HEADER, table_rows))
-    _sheet(sheet_rows).save(documents / PICTURE, optimize=True)
+def write(documents: Path, networks: Sequence[str] = NETWORKS) -> None:
+    """Print medians and save the sheet: targets, then as searched and nearest by network."""
+    rows, lines = [], []
+    for name in networks:
+        targets, searched, nearest, line = iris(name)
+        rows += [searched, nearest] if rows else [targets, searched, nearest]
+        lines.append(line)
+    print(table(HEADER, lines))
+    sheet(rows).save(documents / PICTURE, optimize=True)
 
 
-def _sheet(rows: list[torch.Tensor]) -> Image.Image:
-    side = rows[0].shape[-1] + GAP
-    sheet = Image.new("RGB", (TARGETS * side - GAP, len(rows) * side - GAP), "white")
+def iris(name: str) -> tuple[Tensor, Tensor, Tensor, tuple[str, ...]]:
+    """(targets, IRIs as searched, nearest IRIs, each N×3×H×W in [0, 1]; the table's line).
+
+    The targets are the gallery's first photographs; the k-th starts from the noise of random seed
+    k.
+    """
+    network = load(f"embedded:{name}")
+    targets = as_batch([fit_to(gallery.load(each), network) for each in photographs()], network)
+    starts = [seeds.make_seed(SEED, network.input.size, number) for number in range(TARGETS)]
+    losses = [loss_named(LOSS)] * TARGETS
+    problem = Problem(network, LAYER, targets, as_batch(starts, network), losses, [GOAL] * TARGETS)
+    with fitting_threads(network):
+        traces = synthesise(problem, automatic(network, LAYER, losses[:1]), STEPS)
+        phases = list(tighten_traces(problem, traces, range(TARGETS)).values())
+    distances = [min(trace.relative_l2) for trace in traces]
+    line = (
+        f"`{name}`",
+        f"{statistics.median(distances):.3f}",
+        f"{max(distances):.3f}",
+        f"{sum(distance <= GOAL for distance in distances)} of {TARGETS}",
+        f"{statistics.median(trace.steps for trace in traces):.0f}",
+        f"{statistics.median(phase.moved[0] for phase in phases):.1f}",
+        f"{statistics.median(phase.moved[-1] for phase in phases):.1f}",
+    )
+    searched = torch.stack([trace.iri for trace in traces])
+    return targets, searched, torch.stack([phase.image for phase in phases]), line
+
+
+def photographs() -> tuple[str, ...]:
+    """The names of the targets."""
+    return gallery.names()[:TARGETS]
+
+
+def sheet(rows: Sequence[Tensor]) -> Image.Image:
+    """Rows of images, N×3×H×W in [0, 1] each, enlarged without smoothing."""
+    side = ENLARGED * rows[0].shape[-1] + GAP
+    page = Image.new("RGB", (TARGETS * side - GAP, len(rows) * side - GAP), "white")
     for row, images in enumerate(rows):
         for column, image in enumerate(images):
             pixels = (image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-            sheet.paste(Image.fromarray(pixels), (column * side, row * side))
-    return sheet
+            large = Image.fromarray(pixels).resize((side - GAP,) * 2, Image.Resampling.NEAREST)
+            page.paste(large, (column * side, row * side))
+    return page
 
 
 if __name__ == "__main__":
-    write(Path("docs"))
+    write(Path("docs"), sys.argv[1:] or NETWORKS)

@@ -1,0 +1,68 @@
+"""The same request to the network that differs in adversarial training alone, beside this one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer.app import session
+from explorer.app.components.pictures import Picture, show_pictures
+from explorer.app.links import link
+from explorer.app.naming import network_title
+from explorer.app.pages import PAGES
+from explorer.app.panels.verdicts import one_line
+from explorer.errors import RequestError
+from explorer.models.sources import embedded
+from explorer.request import Request
+from explorer.result import Result
+from explorer.validation import validate
+
+
+def show_counterpart(result: Result) -> None:
+    """Both IRIs where the other one is there, and the way to it; nothing without a counterpart."""
+    request = counterpart_of(result.request)
+    if request is None:
+        return
+    other = session.engine().result(request.key)
+    own = network_title(result.request.model)
+    title = network_title(request.model)
+    st.subheader("Does the training decide?")
+    if other is not None:
+        show_pictures(
+            [
+                Picture(result.iri_png, "IRI", own, f"IRI of {own}", "own"),
+                Picture(other.iri_png, "Its counterpart's IRI", title, f"IRI of {title}", "other"),
+            ],
+            key="counterpart_pictures",
+        )
+        st.markdown(f"From the same seed, to the same target. {title}: {one_line(other)}")
+    else:
+        st.markdown(
+            f"{title} differs in adversarial training alone: ask it for the same target, from the "
+            "same seed."
+        )
+    st.page_link(
+        str(PAGES["explore"].script),
+        label=f"Open with {title}",
+        icon=":material/compare_arrows:",
+        query_params=link(request),
+    )
+
+
+def counterpart_of(request: Request) -> Request | None:
+    """The same request to the counterpart of its network.
+
+    None for a network that is not embedded or has none, and for what its page cannot ask for.
+    """
+    if request.network.source != embedded.SOURCE.name or request.continues is not None:
+        return None
+    other = embedded.counterpart(request.network.name)
+    if other is None:
+        return None
+    try:
+        asked = validate(replace(request, model=f"embedded:{other}"))
+        link(asked)
+    except (RequestError, ValueError):
+        return None
+    return asked
