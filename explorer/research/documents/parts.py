@@ -74,12 +74,6 @@ def _screenshots(documents: Path) -> None:
     write(documents)
 
 
-def _losses(documents: Path) -> None:
-    from explorer.research.figures.alignment_by_loss import write
-
-    write(documents)
-
-
 def _reproduction(documents: Path) -> None:
     from explorer.cli import main
     from explorer.research.figures.reproduction_chart import write
@@ -108,7 +102,6 @@ MEASURED: Mapping[str, Callable[[Path], None]] = {
     "variants": _variants,
     "zoo": _zoo,
     "screenshots": _screenshots,
-    "alignment-by-loss": _losses,
     "benchmark": _benchmark,
     "reproduction": _reproduction,
 }

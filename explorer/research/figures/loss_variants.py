@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 PICTURE = "variants.png"
-NETWORKS = ("embedded:residual-multi-standard", "embedded:residual-multi-adv2")
+NETWORKS = ("embedded:imagenette-residual-standard", "embedded:imagenette-residual-adv1")
 CELL, PICTURE_HEIGHT, LABEL, PER_ROW = 72, 78, 34, 9
 
 

@@ -15,7 +15,7 @@ from explorer.plots.alignment import alignment
 from explorer.research.reproduction.tables import alignment_points, deciding_rows
 
 TABLE, PICTURE = "reproduction/alignment.csv", "reproduction/figure.png"
-SEED, FREE = "noise", "regularizer-free"
+FREE = "regularizer-free"
 NUMBERS = ("aligned %", "low", "high", "wrong target %", "matched", "of")
 WIDTH = 1000
 
@@ -30,11 +30,9 @@ def write(documents: Path) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows that decide, of the main seed and drawn targets."""
+    """The rows that decide."""
     with path.open(encoding="utf-8", newline="") as lines:
-        rows: list[dict[str, Any]] = [
-            dict(row) for row in deciding_rows(csv.DictReader(lines), SEED)
-        ]
+        rows: list[dict[str, Any]] = [dict(row) for row in deciding_rows(csv.DictReader(lines))]
     for row in rows:
         row.update({name: float(row[name]) if row[name] else None for name in NUMBERS})
     return rows
