@@ -6,7 +6,7 @@ layer is pooled over all places; a 1×1 convolution widens it to `features`. A f
 2 stands for the layers at full size, which would cost more than all the others together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ class PooledNetwork(SmallNetwork):
     """A stem, a body of named stages, the widening, the mean over all places, and `head`."""
 
     def __init__(
-        self, stem: int, stages: dict[str, nn.Module], width: int, features: int, outputs: int
+        self, stem: int, stages: Mapping[str, nn.Module], width: int, features: int, outputs: int
     ):
         super().__init__()
         self.stem = normalised_convolution(3, stem, kernel=4, stride=2)

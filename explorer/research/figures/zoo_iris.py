@@ -37,7 +37,8 @@ HEADER = (
 
 def write(documents: Path, networks: Sequence[str] = NETWORKS) -> None:
     """Print medians and save the sheet: targets, then as searched and nearest by network."""
-    rows, lines = [], []
+    rows: list[Tensor] = []
+    lines: list[tuple[str, ...]] = []
     for name in networks:
         targets, searched, nearest, line = iris(name)
         rows += [searched, nearest] if rows else [targets, searched, nearest]
