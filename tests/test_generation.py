@@ -16,9 +16,9 @@ from scipy import stats
 from scipy.spatial import distance
 
 from explorer import validation
-from explorer.analysis import nulls
 from explorer.analysis.comparison import compare
 from explorer.analysis.generation import generate, generate_batch
+from explorer.analysis.null_sources import NULL_DRAWN_PICTURES
 from explorer.errors import RequestError
 from explorer.images import gallery
 from explorer.images.encoding import from_8bit, from_png
@@ -226,7 +226,7 @@ def test_every_measure_and_both_verdicts_are_there_and_plain_json(result):
 
 def test_the_null_is_the_spread_between_unrelated_pictures(result, store, by_hand):
     null = result.null
-    pictures = len(gallery.names()) + nulls.NULL_DRAWN_PICTURES
+    pictures = len(gallery.names()) + NULL_DRAWN_PICTURES
     assert null.n_pairs == pictures * (pictures - 1)
     wanted = gallery.names()[:4]
     made = generate_batch([replace(REQUEST, target=name, steps=1) for name in wanted], store=store)

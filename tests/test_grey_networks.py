@@ -14,7 +14,8 @@ from test_cuda_graphs import Tapes
 from torch import nn
 
 from explorer import Request, compare, generate
-from explorer.analysis.nulls import gallery_source, null_of
+from explorer.analysis.null_sources import gallery_source
+from explorer.analysis.nulls import null_of
 from explorer.app.links import link
 from explorer.errors import RequestError
 from explorer.images import gallery, make_seed, seeds

@@ -14,7 +14,8 @@ from explorer.analysis.arguments import as_network, as_result, validated
 from explorer.analysis.generation import device
 from explorer.analysis.network_comparison import NetworkComparison
 from explorer.analysis.network_used import network_used
-from explorer.analysis.nulls import BytesStore, null_of, null_source
+from explorer.analysis.null_sources import null_source
+from explorer.analysis.nulls import BytesStore, null_of
 from explorer.analysis.runner import IriSet
 from explorer.errors import RequestError
 from explorer.images.encoding import from_8bit, from_png

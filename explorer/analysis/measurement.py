@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from explorer.analysis.batch_images import BatchImages, seed_kind_of
-from explorer.analysis.nulls import BytesStore, null_of, null_source
+from explorer.analysis.null_sources import null_source
+from explorer.analysis.nulls import BytesStore, null_of
 from explorer.analysis.progress import StagedCallback
 from explorer.metrics import perceptual
 from explorer.metrics.by_layer import compare_layers

@@ -1,42 +1,41 @@
-"""The null of a layer: from which unrelated pictures it is measured, and where it is kept.
+"""The null of a layer: measured from unrelated pictures, and where it is kept.
 
 Those of the networks that ship, and of a common one, ship too (`explorer.analysis.shipped_nulls`).
+`explorer.analysis.null_sources` says from which pictures each is measured.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from explorer.analysis import shipped_nulls
+from explorer.analysis.null_sources import NullSource, card_of, held_out_facts, usual_source
 from explorer.analysis.progress import NullCallback, StagedCallback
-from explorer.errors import RequestError
-from explorer.images import folder, gallery
-from explorer.images.errors import PictureError
 from explorer.metrics.null import Null
 from explorer.metrics.null_distribution import null_distribution
 from explorer.metrics.representation_measures import pair_measures
 from explorer.models.fitting import as_batch, fit_to
-from explorer.models.layers import representation
+from explorer.models.layers import list_layers, representations
 from explorer.models.network import Network
 from explorer.network_reference import NetworkReference
-from explorer.request import NULL_PREFIX
 from explorer.synthesis.loop import Cancelled
-from explorer.zoo.pictures import picture
 
-NULL_VERSION = 3
-NULL_DRAWN_PICTURES = 36
+NULL_VERSION = 4
 
 _PIXELS_AT_A_TIME = 4 * 224 * 224
 """Of a pass: more are slower on a CPU, whose caches they leave; fewer make small networks wait."""
+
+_NUMBERS_AT_A_TIME = 2**26
+"""Of the representations that are kept at once while the nulls of several layers are measured."""
 
 _BY_WEIGHTS = ("embedded", "compressed")
 """Sources of small networks, which are told by their weights and not by a library's version."""
@@ -49,64 +48,6 @@ class BytesStore(Protocol):
     def put(self, key: str, data: bytes) -> None: ...
 
 
-@dataclass(frozen=True)
-class NullSource:
-    """The unrelated pictures of a null.
-
-    text: what they are, in words. facts: what names them in the store. load: the pictures, uint8
-    H×W×3, for a network that takes so many px.
-    """
-
-    text: str
-    facts: tuple[str | int, ...]
-    load: Callable[[int], Sequence[np.ndarray]]
-
-
-def null_source(null: str | None = None, null_folder: str | None = None) -> NullSource:
-    """The pictures that a request's `null` names: the gallery's, or those of a folder.
-
-    Raises RequestError as `folder_source`.
-    """
-    return gallery_source() if null is None else folder_source(null, null_folder)
-
-
-def gallery_source() -> NullSource:
-    """The gallery's photographs and some drawn pictures."""
-    names = gallery.names()
-
-    def load(size: int) -> list[np.ndarray]:
-        drawn = (picture(index, "test", size)[0] for index in range(NULL_DRAWN_PICTURES))
-        return [*map(gallery.load, names), *drawn]
-
-    text = f"the gallery's {len(names)} photographs and {NULL_DRAWN_PICTURES} drawn pictures"
-    return NullSource(text, (*map(gallery.digest, names), NULL_DRAWN_PICTURES), load)
-
-
-def folder_source(null: str, null_folder: str | None) -> NullSource:
-    """The pictures of a folder, which must still hold what the request's `null` names.
-
-    Raises RequestError (field `null_folder`) if it does not; `load` raises it for a picture that
-    cannot be read.
-    """
-    if null_folder is None:
-        raise RequestError("null_folder", "say in which folder the pictures of the null are stored")
-    path = Path(null_folder)
-
-    def load(_size: int) -> list[np.ndarray]:
-        try:
-            return folder.read_pictures(path)
-        except PictureError as error:
-            raise RequestError("null_folder", str(error)) from error
-
-    try:
-        digest = NULL_PREFIX + folder.digest_of(path)
-    except (PictureError, OSError) as error:
-        raise RequestError("null_folder", str(error)) from error
-    if digest != null:
-        raise RequestError("null_folder", f"{path.name!r} has changed since the request was made")
-    return NullSource(f"a folder of pictures ({null[len(NULL_PREFIX) :][:12]})", (null,), load)
-
-
 def null_of(
     network: Network,
     layer: str,
@@ -117,13 +58,19 @@ def null_of(
 ) -> Null:
     """The null of a network's layer: shipped, from the store, or measured now.
 
-    source: default the gallery. reference: what the network was loaded by; it names the null.
-    Raises Cancelled when the callback says so, and RequestError as `folder_source`.
+    source: None for the network's own, which is that of held-out photographs of its data set where
+    it ships, else that of `usual_source`. reference: what the network was loaded by; it names the
+    null. Raises Cancelled when the callback says so, and RequestError as `folder_source`.
     """
-    source = source or gallery_source()
-    key = null_key(network, layer, source, reference)
+    held_out = held_out_facts(card_of(network)) if source is None else None
+    if held_out is not None:
+        own = shipped_nulls.shipped(null_key(network, layer, held_out))
+        if own is not None and _is_complete(own):
+            return own
+    source = source or usual_source(network)
+    key = null_key(network, layer, source.facts, reference)
     for null in _known(key, store):
-        if all(each.null in null.distributions for each in pair_measures().values() if each.null):
+        if _is_complete(null):
             return null
     callback = callback or NullCallback()
     callback.stage("measuring unrelated pictures (once for this layer)")
@@ -131,6 +78,11 @@ def null_of(
     if store is not None:
         store.put(key, json.dumps(null.to_dict()).encode())
     return null
+
+
+def _is_complete(null: Null) -> bool:
+    """Whether every registered measure is in it."""
+    return all(each.null in null.distributions for each in pair_measures().values() if each.null)
 
 
 def _known(key: str, store: BytesStore | None) -> Iterator[Null]:
@@ -147,28 +99,83 @@ def measured_null(
     network: Network, layer: str, source: NullSource, callback: StagedCallback | None = None
 ) -> Null:
     """The null of a network's layer, measured; raises as `null_of`."""
+    images = _fitted(network, source)
+    return null_distribution(
+        _represented(network, [layer], images, callback)[layer], source=source.text
+    )
+
+
+def measured_nulls(network: Network, layers: Iterable[str], source: NullSource) -> dict[str, Null]:
+    """The nulls of several layers of a network by name, measured.
+
+    Layers whose representations are the same, such as a block and its last step, share one. Raises
+    as `measured_null`.
+    """
+    images, sizes = (
+        _fitted(network, source),
+        {each.name: each.elements for each in list_layers(network)},
+    )
+    measured: dict[str, Null] = {}
+    nulls: dict[str, Null] = {}
+    for group in _groups(layers, sizes, _NUMBERS_AT_A_TIME // len(images)):
+        for layer, vectors in _represented(network, group, images).items():
+            content = hashlib.sha256(vectors.cpu().contiguous().numpy().data).hexdigest()
+            if content not in measured:
+                measured[content] = null_distribution(vectors, source=source.text)
+            nulls[layer] = measured[content]
+    return nulls
+
+
+def _fitted(network: Network, source: NullSource) -> list[np.ndarray]:
+    """The source's pictures as the network sees them."""
+    return [fit_to(each, network) for each in source.load(max(network.input.size))]
+
+
+def _groups(layers: Iterable[str], sizes: Mapping[str, int], most: int) -> Iterator[list[str]]:
+    """The layers in their order, in groups that hold at most `most` numbers, or one layer each."""
+    group: list[str] = []
+    for layer in layers:
+        if group and sum(sizes[each] for each in (*group, layer)) > most:
+            yield group
+            group = []
+        group.append(layer)
+    if group:
+        yield group
+
+
+def _represented(
+    network: Network,
+    layers: Sequence[str],
+    images: Sequence[np.ndarray],
+    callback: StagedCallback | None = None,
+) -> dict[str, Tensor]:
+    """The representations P×D of P fitted images at each layer; Cancelled if the callback says."""
     height, width = network.input.size
-    images = [fit_to(each, network) for each in source.load(max(height, width))]
     at_a_time = max(1, _PIXELS_AT_A_TIME // (height * width))
-    parts = []
+    parts: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     with torch.no_grad():
         for start in range(0, len(images), at_a_time):
             if callback is not None and callback.cancelled():
                 raise Cancelled("cancelled while measuring")
             chunk = as_batch(images[start : start + at_a_time], network)
-            parts.append(representation(network, layer, chunk).flatten(1))
-    return null_distribution(torch.cat(parts), source=source.text)
+            for layer, numbers in representations(network, layers, chunk).items():
+                parts[layer].append(numbers.flatten(1))
+    return {layer: torch.cat(rows) for layer, rows in parts.items()}
 
 
 def null_key(
-    network: Network, layer: str, source: NullSource, reference: NetworkReference | None = None
+    network: Network,
+    layer: str,
+    source_facts: Sequence[str | int],
+    reference: NetworkReference | None = None,
 ) -> str:
     """What tells a null from every other: all that it depends on.
 
-    That is the network, by its weights or by its name and the library that builds it, how pictures
-    are brought to it, the layer, the pictures, and the age of this code.
+    source_facts: those of its NullSource. The others are the network, by its weights or by its
+    name and the library that builds it, how pictures are brought to it, the layer, and the age of
+    this code.
     """
-    facts: list[object] = [NULL_VERSION, layer, asdict(network.input), source.facts]
+    facts: list[object] = [NULL_VERSION, layer, asdict(network.input), source_facts]
     if network.reference.partition(":")[0] in _BY_WEIGHTS:
         facts.append(_weights_digest(network))
     else:

@@ -9,7 +9,8 @@ import numpy as np
 
 from explorer.analysis.arguments import as_network, validated
 from explorer.analysis.generation import device
-from explorer.analysis.nulls import null_of, null_source
+from explorer.analysis.null_sources import null_source
+from explorer.analysis.nulls import null_of
 from explorer.errors import RequestError
 from explorer.images.encoding import to_8bit
 from explorer.metrics.by_layer import compare_layers
@@ -52,10 +53,10 @@ def null(
 ) -> Null:
     """The null of a layer: every representation measure over all pairs of unrelated images.
 
-    network: as of `layer_profile`. folder: of pictures; the gallery's and some drawn ones where
-    none is given. Raises RequestError for a network or layer that does not exist or a folder that
-    cannot be used, HubUnreachable where weights cannot be downloaded, TypeError for another
-    network.
+    network: as of `layer_profile`. folder: of pictures; where none is given, they are those of
+    `explorer.analysis.null_sources`. Raises RequestError for a network or layer that does not exist
+    or a folder that cannot be used, HubUnreachable where weights cannot be downloaded, TypeError
+    for another network.
     """
     request = validated(as_network(network), layer, null_folder=folder)
     loaded = load(request.network, device())

@@ -1,8 +1,9 @@
 """Null distributions that ship with the app, so that the first result does not wait for them.
 
-They are those of the shipped networks and of SqueezeNet at the layers that people name, written by
+They are those of the shipped networks and of SqueezeNet, written by
 `python -m explorer.research.null_table` and found by the key of `explorer.analysis.nulls.null_key`,
-which changes with everything that a null depends on.
+which changes with everything that a null depends on. They are numbers alone: of the photographs
+from which some were measured, none ships.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ def shipped(key: str) -> Null | None:
     row = table["nulls"].get(key)
     if row is None:
         return None
-    n_pictures, n_pairs, ranked, distributions = row
+    source, n_pictures, n_pairs, ranked, distributions = row
     return Null(
         n_pictures,
         n_pairs,
         {name: _distribution(each) for name, each in distributions.items()},
-        table["source"],
+        table["sources"][source],
         ranked,
     )
 
@@ -44,13 +45,14 @@ def keys() -> frozenset[str]:
 
 
 def packed(nulls: Mapping[str, Null]) -> bytes:
-    """The table's content: nulls by key, all of the same pictures.
+    """The table's content: nulls by key.
 
     Edges are left out, because they are equal steps from the smallest to the largest value.
     """
-    (source,) = {null.source for null in nulls.values()}
+    sources = sorted({null.source for null in nulls.values()})
     rows = {
         key: [
+            sources.index(null.source),
             null.n_pictures,
             null.n_pairs,
             null.ranked,
@@ -58,14 +60,14 @@ def packed(nulls: Mapping[str, Null]) -> bytes:
         ]
         for key, null in nulls.items()
     }
-    text = json.dumps({"source": source, "nulls": rows}, separators=(",", ":"))
+    text = json.dumps({"sources": sources, "nulls": rows}, separators=(",", ":"))
     return gzip.compress(text.encode(), mtime=0)
 
 
 @cache
 def _table() -> dict[str, Any]:
     if not TABLE.exists():
-        return {"source": "", "nulls": {}}
+        return {"sources": [], "nulls": {}}
     values: dict[str, Any] = json.loads(gzip.decompress(TABLE.read_bytes()))
     return values
 

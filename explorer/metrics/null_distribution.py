@@ -166,7 +166,9 @@ def pearson_r2(pairs: AllPairs) -> Tensor:
 
 def spearman(pairs: AllPairs) -> Tensor:
     """Spearman's correlation of all pairs, of the `ranked_part`, P×P; nan where one is constant."""
-    ranks = average_ranks(ranked_part(pairs.vectors))
+    vectors = ranked_part(pairs.vectors)
+    rows = max(1, _CHUNK_NUMBERS // vectors.shape[1])  # sorting takes much room
+    ranks = torch.cat([average_ranks(part) for part in vectors.split(rows)])
     return _normalised(AllPairs(ranks).covariances)
 
 

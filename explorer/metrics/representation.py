@@ -93,14 +93,13 @@ def average_ranks(vectors: Tensor) -> Tensor:
     """Ranks 1 … D of each row, N×D float64; equal values share the mean of their ranks."""
     ordered, order = vectors.sort(dim=1)
     count = ordered.shape[1]
-    position = torch.arange(count, device=vectors.device).expand_as(order)
-    changes = ordered[:, 1:] != ordered[:, :-1]
-    edge = changes.new_ones(len(ordered), 1)
-    starts, ends = torch.cat([edge, changes], dim=1), torch.cat([changes, edge], dim=1)
-    first = torch.where(starts, position, 0).cummax(dim=1).values
-    last = torch.where(ends, position, count - 1).flip(1).cummin(dim=1).values.flip(1)
+    opens = torch.ones_like(ordered, dtype=torch.bool)
+    opens[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    firsts = opens.flatten().nonzero().flatten()
+    ties = torch.diff(firsts, append=firsts.new_tensor([ordered.numel()]))
+    shared = firsts % count + (ties + 1).double() / 2
     ranks = torch.empty(vectors.shape, dtype=torch.float64, device=vectors.device)
-    return ranks.scatter_(1, order, (first + last).double() / 2 + 1)
+    return ranks.scatter_(1, order, shared.repeat_interleave(ties).view(order.shape))
 
 
 def in_double(representation: Tensor) -> Tensor:
