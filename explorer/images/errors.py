@@ -14,5 +14,5 @@ class PictureError(ValueError):
 def unknown_name(kind: str, name: object, names: Iterable[str]) -> PictureError:
     """The error for a name that is not in the list, with the nearest names and the whole list."""
     names, shown = list(names), str(name)[:60]
-    suggestion = did_you_mean(shown.lower(), names, most=3)
+    suggestion = did_you_mean(shown.lower(), names, most=3, cutoff=0.6)
     return PictureError(f"unknown {kind} {shown!r}; {suggestion}choose one of {', '.join(names)}")
