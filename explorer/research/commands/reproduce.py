@@ -9,6 +9,8 @@ from pathlib import Path
 from explorer.cli.arguments import file_path, whole_number
 from explorer.cli.command import Command
 from explorer.cli.outputs import check_folder
+from explorer.errors import RequestError
+from explorer.research.photo_data import add_data_option, photographs
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -16,11 +18,19 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=file_path, default=Path("reproduction"), help="folder (default: %(default)s)"
     )
-    parser.add_argument(
-        "--shelf", choices=("embedded",), default="embedded", help=argparse.SUPPRESS
+    add_data_option(
+        parser,
+        "photographs of a data set, imagenette=PATH or cifar10=PATH, as of zoo train, whose "
+        "held-out ones are the targets (default: the gallery's); may be repeated",
     )
     parser.add_argument(
-        "--targets", type=whole_number(2), help="how many drawn targets (default: the plan's)"
+        "--networks",
+        nargs="+",
+        metavar="NAME",
+        help="embedded networks (default: the plan's, which learned from photographs)",
+    )
+    parser.add_argument(
+        "--targets", type=whole_number(2), help="how many at most (default: the plan's)"
     )
     parser.add_argument(
         "--processes", type=whole_number(1), help="how many at once (default: one per CPU)"
@@ -29,16 +39,34 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     check_folder("out", options.out)
+    from explorer.models.sources import embedded
+    from explorer.research.reproduction.facts import DATA_SETS
     from explorer.research.reproduction.plan import FULL, QUICK
     from explorer.research.reproduction.report import write
     from explorer.research.reproduction.run import run
+    from explorer.research.reproduction.tables import Reproduction
+    from explorer.research.reproduction.targets import targets_of
 
     plan = QUICK if options.quick else FULL
     if options.targets:
-        plan = replace(plan, drawn=options.targets)
-    parts = run(plan, options.out, processes=options.processes)
-    for claim in write(plan, parts, options.out):
-        print(f"{claim.title}: {claim.verdict}")
+        plan = replace(plan, targets=options.targets)
+    if options.networks:
+        for name in options.networks:
+            embedded.card(name)  # an unknown name is answered here
+        plan = replace(plan, networks=tuple(options.networks), families_of=None)
+    facts = plan.facts()
+    if not facts:
+        raise RequestError("networks", "none of the plan's networks ships; give --networks NAME …")
+    photos = photographs(options.data)
+    targets = {
+        each.dataset: targets_of(each.dataset, each.side, plan.targets, photos)
+        for each in facts.values()
+    }
+    parts = run(plan, options.out, facts, targets, processes=options.processes)
+    found = Reproduction.of(plan, facts, targets, parts)
+    write(found, options.out)
+    for claim in found.claims:
+        print(f"{claim.title} ({DATA_SETS[claim.dataset]}): {claim.verdict}")
     print(f"Written to {options.out / 'report.md'}, with tables, a figure and a contact sheet")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -81,9 +80,7 @@ def _reproduction(documents: Path) -> None:
     out = Path("reproduction")
     if main(["reproduce", "--out", str(out)]):
         raise SystemExit("the reproduction failed")
-    for name in ("report.md", "alignment.csv", "factors.csv"):
-        shutil.copy(out / name, documents / "reproduction" / name)
-    write(documents)
+    write(documents, out)
 
 
 def _benchmark(documents: Path) -> None:

@@ -1,12 +1,16 @@
-"""The chart of docs/reproduction as a picture, from its alignment.csv; needs Chromium.
+"""docs/reproduction from what `iri reproduce` wrote, and its chart as a picture; needs Chromium.
 
-python -m explorer.research.figures.reproduction_chart
+python -m explorer.research.figures.reproduction_chart [FOLDER]
+
+FOLDER is the one that was given as --out (default: reproduction). Its contact sheet stays where it
+is: it may show photographs that must not be passed on.
 """
 
 from __future__ import annotations
 
 import csv
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,8 +24,10 @@ NUMBERS = ("aligned %", "low", "high", "wrong target %", "matched", "of")
 WIDTH = 1000
 
 
-def write(documents: Path) -> None:
-    """Draw alignment per network and loss family and save it."""
+def write(documents: Path, out: Path = Path("reproduction")) -> None:
+    """Copy report and tables from `out`; draw alignment per network and loss family."""
+    for name in ("report.md", "alignment.csv", "factors.csv"):
+        shutil.copy(out / name, documents / "reproduction" / name)
     rows = read(documents / TABLE)
     share = {row["network"]: row["aligned %"] or 0.0 for row in rows if row["loss family"] == FREE}
     chart = alignment(alignment_points(rows), sorted(share, key=lambda name: -share[name]))
@@ -56,4 +62,4 @@ def photograph(page_source: str, picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path("docs"))
+    write(Path("docs"), *map(Path, sys.argv[1:2]))

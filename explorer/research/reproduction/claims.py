@@ -7,8 +7,8 @@ both sides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,12 +16,20 @@ from explorer.metrics.alignment import mean_difference
 from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.perceptual_verdict import MIN_VOTES
 from explorer.research.reproduction.answers import MIN_MATCHED, Answers
-from explorer.research.reproduction.plan import FAMILIES, JUDGE, MAX_WRONG
+from explorer.research.reproduction.facts import (
+    LABELS,
+    SIMCLR,
+    UNTRAINED,
+    Facts,
+    adversarial_pairs,
+    among,
+    budgets,
+    crossed,
+)
+from explorer.research.reproduction.plan import FAMILIES, FREE, JUDGE, MAX_WRONG
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "can't tell"
 MARGIN = 5.0  # percent points that an effect must exceed to count as one
-
-FREE = FAMILIES["regularizer-free"]
 
 RULES = f"""\
 An effect of A over B *holds* if the whole 95 % interval of A − B is above +{MARGIN:g} points,
@@ -33,38 +41,15 @@ does not hold if any does not, else one can't tell."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the rules need to know of a network, from its card.
-
-    objective: "untrained", "object labels", "all labels", "SimCLR", "TRADES" or "MART".
-    """
-
-    name: str
-    architecture: str
-    objective: str
-    epsilon: float
-    augmentation: str
-    steps: int
-
-    @property
-    def factors(self) -> dict[str, object]:
-        """The paper's factors, by name."""
-        return {
-            "architecture": self.architecture,
-            "objective": self.objective,
-            "adversarial ε": self.epsilon,
-            "augmentation": self.augmentation,
-        }
-
-
-@dataclass(frozen=True)
 class Effect:
     """A minus B in percent points, with its interval (None where nothing could be compared).
 
     Over the pairs of A and B whose sides match and can be judged; unjudged: how many could not, of
-    how many that match. searched: the same of the images as searched. unequal: how many of the
+    how many that match. searched: the same of the images as searched. net: of all pairs that match,
+    alignment less the share of wrong targets, which no rule asks for. unequal: how many of the
     pairs are not at equal match, and of how many, and the two median relative distances of the pair
-    that differs most.
+    that differs most. budgets: in words where training budgets differ. targets: how many count on
+    both sides of a pair, at most.
     """
 
     text: str
@@ -74,6 +59,9 @@ class Effect:
     unequal: tuple[int, int, MatchRange] | None = None
     searched: tuple[float, float, float] | None = None
     unjudged: tuple[int, int] = (0, 0)
+    net: tuple[float, float, float] | None = None
+    budgets: str = ""
+    targets: int = 0
 
     @property
     def verdict(self) -> str:
@@ -87,11 +75,22 @@ class Effect:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim, the effects that decide it, and the verdict."""
+    """One claim about the networks of one data set, the effects that decide it, and the verdict.
 
-    title: str
-    statement: str
+    number: 1, 2 or 3. dataset: a key of `facts.DATA_SETS`. networks: how many it rests on.
+    further: effects that are of interest and decide nothing.
+    """
+
+    number: int
+    dataset: str
     effects: tuple[Effect, ...]
+    further: tuple[Effect, ...] = ()
+    networks: int = 0
+
+    @property
+    def title(self) -> str:
+        """The claim in one line."""
+        return TITLES[self.number]
 
     @property
     def verdict(self) -> str:
@@ -104,15 +103,31 @@ class Claim:
         return HOLDS if set(verdicts) == {HOLDS} else UNCLEAR
 
 
+RESIDUAL, PLAIN = "residual CNN", "plain CNN"
+SKIPS, NO_SKIPS = (RESIDUAL, "DenseNet"), ("VGG-like CNN", "Inception")
+"""Where no plain network differs in the skip connections alone, designs with them and without."""
+
+TITLES = {
+    1: "Claim 1: the loss decides what one concludes about a network",
+    2: "Claim 2: the regularizer-free loss ranks networks as expected",
+    3: "Claim 3: residual connections, a contrastive loss and adversarial augmentation align best",
+}
+STATEMENTS = {
+    1: "Image priors make networks look more aligned, an adversarial term less, than the "
+    "regularizer-free loss does.",
+    2: "Of two networks that differ only in adversarial training, the one with it is more aligned, "
+    "for every such pair.",
+    3: "Each of the three adds to alignment where the other two allow the comparison.",
+}
+
 Table = Mapping[tuple[str, str], Answers]
 """(network, loss) → its answers, for the seed kind of the claims."""
 
-
-Pairs = list[tuple[Answers | None, Answers | None]]
+Pairs = Sequence[tuple[Answers | None, Answers | None]]
 """Two sides to compare; None where a side was not made."""
 
 
-def difference(text: str, pairs: Pairs) -> Effect:
+def difference(text: str, pairs: Pairs, budgets: str = "") -> Effect:
     """Mean over pairs of alignment of the first minus alignment of the second."""
     matched = [
         (first, second)
@@ -120,16 +135,35 @@ def difference(text: str, pairs: Pairs) -> Effect:
         if first is not None and second is not None and first.counts and second.counts
     ]
     usable = [pair for pair in matched if all(each.judged for each in pair)]
-    unjudged = (len(matched) - len(usable), len(matched))
+    effect = Effect(
+        text,
+        *(None, None, None),
+        unjudged=(len(matched) - len(usable), len(matched)),
+        net=_points([(_net(first), _net(second)) for first, second in matched]),
+        budgets=budgets,
+    )
     found = _points([(first.nearer[JUDGE], second.nearer[JUDGE]) for first, second in usable])
     if found is None:
-        return Effect(text, None, None, None, unjudged=unjudged)
+        return effect
     before = [(a.as_searched.nearer[JUDGE], b.as_searched.nearer[JUDGE]) for a, b in usable]
     ranges = [MatchRange.of(each.median_distance for each in pair) for pair in usable]
     apart = [each for each in ranges if not each.equal]
     worst = max(apart, key=lambda each: each.factor, default=None)
-    unequal = None if worst is None else (len(apart), len(ranges), worst)
-    return Effect(text, *found, unequal, _points(before), unjudged)
+    points, low, high = found
+    return replace(
+        effect,
+        points=points,
+        low=low,
+        high=high,
+        unequal=None if worst is None else (len(apart), len(ranges), worst),
+        searched=_points(before),
+        targets=max(int((a.matched & b.matched).sum()) for a, b in usable),
+    )
+
+
+def _net(answers: Answers) -> np.ndarray:
+    net: np.ndarray = answers.nearer[JUDGE] - answers.wrong[JUDGE]
+    return net
 
 
 def _points(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float] | None:
@@ -142,114 +176,87 @@ def _points(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, f
 
 
 def judge(table: Table, facts: Mapping[str, Facts]) -> list[Claim]:
-    """The three claims."""
-    trained = [each for each in facts.values() if each.objective != "untrained"]
-    return [_loss_decides(table, trained), _fair_ranking(table, trained), _best(table, trained)]
+    """The three claims for every data set of these networks."""
+    trained = [each for each in facts.values() if each.objective != UNTRAINED]
+    claims = []
+    for dataset in dict.fromkeys(each.dataset for each in trained):
+        these = among(trained, dataset=dataset)
+        claims += [decide(table, these) for decide in (_loss_decides, _fair_ranking, _best)]
+    return sorted(claims, key=lambda claim: claim.number)
 
 
-def _loss_decides(table: Table, trained: list[Facts]) -> Claim:
+def _loss_decides(table: Table, these: list[Facts]) -> Claim:
     leaning, adversarial = FAMILIES["human-leaning"], FAMILIES["adversarial"]
+    run = [each for each in these if (each.name, leaning) in table]
 
     def pairs(first: str, second: str) -> Pairs:
-        return [(table.get((each.name, first)), table.get((each.name, second))) for each in trained]
+        return [(table.get((each.name, first)), table.get((each.name, second))) for each in run]
 
     return Claim(
-        "Claim 1: the loss decides what one concludes about a network",
-        "Image priors make networks look more aligned, an adversarial term less, than the "
-        "regularizer-free loss does.",
+        1,
+        these[0].dataset,
         (
             difference("image priors minus regularizer-free", pairs(leaning, FREE)),
             difference("regularizer-free minus adversarial", pairs(FREE, adversarial)),
         ),
+        networks=len(run),
     )
 
 
-def _fair_ranking(table: Table, trained: list[Facts]) -> Claim:
-    effects = [
-        difference(
-            f"{robust.name} minus {standard.name}",
-            [(table.get((robust.name, FREE)), table.get((standard.name, FREE)))],
-        )
-        for standard, robust in adversarial_pairs(trained)
-    ]
-    return Claim(
-        "Claim 2: the regularizer-free loss ranks networks as expected",
-        "Of two networks that differ only in adversarial training, the one with it is more "
-        "aligned, for every such pair.",
-        tuple(effects),
+def _fair_ranking(table: Table, these: list[Facts]) -> Claim:
+    pairs = adversarial_pairs(these)
+    effects = tuple(
+        compared(f"`{robust.name}` minus `{standard.name}`", table, [(robust, standard)])
+        for robust, standard in pairs
     )
+    networks = {each.name for pair in pairs for each in pair}
+    return Claim(2, these[0].dataset, effects, networks=len(networks))
 
 
-def _best(table: Table, trained: list[Facts]) -> Claim:
-    def among(**wanted: object) -> list[Facts]:
-        """The networks with these values of their facts."""
-        return [each for each in trained if wanted.items() <= asdict(each).items()]
-
-    def free(these: list[Facts]) -> list[Answers | None]:
-        return [table.get((each.name, FREE)) for each in these]
-
-    def crossed(first: list[Facts], second: list[Facts]) -> Pairs:
-        return [(a, b) for a in free(first) for b in free(second)]
-
-    training: dict[str, object] = {
-        "objective": "all labels",
-        "epsilon": 2.0,
-        "augmentation": "none",
-    }
-    supervised = among(architecture="residual CNN", **training)
-    budget = min((each.steps for each in supervised), default=0)
-    supervised = [each for each in supervised if each.steps == budget]
-    plain = among(architecture="plain CNN", **training)
-    contrastive = among(architecture="residual CNN", objective="SimCLR", epsilon=2.0)
-    not_adversarial = among(
-        architecture="residual CNN", objective="SimCLR", epsilon=0.0, augmentation="simclr"
-    )
-    return Claim(
-        "Claim 3: residual connections, a contrastive loss and adversarial augmentation align best",
-        "Each of the three adds to alignment where the other two allow the comparison.",
-        (
-            difference("skips minus no skips, adversarially trained", crossed(supervised, plain)),
-            difference(
-                "contrastive minus labels, adversarially trained", crossed(contrastive, supervised)
-            ),
-            difference(
-                "contrastive, adversarially trained minus not",
-                crossed(contrastive, not_adversarial),
-            ),
+def _best(table: Table, these: list[Facts]) -> Claim:
+    attacked = [each for each in these if each.adversarial]
+    labelled = [each for each in among(attacked, objective=LABELS) if each.augmentation != "none"]
+    supervised = among(labelled, architecture=RESIDUAL)
+    plain = among(labelled, architecture=PLAIN)
+    with_skips = supervised if plain else [e for e in labelled if e.architecture in SKIPS]
+    without = plain or [each for each in labelled if each.architecture in NO_SKIPS]
+    contrastive = among(these, architecture=RESIDUAL, objective=SIMCLR)
+    contrastive_attacked = [each for each in contrastive if each.adversarial]
+    effects = {
+        "skips minus no skips, adversarially trained": crossed(with_skips, without),
+        "contrastive minus labels, adversarially trained": crossed(
+            contrastive_attacked, supervised
         ),
+        "contrastive, adversarially trained minus not": crossed(
+            contrastive_attacked, among(contrastive, epsilon=0.0)
+        ),
+    }
+    further = {
+        f"{RESIDUAL} minus {design}, adversarially trained": crossed(
+            supervised, among(labelled, architecture=design)
+        )
+        for design in dict.fromkeys(each.architecture for each in labelled)
+        if design != RESIDUAL
+    }
+    further["usual augmentation minus none, adversarially trained"] = [
+        pair
+        for pair in crossed(labelled, among(attacked, objective=LABELS, augmentation="none"))
+        if pair[0].differing(pair[1]) == ["augmentation"]
+    ]
+    for objective in ("TRADES", "MART"):
+        further[f"{objective} minus adversarial training"] = crossed(
+            among(these, architecture=RESIDUAL, objective=objective), supervised
+        )
+    return Claim(
+        3,
+        these[0].dataset,
+        tuple(compared(text, table, pairs) for text, pairs in effects.items()),
+        tuple(compared(text, table, pairs) for text, pairs in further.items() if pairs),
+        networks=len({each.name for pairs in effects.values() for pair in pairs for each in pair}),
     )
 
 
-def adversarial_pairs(trained: list[Facts]) -> list[tuple[Facts, Facts]]:
-    """(standard training, the same with adversarial training)."""
-    return [
-        (standard, robust)
-        for standard in trained
-        for robust in trained
-        if standard.epsilon == 0
-        and robust.epsilon == 2
-        and _differing(standard, robust) == ["adversarial ε"]
-    ]
-
-
-def single_factor_pairs(facts: Mapping[str, Facts]) -> list[tuple[str, Facts, Facts]]:
-    """(factor, first, second) for all pairs of networks that differ in one factor alone.
-
-    Two adversarially trained networks of different budgets are not a pair: training longer is a
-    factor, too.
-    """
-    pairs: list[tuple[str, Facts, Facts]] = []
-    names = list(facts.values())
-    for index, first in enumerate(names):
-        for second in names[index + 1 :]:
-            differing = _differing(first, second)
-            both_adversarial = first.epsilon > 0 and second.epsilon > 0
-            if len(differing) == 1 and not (both_adversarial and first.steps != second.steps):
-                factor = differing[0]
-                low, high = sorted((first, second), key=lambda each: str(each.factors[factor]))
-                pairs.append((factor, low, high))
-    return pairs
-
-
-def _differing(first: Facts, second: Facts) -> list[str]:
-    return [name for name, value in first.factors.items() if second.factors[name] != value]
+def compared(text: str, table: Table, pairs: Sequence[tuple[Facts, Facts]]) -> Effect:
+    """The first minus the second networks of these pairs, regularizer-free."""
+    sides = [(table.get((a.name, FREE)), table.get((b.name, FREE))) for a, b in pairs]
+    return difference(text, sides, budgets(pairs))

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from explorer.analysis.shipped_nulls import TABLE as NULLS
+from explorer.models.sources import embedded
 from explorer.models.sources.embedded import CARDS
+from explorer.research.reproduction import paper
+from explorer.research.reproduction.facts import PHOTOGRAPHS, Facts, facts_of
+from explorer.research.reproduction.judges import judges, seed_of_claims
 
 FAMILIES = {
     "regularizer-free": "regularizer-free",
@@ -15,14 +21,13 @@ FAMILIES = {
 }
 """Each family of losses and the variant that represents it."""
 
+FREE = FAMILIES["regularizer-free"]
+
 ADVERSARY = "robust-features"
-"""Perceptual distance of the adversarial losses."""
+"""Perceptual distance of the adversarial losses; no judge of photographs in noise."""
 
 JUDGE = "counted"
-"""What decides the claims: the mean over the measures that count in the verdict on people, one a
-family. Which those are, the calibration says (`explorer.metrics.calibration`) for this size, and
-these kinds of target and seed, and not the numbers found here; ADVERSARY is not one of them for
-N(0, 1) noise at 64 px."""
+"""What decides the claims: the mean over the measures of `judges.judges`."""
 
 MAX_WRONG = 0.05
 """Share of wrong targets called at least as near as the seed, above which one cannot judge."""
@@ -31,44 +36,70 @@ WRONG_TARGETS = 5
 """The control: so many targets that an IRI was not made for, or all others if they are fewer."""
 
 LAYER = "penultimate"
-VERSION = 9  # to be raised when the same plan would give other numbers
+SHOWN = 8  # IRIs of a part that are stored as images, for the contact sheet
+VERSION = 10  # to be raised when the same plan would give other numbers
 
 
 @dataclass(frozen=True)
 class Plan:
     """One reproduction.
 
+    steps: of the regularizer-free search. leaning_steps: of the searches of the other families,
+    which do not end before. targets: how many photographs, fewer where there are fewer.
     goal: relative distance at which a regularizer-free IRI is finished, so that networks are
         compared at equal matches: a search that continues changes ever more of what the network
         ignores.
-    seed: the kind for the claims (N(0, 1) noise, clamped, is the paper's default).
-    other_seeds: run as well, regularizer-free, for `headline` networks: alignment depends on the
-        seed.
-    drawn: how many held-out drawn targets; gallery: whether the photographs are targets, too.
-    networks: names of embedded networks, None for all that ship.
+    networks: names of embedded networks; None for all that learned from photographs.
+    families_of: those for which the other two families of losses are run, too; None for all.
+    other_seeds: run as well, regularizer-free, for the networks `headline`: alignment depends on
+        the seed.
     """
 
     name: str
     steps: int
-    drawn: int
-    gallery: bool
-    networks: tuple[str, ...] | None
-    seed: str = "noise"
+    leaning_steps: int
+    targets: int
     goal: float = 0.05
+    networks: tuple[str, ...] | None = None
+    families_of: tuple[str, ...] | None = None
     other_seeds: tuple[str, ...] = ()
-    headline: tuple[str, ...] = ("residual-multi-standard", "residual-multi-adv2")
+    headline: tuple[str, ...] = ()
 
-    def works(self, shipped: tuple[str, ...]) -> list[Work]:
-        """Everything to run, given the networks that ship."""
-        names = [name for name in shipped if self.networks is None or name in self.networks]
-        works = [Work(name, loss, self.seed) for loss in FAMILIES.values() for name in names]
+    def facts(self) -> dict[str, Facts]:
+        """Those of every network of the plan that ships, data set by data set."""
+        if self.networks is None:
+            known = [facts_of(name) for name in embedded.names()]
+            chosen = [each for each in known if each.dataset in PHOTOGRAPHS]
+        else:
+            shipped = embedded.names()
+            chosen = [facts_of(name) for name in self.networks if name in shipped]
+        order = list(dict.fromkeys([*PHOTOGRAPHS, *(each.dataset for each in chosen)]))
+        chosen.sort(key=lambda each: order.index(each.dataset))
+        return {each.name: each for each in chosen}
+
+    def works(self, facts: Iterable[Facts]) -> list[Work]:
+        """Everything to run for these networks, what decides the claims first."""
+        these = list(facts)
+        seeds = {each.name: seed_of_claims(each.side) for each in these}
+        works = [Work(each.name, FREE, seeds[each.name]) for each in these]
         works += [
-            Work(name, FAMILIES["regularizer-free"], seed)
-            for name in self.headline
-            if name in names
+            Work(each.name, loss, seeds[each.name])
+            for loss in FAMILIES.values()
+            for each in these
+            if loss != FREE and (self.families_of is None or each.name in self.families_of)
+        ]
+        works += [Work(each.name, FREE, paper.SEED) for each in these if paper.row_of(each.name)]
+        works += [
+            Work(each.name, FREE, seed)
+            for each in these
+            if each.name in self.headline
             for seed in self.other_seeds
         ]
-        return works
+        return list(dict.fromkeys(works))
+
+    def steps_of(self, loss: str) -> int:
+        """The budget of a search by this loss."""
+        return self.steps if loss == FREE else self.leaning_steps
 
 
 @dataclass(frozen=True)
@@ -79,41 +110,66 @@ class Work:
     loss: str
     seed: str
 
-    def file_name(self, plan: Plan) -> str:
-        """A name for its part that changes with everything that decides the part's content."""
-        decides = {key: value for key, value in asdict(plan).items() if key in _DECIDES}
-        weights = (CARDS / f"{self.network}.safetensors").read_bytes()
-        facts = [VERSION, decides, asdict(self), hashlib.sha256(weights).hexdigest()]
-        text = json.dumps(facts, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    def judges(self) -> tuple[str, ...]:
+        """Names of the measures that may judge these IRIs."""
+        side = facts_of(self.network).side
+        return tuple(each.measure for each in judges(side, self.seed))
+
+    def file_name(self, plan: Plan, targets: str) -> str:
+        """A name for its part that changes with everything that decides the part's content.
+
+        targets: the digest of its targets.
+        """
+        files = (CARDS / f"{self.network}.safetensors", NULLS)
+        facts = [
+            VERSION,
+            plan.steps_of(self.loss),
+            plan.goal,
+            targets,
+            self.judges(),
+            *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.exists()),
+        ]
+        digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
         return f"{self.network}+{self.loss}+{self.seed}+{digest}.json"
 
-
-_DECIDES = ("steps", "goal", "drawn", "gallery")
 
 QUICK = Plan(
     name="quick",
     steps=100,
-    drawn=16,
-    gallery=False,
+    leaning_steps=150,
+    targets=12,
     networks=(
-        "residual-untrained",
-        "residual-multi-standard",
-        "residual-multi-adv2",
-        "residual-multi-adv2-b",
-        "plain-multi-standard",
-        "plain-multi-adv2",
-        "residual-simclr",
-        "residual-simclr-adv2",
+        "imagenette-residual-standard",
+        "imagenette-residual-adv1",
+        "imagenette-residual-adv1-b",
+        "imagenette-plain-adv1",
+        "imagenette-residual-simclr",
+        "imagenette-residual-simclr-adv1",
+        "cifar10-resnet-standard",
+        "cifar10-resnet-adv1",
     ),
-    other_seeds=("grey-noise",),
+    families_of=("imagenette-residual-standard", "imagenette-residual-adv1"),
 )
 FULL = Plan(
     name="full",
-    steps=400,
-    drawn=64,
-    gallery=True,
-    networks=None,
-    other_seeds=("grey-noise", "uniform"),
+    steps=300,
+    leaning_steps=200,
+    targets=100,
+    families_of=(
+        "imagenette-residual-standard",
+        "imagenette-residual-adv1",
+        "imagenette-residual-simclr",
+        "imagenette-residual-simclr-adv1",
+        "imagenette-vgg-standard",
+        "imagenette-vgg-adv1",
+        "cifar10-resnet-standard",
+        "cifar10-resnet-adv1",
+        "cifar10-resnet-simclr",
+        "cifar10-resnet-simclr-adv1",
+        "cifar10-vgg-standard",
+        "cifar10-vgg-adv1",
+    ),
+    other_seeds=("grey-noise", "feather-noise"),
+    headline=("imagenette-residual-standard", "imagenette-residual-adv1"),
 )
 PLANS = {plan.name: plan for plan in (QUICK, FULL)}

@@ -3,63 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from explorer.models.sources import embedded
 from explorer.plots.alignment import AlignmentPoint
 from explorer.research.reproduction.answers import Answers
-from explorer.research.reproduction.claims import (
-    Facts,
-    Table,
-    difference,
-    single_factor_pairs,
-)
-from explorer.research.reproduction.plan import FAMILIES, JUDGE, Plan
+from explorer.research.reproduction.claims import Claim, Table, difference, judge
+from explorer.research.reproduction.facts import Facts, among, budgets, single_factor_pairs
+from explorer.research.reproduction.judges import seed_of_claims
+from explorer.research.reproduction.plan import FAMILIES, FREE, JUDGE, Plan
+from explorer.research.reproduction.targets import Targets
 
 Key = tuple[str, str, str]
 """(network, loss, seed kind)."""
 
-_OBJECTIVES = {
-    "untrained": "untrained",
-    "contrastive": "SimCLR",
-    "TRADES": "TRADES",
-    "MART": "MART",
-}
 
-
-def facts_of(name: str) -> Facts:
-    """The facts of an embedded network's card that the rules need."""
-    card = embedded.card(name)
-    kind = card["objective"].split(",")[0].split(" ")[0]
-    labels = {"multi": "all labels", "object": "object labels"}.get(card["labels"], card["labels"])
-    return Facts(
-        name=name,
-        architecture=card["family"],
-        objective=_OBJECTIVES.get(kind, labels),
-        epsilon=float(card["epsilon"]),
-        augmentation=card["recipe"]["augmentation"],
-        steps=card["steps"],
-    )
-
-
-def answers_of(rows: Sequence[Mapping[str, Any]]) -> Answers:
+def answers_of(part: Mapping[str, Any]) -> Answers:
     """The answers of one network, loss and seed kind; nan for IRIs without a match."""
-    searched = _answers([row["searched"] for row in rows])
+    rows, judges = part["rows"], part["judges"]
+    searched = _answers([row["searched"] for row in rows], judges)
     if any("nearest" not in row for row in rows):
         return searched
-    return replace(_answers([row["nearest"] for row in rows]), searched=searched)
+    return replace(_answers([row["nearest"] for row in rows], judges), searched=searched)
 
 
-def _answers(rows: Sequence[Mapping[str, Any]]) -> Answers:
-    """At one end of the search."""
+def _answers(rows: Sequence[Mapping[str, Any]], judges: Sequence[str]) -> Answers:
+    """At one end of the search; judges: the measures that may count, each unless it is in the loss
+    or related to the loss or the network."""
     by_measure: dict[str, list[bool]] = {}
     for row in rows:
         for name, one in row["measures"].items():
-            by_measure.setdefault(name, []).append(one["judges"])
-    counted = tuple(name for name, judges in by_measure.items() if all(judges))
+            by_measure.setdefault(name, []).append(one["counts"])
+    counted = tuple(name for name, counts in by_measure.items() if all(counts) and name in judges)
 
     def columns(question: str) -> dict[str, np.ndarray]:
         found = {
@@ -88,24 +65,23 @@ def _answers(rows: Sequence[Mapping[str, Any]]) -> Answers:
     )
 
 
-def all_answers(parts: Iterable[Mapping[str, Any]], kind: str) -> dict[Key, Answers]:
-    """(network, loss, seed) → answers, over the targets of one kind ("drawn" or "photo")."""
-    answers: dict[Key, Answers] = {}
-    for part in parts:
-        rows = [row for row in part["rows"] if row["kind"] == kind]
-        if rows:
-            answers[part["network"], part["loss"], part["seed"]] = answers_of(rows)
-    return answers
+def all_answers(parts: Iterable[Mapping[str, Any]]) -> dict[Key, Answers]:
+    """(network, loss, seed) → answers."""
+    return {(part["network"], part["loss"], part["seed"]): answers_of(part) for part in parts}
 
 
-def table_of(answers: Mapping[Key, Answers], plan: Plan) -> Table:
-    """The answers that decide the claims: those of the plan's own seed kind."""
+def table_of(answers: Mapping[Key, Answers], facts: Mapping[str, Facts]) -> Table:
+    """The answers that decide the claims: those from the seed kind of each network's claims."""
     return {
-        (network, loss): one for (network, loss, seed), one in answers.items() if seed == plan.seed
+        (network, loss): one
+        for (network, loss, seed), one in answers.items()
+        if seed == seed_of_claims(facts[network].side)
     }
 
 
-def alignment_rows(answers: Mapping[Key, Answers], kind: str) -> list[dict[str, Any]]:
+def alignment_rows(
+    answers: Mapping[Key, Answers], facts: Mapping[str, Facts]
+) -> list[dict[str, Any]]:
     """One row per network, loss, seed, end and measure: shares in percent, intervals, controls."""
     family_of = {loss: family for family, loss in FAMILIES.items()}
     rows = []
@@ -119,10 +95,11 @@ def alignment_rows(answers: Mapping[Key, Answers], kind: str) -> list[dict[str, 
                 rows.append(
                     {
                         "network": network,
+                        "data set": facts[network].dataset,
                         "loss family": family_of[loss],
                         "loss": loss,
                         "seed": seed,
-                        "targets": kind,
+                        "decides": "yes" if seed == seed_of_claims(facts[network].side) else "no",
                         "image": end,
                         "measure": measure,
                         "counts": "yes" if measure in (JUDGE, *one.counted) else "no",
@@ -141,13 +118,11 @@ def alignment_rows(answers: Mapping[Key, Answers], kind: str) -> list[dict[str, 
     return rows
 
 
-def deciding_rows(
-    rows: Iterable[Mapping[str, Any]], seed: str, kind: str = "drawn"
-) -> list[Mapping[str, Any]]:
+def deciding_rows(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those of `alignment_rows` that decide: by JUDGE, of the nearest image where there is one."""
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for row in rows:
-        if (row["measure"], row["seed"], row["targets"]) != (JUDGE, seed, kind):
+        if row["measure"] != JUDGE or row["decides"] != "yes":
             continue
         key = row["network"], row["loss"]
         if row["image"] == "nearest" or key not in found:
@@ -173,11 +148,12 @@ def alignment_points(rows: Iterable[Mapping[str, Any]]) -> list[AlignmentPoint]:
     ]
 
 
-def factor_rows(table: Table, facts: Mapping[str, Facts], loss: str) -> list[dict[str, Any]]:
+def factor_rows(table: Table, facts: Mapping[str, Facts]) -> list[dict[str, Any]]:
     """The effect of each factor on alignment, for every pair that differs in it alone."""
     rows = []
-    for factor, first, second in single_factor_pairs(facts):
-        effect = difference("", [(table.get((second.name, loss)), table.get((first.name, loss)))])
+    for factor, first, second in single_factor_pairs(facts.values()):
+        pair = [(table.get((second.name, FREE)), table.get((first.name, FREE)))]
+        effect = difference("", pair, budgets([(second, first)]))
         rows.append(
             {
                 "factor": factor,
@@ -187,6 +163,8 @@ def factor_rows(table: Table, facts: Mapping[str, Facts], loss: str) -> list[dic
                 "points": _rounded(effect.points),
                 "low": _rounded(effect.low),
                 "high": _rounded(effect.high),
+                "points, less wrong targets": _rounded(effect.net[0] if effect.net else None),
+                "budgets": effect.budgets or "equal",
             }
         )
     return sorted(rows, key=lambda row: (row["factor"], row["networks"]))
@@ -198,3 +176,44 @@ def _percent(value: float | None) -> float | None:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """All that a report is made of.
+
+    facts: of the networks, by name. targets: by data set. answers: by network, loss and seed kind.
+    """
+
+    plan: Plan
+    facts: Mapping[str, Facts]
+    targets: Mapping[str, Targets]
+    parts: Sequence[Mapping[str, Any]]
+    answers: Mapping[Key, Answers]
+    claims: Sequence[Claim]
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        facts: Mapping[str, Facts],
+        targets: Mapping[str, Targets],
+        parts: Sequence[Mapping[str, Any]],
+    ) -> Reproduction:
+        """From the parts of a run, judged by the rules."""
+        answers = all_answers(parts)
+        claims = judge(table_of(answers, facts), facts)
+        return cls(plan, facts, targets, parts, answers, claims)
+
+    @property
+    def table(self) -> Table:
+        """The answers that decide the claims."""
+        return table_of(self.answers, self.facts)
+
+    def of_dataset(self, dataset: str) -> list[Facts]:
+        """The networks of a data set, by alignment with the regularizer-free loss, best first."""
+        table = self.table
+        return sorted(
+            among(self.facts.values(), dataset=dataset),
+            key=lambda each: -(table[each.name, FREE].share().value or 0.0),
+        )

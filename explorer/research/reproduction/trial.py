@@ -13,31 +13,28 @@ from torch import Tensor
 from explorer.analysis.generation import device
 from explorer.analysis.nearest import tighten_traces
 from explorer.analysis.nulls import null_of
-from explorer.analysis.targets import FIRST_DRAWN
-from explorer.images import gallery, seeds
+from explorer.images import seeds
 from explorer.images.encoding import to_8bit, to_png
 from explorer.losses.adversary import adversary_of
 from explorer.losses.variants import loss_named
 from explorer.metrics import perceptual
 from explorer.metrics.alignment import nearer_target, nearer_wrong
-from explorer.metrics.calibration import DRAWN, PHOTOGRAPH
 from explorer.metrics.match import MatchState, match_state
 from explorer.metrics.matching import match_images
 from explorer.metrics.perceptual_verdict import Comparison
-from explorer.models.fitting import as_batch, fit_to
+from explorer.models.fitting import as_batch
 from explorer.models.loading import load
 from explorer.models.network import Network
 from explorer.models.threads import fitting_threads
 from explorer.request import Request
-from explorer.research.reproduction.plan import ADVERSARY, LAYER, WRONG_TARGETS, Plan, Work
+from explorer.research.reproduction.plan import ADVERSARY, LAYER, SHOWN, WRONG_TARGETS, Plan, Work
+from explorer.research.reproduction.targets import Targets
 from explorer.result.tightening import Moved
 from explorer.synthesis.loop import Problem, synthesise
 from explorer.synthesis.optimizers.automatic import automatic
 from explorer.validation import why_not_nearest
-from explorer.zoo.pictures import picture
 
 BATCH = {"cpu": 38, "cuda": 256}
-SHOWN = 8  # IRIs stored as images, for the contact sheet
 
 
 @dataclass(frozen=True)
@@ -51,66 +48,46 @@ class Made:
     notes: list[dict[str, Any]]
 
 
-def run(plan: Plan, work: Work) -> dict[str, Any]:
+def run(plan: Plan, work: Work, targets: Targets) -> dict[str, Any]:
     """One row per target, plain JSON values, and the first few IRIs as PNG.
 
     The k-th target starts from the seed image drawn with random seed k. Its control, the wrong
-    targets, are the next ones of the same kind.
+    targets, are the next ones.
     """
-    started_at = time.monotonic()
+    started_at = time.process_time()
     network = load(f"embedded:{work.network}", device())
+    images = torch.from_numpy(targets.images).to(network.device)
+    count = len(images)
+    others = range(1, 1 + min(WRONG_TARGETS, count - 1))
+    wrong = torch.stack([images.roll(-away, 0) for away in others], 1)
+    rows: list[dict[str, Any]] = []
+    pictures: list[str] = []
     with fitting_threads(network):
-        rows: list[dict[str, Any]] = []
-        pictures: list[str] = []
-        for kind, names, images in targets(plan, network):
-            width = BATCH[network.device.type]
-            others = range(1, 1 + min(WRONG_TARGETS, len(names) - 1))
-            wrong = torch.stack([images.roll(-away, 0) for away in others], 1)
-            for start in range(0, len(names), width):
-                part = slice(start, start + width)
-                starts = _seeds(work, network, range(len(rows), len(rows) + len(names[part])))
-                ends = make(plan, work, network, images[part], starts)
-                measured = {
-                    end: _measured(
-                        plan, work, network, made, (images[part], starts, wrong[part]), kind
-                    )
-                    for end, made in ends.items()
-                }
-                rows += [
-                    {"target": name, "kind": kind}
-                    | {end: rows_of_end[index] for end, rows_of_end in measured.items()}
-                    for index, name in enumerate(names[part])
-                ]
-                iris = ends.get("nearest", ends["searched"]).images
-                room = SHOWN - len(pictures)
-                pictures += [_png(iri) for iri in iris[: max(0, room)]]
+        for start in range(0, count, BATCH[network.device.type]):
+            part = slice(start, start + BATCH[network.device.type])
+            starts = _seeds(work, network, range(count)[part])
+            compared_with = (images[part], starts, wrong[part])
+            ends = make(plan, work, network, images[part], starts)
+            measured = {
+                end: _measured(plan, work, network, made, compared_with)
+                for end, made in ends.items()
+            }
+            rows += [
+                {"target": name} | {end: of_end[index] for end, of_end in measured.items()}
+                for index, name in enumerate(targets.names[part])
+            ]
+            iris = ends.get("nearest", ends["searched"]).images
+            pictures += [_png(iri) for iri in iris[: max(0, SHOWN - len(pictures))]]
     return {
         "network": work.network,
         "loss": work.loss,
         "seed": work.seed,
-        "steps": plan.steps,
-        "seconds": round(time.monotonic() - started_at, 1),
+        "judges": list(work.judges()),
+        "steps": plan.steps_of(work.loss),
+        "seconds": round(time.process_time() - started_at, 1),
         "rows": rows,
         "pictures": pictures,
     }
-
-
-def target_pngs(plan: Plan) -> list[str]:
-    """The first drawn targets as base64 PNG, for the contact sheet."""
-    numbers = range(FIRST_DRAWN, FIRST_DRAWN + min(SHOWN, plan.drawn))
-    return [base64.b64encode(to_png(picture(n, "test")[0])).decode("ascii") for n in numbers]
-
-
-def targets(plan: Plan, network: Network) -> list[tuple[str, list[str], Tensor]]:
-    """(kind, names, images N×3×H×W in [0, 1]) of the drawn targets and of the photographs."""
-    size = max(network.input.size)
-    numbers = range(FIRST_DRAWN, FIRST_DRAWN + plan.drawn)
-    drawn = [fit_to(picture(number, "test", size)[0], network) for number in numbers]
-    groups = [("drawn", [f"drawn {number}" for number in numbers], as_batch(drawn, network))]
-    if plan.gallery:
-        photos = [fit_to(gallery.load(name), network) for name in gallery.names()]
-        groups.append(("photo", list(gallery.names()), as_batch(photos, network)))
-    return groups
 
 
 def make(
@@ -132,7 +109,7 @@ def make(
         [plan.goal] * count,
         distance=adversary_of(ADVERSARY) if loss.uses_distance else None,
     )
-    traces = synthesise(problem, automatic(network, LAYER, [loss]), plan.steps)
+    traces = synthesise(problem, automatic(network, LAYER, [loss]), plan.steps_of(work.loss))
     ends = {
         "searched": Made(
             torch.stack([trace.iri for trace in traces]).to(network.device),
@@ -162,7 +139,6 @@ def _measured(
     network: Network,
     made: Made,
     compared_with: tuple[Tensor, Tensor, Tensor],
-    kind: str,
 ) -> list[dict[str, Any]]:
     """What is stored of each image of a batch; compared with its target, seed and wrong targets."""
     images, starts, wrong = compared_with
@@ -177,7 +153,6 @@ def _measured(
         network.family,
         allow_download=False,
         seed_kind=work.seed,
-        target_kind=DRAWN if kind == "drawn" else PHOTOGRAPH,
     )
     matches = match_images(network, LAYER, rounded, images, null)
     before = match_images(network, LAYER, made.images, images, null)
@@ -214,7 +189,7 @@ def _answers(comparison: Comparison) -> dict[str, Any]:
         "to_wrong": _short(comparison.to_mismatched),
         "nearer_target": bool(nearer) if nearer == nearer else None,
         "wrong_nearer_than_seed": _short(wrong) if wrong == wrong else None,
-        "judges": comparison.counts_in_verdict,
+        "counts": comparison.counts_in_verdict,
     }
 
 
