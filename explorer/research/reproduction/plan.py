@@ -169,7 +169,7 @@ FULL = Plan(
         "cifar10-vgg-standard",
         "cifar10-vgg-adv1",
     ),
-    other_seeds=("grey-noise", "feather-noise"),
+    other_seeds=("feather-noise",),
     headline=("imagenette-residual-standard", "imagenette-residual-adv1"),
 )
 PLANS = {plan.name: plan for plan in (QUICK, FULL)}
