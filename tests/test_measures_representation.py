@@ -13,7 +13,7 @@ from scipy.spatial import distance
 from explorer.metrics.by_layer import MOST_RANKED as MOST_RANKED_BY_LAYER
 from explorer.metrics.by_layer import compare_layers
 from explorer.metrics.equal_match import MatchRange
-from explorer.metrics.match import Match, Prediction, beyond_null
+from explorer.metrics.match import Match, Prediction, beyond_null, shortfalls
 from explorer.metrics.matching import match_representations
 from explorer.metrics.no_match import reasons
 from explorer.metrics.null import QUANTILES, Distribution, Null
@@ -397,6 +397,23 @@ def test_one_number_fails_by_the_99_percent_of_the_pairs_below_which_it_is():
         "No match by signal to noise: it is 12.0 dB, and has to be above 20.0 dB, below which 99 % "
         "of the pairs of unrelated images stay.",
     )
+
+
+def test_ranks_that_unrelated_pictures_share_do_not_forbid_a_match():
+    numbers = torch.randn(60, 6, generator=torch.Generator().manual_seed(0))
+    null = null_distribution(numbers)
+    ranks = null.distributions["spearman"]
+    assert ranks.max == pytest.approx(1)  # 720 orders, 1,770 pairs
+    target = numbers[:1]
+    assert match_one(target * 1.001, target, null).beyond_null
+    value = ranks.quantiles["q99"] - 0.01
+    found = {"snr_db": 60.0, "pearson": 0.9999, "spearman": value}
+    (failed,) = shortfalls(found, null)
+    assert (failed.measure, failed.limit) == ("spearman", ranks.quantiles["q99"])
+    strict = Distribution(2, {"q99": 0.5, "max": 0.979}, (), ())
+    null = replace(null, distributions={**null.distributions, "spearman": strict})
+    (failed,) = shortfalls(found | {"spearman": 0.978}, null)
+    assert failed.limit == 0.979
 
 
 def test_a_failure_of_an_older_result_without_its_numbers_is_still_said():

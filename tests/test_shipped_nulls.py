@@ -239,7 +239,10 @@ def test_drawn_pictures_are_in_the_nulls_of_the_networks_that_learned_from_them_
     stranger = replace(network_of("embedded:vgg-multi-adv2"), reference="torchvision:resnet50")
     assert card_of(stranger) == {}
     assert "drawn" not in usual_source(stranger).text
-    assert len(usual_source(stranger).load(64)) == len(usual_source(stranger).facts)
+    photographs_alone = usual_source(stranger).load(64)
+    assert len(photographs_alone) == len(usual_source(stranger).facts)
+    # Of fewer, more than one in a thousand pairs of unrelated pictures passes (docs/measures.md).
+    assert len(photographs_alone) >= 40
 
 
 def test_without_the_photographs_the_table_keeps_what_it_has(photo_network, monkeypatch):
@@ -266,7 +269,8 @@ def test_without_the_photographs_the_table_keeps_what_it_has(photo_network, monk
 
 
 def test_a_run_that_breaks_off_keeps_what_was_measured(photo_network, monkeypatch):
-    drawn = replace(next(wanted()), layers=("logits",))
+    drawn = next(each for each in wanted() if not held_out_facts(each.card))
+    drawn = replace(drawn, layers=("logits",))
     monkeypatch.setattr(null_table, "wanted", lambda: iter([drawn, photo_network]))
     with pytest.raises(RequestError, match="not the photographs of Imagenette that"):
         null_table.write(photographs(digest="other"), lambda line: None)

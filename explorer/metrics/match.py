@@ -13,6 +13,11 @@ from typing import Any
 
 from explorer.metrics.null import Null
 
+SATURATED = 0.98
+"""Of Spearman's correlation. Few numbers have few orders: ten of them that differ by one swap of
+neighbours have 0.988, and among many thousand pairs of unrelated pictures some have the same order.
+Where one of them is beyond this, its largest value would leave no room for a match."""
+
 
 @dataclass(frozen=True)
 class Shortfall:
@@ -20,13 +25,13 @@ class Shortfall:
 
     measure: by its name in the null, or `pearson` for one that is not positive. value: of the two,
     as the null holds it; None where it is undefined or infinite. limit: what it had to exceed.
-    one_number: whether that is what 99 % of the null's pairs stay below, not their largest.
+    quantile: which of the null's that limit is.
     """
 
     measure: str
     value: float | None
     limit: float
-    one_number: bool = False
+    quantile: str = "max"
 
 
 def shortfalls(values: Mapping[str, float | None], null: Null) -> tuple[Shortfall, ...]:
@@ -38,20 +43,21 @@ def shortfalls(values: Mapping[str, float | None], null: Null) -> tuple[Shortfal
 
     One or two numbers, such as a single unit, have no correlation. There SNR alone decides, and
     must be better than that of 99 % of the null's pairs: in one dimension the nearest of some
-    thousand pairs are as near as one likes.
+    thousand pairs are as near as one likes. So must Spearman ρ where that of the null is SATURATED.
     """
     snr, pearson, spearman = (values.get(name) for name in ("snr_db", "pearson", "spearman"))
     of_null = null.distributions
     if snr is not None and not of_null["pearson_r2"].n:
-        tests = [Shortfall("snr_db", snr, of_null["snr_db"].quantiles["q99"], one_number=True)]
+        tests = [Shortfall("snr_db", snr, of_null["snr_db"].quantiles["q99"], "q99")]
     else:
         squared = None if pearson is None else pearson**2
+        of_ranks = "q99" if of_null["spearman"].max > SATURATED else "max"
         tests = [
             Shortfall("snr_db", snr, of_null["snr_db"].max),
             Shortfall("pearson_r2", squared, of_null["pearson_r2"].max)
             if pearson is None or pearson > 0
             else Shortfall("pearson", pearson, 0.0),
-            Shortfall("spearman", spearman, of_null["spearman"].max),
+            Shortfall("spearman", spearman, of_null["spearman"].quantiles[of_ranks], of_ranks),
         ]
     return tuple(each for each in tests if each.value is None or not each.value > each.limit)
 

@@ -68,7 +68,7 @@ def _sentence(failed: Shortfall) -> str:
     value, limit = _told_apart(failed.value, failed.limit, 1 if unit else 3)
     if failed.measure == "pearson":
         return f"No match by {name}: it is {value}, and has to be above 0."
-    if failed.one_number:
+    if failed.quantile == "q99":
         return (
             f"No match by {name}: it is {value}{unit}, and has to be above {limit}{unit}, below "
             "which 99 % of the pairs of unrelated images stay."
