@@ -1,7 +1,7 @@
 """Make, measure and show identically represented inputs (IRIs) of image networks.
 
     from explorer import Request, generate
-    result = generate(Request(model="embedded:residual-multi-adv2", target="astronaut"))
+    result = generate(Request(model="embedded:imagenette-residual-adv1", target="astronaut"))
 
 Importing the package is light: what is asked for is imported when it is first used.
 """

@@ -38,7 +38,7 @@ _PATHS = ("classes_file",)
 class NetworkReference:
     """Which network: all that is needed to load it, the same wherever it is loaded.
 
-    model: a reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
+    model: a reference such as `embedded:imagenette-residual-adv1`, `timm:resnet18`, `file:PATH`.
     architecture: for `file:` references, the architecture that the checkpoint fits.
     weights: SHA-256 that stands for the checkpoint's content, where the reference does not.
     size: side in px of the pictures that it takes; None is as it was trained.

@@ -48,7 +48,7 @@ _PICTURE = re.compile(r"picture:[0-9a-f]{64}|[a-z0-9][a-z0-9-]*")
 class Request:
     """One IRI to be generated.
 
-    model: reference such as `embedded:residual-multi-adv2`, `timm:resnet18`, `file:PATH`.
+    model: reference such as `embedded:imagenette-residual-adv1`, `timm:resnet18`, `file:PATH`.
     layer: a module name of that network, `penultimate` or `logits`; a part of a layer, such as
         `layer3@channel=12`, or several with weights (`explorer.models.layer_expression`).
     target: a gallery name, a noise target (`noise`, `noise-1`, …), or `picture:` + the SHA-256 of

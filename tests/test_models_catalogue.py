@@ -12,7 +12,7 @@ from torchvision import models
 from explorer.models import catalogue, models_toml, pretrained
 from explorer.models.checkpoints.reading import sha256_of
 from explorer.models.loading import cache, load, untrained
-from explorer.models.sources import robust, torchhub
+from explorer.models.sources import embedded, robust, torchhub
 from explorer.network_reference import NetworkReference
 from explorer.request import Request, RequestError
 from explorer.research import pretrained_table
@@ -298,3 +298,19 @@ def test_classes_that_do_not_match_the_network_are_refused(published):
     published.write_text(published.read_text().replace(', "car"', ""))
     with pytest.raises(RequestError, match="2 classes"):
         load(NetworkReference("own:lab-net", weights=models_toml.fingerprint("lab-net")))
+
+
+def test_the_counterpart_of_an_embedded_network_differs_in_adversarial_training_alone():
+    for name in embedded.names():
+        other = embedded.counterpart(name)
+        if other is None:
+            continue
+        one, two = (embedded.card(each)["recipe"] for each in (name, other))
+        assert (one["epsilon"] > 0) != (two["epsilon"] > 0)
+        same = ("dataset", "architecture", "objective", "augmentation", "rng_seed")
+        assert [one[fact] for fact in same] == [two[fact] for fact in same]
+    assert embedded.counterpart("residual-multi-adv2") == "residual-multi-standard"
+    assert embedded.counterpart("residual-multi-standard") == "residual-multi-adv2"
+    assert embedded.counterpart("residual-untrained") is None
+    with pytest.raises(RequestError, match="unknown"):
+        embedded.counterpart("residual-multi")

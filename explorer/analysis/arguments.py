@@ -11,11 +11,11 @@ from explorer.request import Request
 from explorer.result import Result
 from explorer.validation import network_reference, validate
 
-EXAMPLE = "embedded:residual-multi-adv2"
+EXAMPLE = "embedded:imagenette-residual-adv1"
 
 
 def as_network(network: object) -> NetworkReference:
-    """The network; a str is its reference, such as `embedded:residual-multi-adv2`.
+    """The network; a str is its reference, such as `embedded:imagenette-residual-adv1`.
 
     The content of a checkpoint is looked up where the reference does not say which it is. Raises
     TypeError for anything else, RequestError (field `model`) for an unknown source.

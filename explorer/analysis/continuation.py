@@ -64,7 +64,7 @@ def continue_result(
     if it was; it holds no paths. callback, store: as for `generate`. Raises as `generate`,
     TypeError for anything but a result.
 
-        result = generate(Request(model="embedded:residual-multi-adv2", steps=20))
+        result = generate(Request(model="embedded:imagenette-residual-adv1", steps=20))
         if result.provenance.stopped == "budget":
             result = continue_result(result, steps=500)
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 LAYERS = ("layer2", "layer3", "layer4", "penultimate")
-EMBEDDED = "embedded:residual-multi-adv2"
+EMBEDDED = "embedded:imagenette-residual-adv1"
 GOAL, SECONDS = 0.01, 5.0
 PAPER_PASSES, FEATHER_PASSES = 3000, 24_000
 TARGETS = ("astronaut", "coffee", "cat")

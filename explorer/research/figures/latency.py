@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 RUNS = 5
 NEW_RNG_SEED = 100  # no example is made from this random seed or the next ones
-CHANGED = ("embedded:residual-multi-standard", "embedded:residual-multi-adv2")
+CHANGED = ("embedded:imagenette-residual-standard", "embedded:imagenette-residual-adv1")
 """Two networks whose results with the other settings as they are ship with the app."""
 
 # In the browser: the time of the first frame that shows the text, and as many pictures.
@@ -67,9 +67,11 @@ def worker(scratch: Path) -> None:
     checkpoint = scratch / "resnet18.pt"
     torch.save(timm.create_model("resnet18").state_dict(), checkpoint)
     cases: Mapping[str, Mapping[str, str]] = {
-        "`embedded:residual-multi-adv2`, penultimate": {"model": "embedded:residual-multi-adv2"},
-        "`embedded:residual-multi-standard`, penultimate": {
-            "model": "embedded:residual-multi-standard"
+        "`embedded:imagenette-residual-adv1`, penultimate": {
+            "model": "embedded:imagenette-residual-adv1"
+        },
+        "`embedded:imagenette-residual-standard`, penultimate": {
+            "model": "embedded:imagenette-residual-standard"
         },
         "timm's resnet18 from a file, random weights, layer2, 224×224": {
             "model": f"file:{checkpoint}",

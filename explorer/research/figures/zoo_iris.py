@@ -28,7 +28,12 @@ from explorer.synthesis.optimizers.automatic import automatic
 PICTURE = "zoo/iris.png"
 NETWORKS = ("imagenette-residual-standard", "imagenette-residual-adv1")
 LAYER, SEED, STEPS, GOAL, LOSS = "penultimate", "noise", 500, 0.02, "regularizer-free"
-TARGETS, GAP, ENLARGED = 12, 4, 2
+PHOTOGRAPHS = (
+    *("astronaut", "cat", "coffee", "rocket", "raccoon", "dandelions"),
+    *("photographer", "goldfish", "sunflower", "balloon", "dog", "bridge"),
+)
+"""Of one clear subject each, and chosen before their IRIs were seen."""
+GAP, ENLARGED = 4, 2
 HEADER = (
     *("network", "median relative distance", "largest", f"at {GOAL}", "passes, median"),
     *("moved as searched", "moved, nearest"),
@@ -50,23 +55,22 @@ def write(documents: Path, networks: Sequence[str] = NETWORKS) -> None:
 def iris(name: str) -> tuple[Tensor, Tensor, Tensor, tuple[str, ...]]:
     """(targets, IRIs as searched, nearest IRIs, each N×3×H×W in [0, 1]; the table's line).
 
-    The targets are the gallery's first photographs; the k-th starts from the noise of random seed
-    k.
+    The targets are PHOTOGRAPHS; the k-th starts from the noise of random seed k.
     """
-    network = load(f"embedded:{name}")
-    targets = as_batch([fit_to(gallery.load(each), network) for each in photographs()], network)
-    starts = [seeds.make_seed(SEED, network.input.size, number) for number in range(TARGETS)]
-    losses = [loss_named(LOSS)] * TARGETS
-    problem = Problem(network, LAYER, targets, as_batch(starts, network), losses, [GOAL] * TARGETS)
+    network, count = load(f"embedded:{name}"), len(PHOTOGRAPHS)
+    targets = as_batch([fit_to(gallery.load(each), network) for each in PHOTOGRAPHS], network)
+    starts = [seeds.make_seed(SEED, network.input.size, number) for number in range(count)]
+    losses = [loss_named(LOSS)] * count
+    problem = Problem(network, LAYER, targets, as_batch(starts, network), losses, [GOAL] * count)
     with fitting_threads(network):
         traces = synthesise(problem, automatic(network, LAYER, losses[:1]), STEPS)
-        phases = list(tighten_traces(problem, traces, range(TARGETS)).values())
+        phases = list(tighten_traces(problem, traces, range(count)).values())
     distances = [min(trace.relative_l2) for trace in traces]
     line = (
         f"`{name}`",
         f"{statistics.median(distances):.3f}",
         f"{max(distances):.3f}",
-        f"{sum(distance <= GOAL for distance in distances)} of {TARGETS}",
+        f"{sum(distance <= GOAL for distance in distances)} of {count}",
         f"{statistics.median(trace.steps for trace in traces):.0f}",
         f"{statistics.median(phase.moved[0] for phase in phases):.1f}",
         f"{statistics.median(phase.moved[-1] for phase in phases):.1f}",
@@ -75,15 +79,10 @@ def iris(name: str) -> tuple[Tensor, Tensor, Tensor, tuple[str, ...]]:
     return targets, searched, torch.stack([phase.image for phase in phases]), line
 
 
-def photographs() -> tuple[str, ...]:
-    """The names of the targets."""
-    return gallery.names()[:TARGETS]
-
-
 def sheet(rows: Sequence[Tensor]) -> Image.Image:
     """Rows of images, N×3×H×W in [0, 1] each, enlarged without smoothing."""
     side = ENLARGED * rows[0].shape[-1] + GAP
-    page = Image.new("RGB", (TARGETS * side - GAP, len(rows) * side - GAP), "white")
+    page = Image.new("RGB", (len(rows[0]) * side - GAP, len(rows) * side - GAP), "white")
     for row, images in enumerate(rows):
         for column, image in enumerate(images):
             pixels = (image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
