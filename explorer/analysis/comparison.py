@@ -41,8 +41,8 @@ def compare(
     """What a network, the observer, makes of a result's IRI and target.
 
     network: a NetworkReference, or a str such as `embedded:imagenette-residual-adv1`. layer: at
-    which the match is judged. null, null_folder: by which null, as of a Request; the folder alone is
-    enough. The images are the 8-bit ones, brought to the network's input as any picture is, so that
+    which the match is judged. null, null_folder: by which null, as of a Request; the folder alone
+    is enough. The images are the 8-bit ones, brought to the network's input as any picture is, so that
     a network's own IRIs are judged as after rounding. Raises RequestError and HubUnreachable as
     `explorer.generate` does, and TypeError for an argument of another type.
     """

@@ -11,7 +11,6 @@ from explorer.validation import validate
 
 _ROBUST = "embedded:imagenette-residual-adv1"
 _STANDARD = "embedded:imagenette-residual-standard"
-_CONTRASTIVE = "embedded:imagenette-residual-simclr-adv1"
 _DRAWN_ROBUST = "embedded:residual-multi-adv2"
 _DRAWN_STANDARD = "embedded:residual-multi-standard"
 _PHOTOGRAPH = "coffee"
@@ -45,10 +44,6 @@ def _photograph(model: str, **changes: str) -> Request:
 _REQUESTS = (
     ("Adversarially trained: the photograph comes through the noise", _photograph(_ROBUST)),
     ("Standard training: the same to the network, noise to you", _photograph(_STANDARD)),
-    (
-        "Trained without labels, adversarially: the photograph comes through, too",
-        _photograph(_CONTRASTIVE),
-    ),
     (
         "Standard training, a loss that asks for smooth images: flattered",
         _photograph(_STANDARD, loss="freq"),
