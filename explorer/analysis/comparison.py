@@ -42,9 +42,9 @@ def compare(
 
     network: a NetworkReference, or a str such as `embedded:imagenette-residual-adv1`. layer: at
     which the match is judged. null, null_folder: by which null, as of a Request; the folder alone
-    is enough. The images are the 8-bit ones, brought to the network's input as any picture is, so that
-    a network's own IRIs are judged as after rounding. Raises RequestError and HubUnreachable as
-    `explorer.generate` does, and TypeError for an argument of another type.
+    is enough. The images are the 8-bit ones, brought to the network's input as any picture is, so
+    that a network's own IRIs are judged as after rounding. Raises RequestError and HubUnreachable
+    as `explorer.generate` does, and TypeError for an argument of another type.
     """
     started_at = time.perf_counter()
     result, network = as_result(result), as_network(network)

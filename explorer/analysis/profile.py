@@ -32,9 +32,9 @@ def layer_profile(
 
     network: a NetworkReference, or a str such as `embedded:imagenette-residual-adv1`. picture,
     target: uint8 H×W×3, or float32 3×H×W in [0, 1] as `Result.iri`. Floats at the network's input
-    size are used as they are; everything else is brought to that size in 8 bits, as any picture is. Raises
-    RequestError for a network that does not exist or values outside [0, 1], HubUnreachable where
-    weights cannot be downloaded, TypeError for an argument of another type or shape.
+    size are used as they are; everything else is brought to that size in 8 bits, as any picture is.
+    Raises RequestError for a network that does not exist or values outside [0, 1], HubUnreachable
+    where weights cannot be downloaded, TypeError for an argument of another type or shape.
     """
     network = as_network(network)
     for name, given in (("picture", picture), ("target", target)):
