@@ -26,7 +26,9 @@ from explorer.errors import RequestError
 from explorer.network_reference import NetworkReference
 from explorer.request import Request
 
-NULL_FOLDER_HELP = "folder of pictures from which the null is made, instead of the gallery's"
+NULL_FOLDER_HELP = (
+    "folder of pictures from which the null is made, instead of the network's usual ones"
+)
 _REQUIRED = ("model",)
 
 

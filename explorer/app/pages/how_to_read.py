@@ -23,7 +23,10 @@ layers can be matched together, as in `layer2+0.5*layer3`; the number is how muc
 #### Two questions
 **To the network: the same?** The *relative distance* is the length of the difference of the two
 representations, divided by the length of the target's. To know whether it is small, we measure the
-same distance between thousands of pairs of unrelated images, the *null*. There are three answers:
+same distance between thousands of pairs of unrelated images, the *null*: of held-out photographs
+of its own data set for a network that ships with the app and learned from photographs, of the
+gallery's for others, and of drawn images as well for networks that learned from drawn images. There
+are three answers:
 - **Not matched**: some of these pairs are as alike, or the classes differ.
 - **Matched**: the IRI is nearer to the target than the nearest of these pairs by three measures
   (signal to noise, Pearson and Spearman correlation), the network predicts the same class for both

@@ -57,7 +57,11 @@ def show_null(result: Result) -> None:
         f"{_compared_with_null(measure, value, distribution)}{_verdict_differs(result, measure)}"
     )
     low, middle, high = (f"{distribution.quantiles[name]:.3g}" for name in ("q05", "q50", "q95"))
-    source = f" They are pairs of {literal(null.source)}." if null.source else ""
+    source = (
+        f" They are {null.n_pairs:,} ordered pairs of {literal(null.source)}."
+        if null.source
+        else ""
+    )
     st.caption(f"Half of the pairs are below {middle}; 5 % below {low}, 5 % above {high}.{source}")
 
 
