@@ -236,7 +236,7 @@ def _best(table: Table, these: list[Facts]) -> Claim:
             supervised, among(labelled, architecture=design)
         )
         for design in dict.fromkeys(each.architecture for each in labelled)
-        if design != RESIDUAL
+        if design not in (RESIDUAL, PLAIN)
     }
     further["usual augmentation minus none, adversarially trained"] = [
         pair
