@@ -13,7 +13,7 @@ _ROBUST = "embedded:imagenette-residual-adv1"
 _STANDARD = "embedded:imagenette-residual-standard"
 _DRAWN_ROBUST = "embedded:residual-multi-adv2"
 _DRAWN_STANDARD = "embedded:residual-multi-standard"
-_PHOTOGRAPH = "coffee"
+_PHOTOGRAPH = "sunflower"
 
 _IMAGENET = "compressed:squeezenet1_0"
 
@@ -37,19 +37,19 @@ def _squeezenet(
 
 
 def _photograph(model: str, **changes: str) -> Request:
-    """The same photograph from the same strong noise, so that the six differ in one thing each."""
-    return Request(model=model, target=_PHOTOGRAPH, **{"seed": "noise", **changes})
+    """The same photograph from the same seed, so that the six differ in one thing each."""
+    return Request(model=model, target=_PHOTOGRAPH, **{"seed": "light-noise", **changes})
 
 
 _REQUESTS = (
-    ("Adversarially trained: the photograph comes through the noise", _photograph(_ROBUST)),
+    ("Adversarially trained: the photograph comes through", _photograph(_ROBUST)),
     ("Standard training: the same to the network, noise to you", _photograph(_STANDARD)),
     (
-        "Standard training, a loss that asks for smooth images: flattered",
+        "Standard training, with a loss that asks for smooth images",
         _photograph(_STANDARD, loss="freq"),
     ),
     (
-        "Adversarially trained, a loss that keeps the target away: damned",
+        "Adversarially trained, with a loss that pushes away from the target",
         _photograph(_ROBUST, loss="adversarial"),
     ),
     (
@@ -89,11 +89,11 @@ _REQUESTS = (
         _squeezenet("features.3", "coffee"),
     ),
     (
-        "A coffee cup out of a cat: adversarially trained",
+        "A sunflower out of a cat: adversarially trained",
         _photograph(_ROBUST, seed="cat"),
     ),
     (
-        "A coffee cup out of a cat: standard training",
+        "A sunflower out of a cat: standard training",
         _photograph(_STANDARD, seed="cat"),
     ),
     (
