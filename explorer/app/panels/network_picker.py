@@ -131,8 +131,8 @@ def _accuracy(entry: Entry) -> str:
     clean, attacked = entry.accuracy["clean"], entry.accuracy["pgd"]
     assert isinstance(attacked, dict)
     return (
-        f"Classifies {clean:.0f} % of test pictures correctly, {attacked['1']:.0f} % of them under "
-        "attack (ℓ₂, ε = 1)."
+        f"Classifies {clean:.0f} % of test pictures correctly, {attacked['1']:.0f} % under attack "
+        "(ℓ₂, ε = 1)."
     )
 
 
