@@ -176,6 +176,11 @@ def test_a_side_that_measures_cannot_judge_is_left_out_and_named():
     assert (nothing.points, nothing.verdict) == (None, UNCLEAR)
     assert nothing.net is not None
     assert nothing.net[0] == pytest.approx(94)
+    assert nothing.net_verdict == HOLDS
+    assert Claim(2, "imagenette", (nothing,)).net_verdict == HOLDS
+    assert (
+        Claim(2, "imagenette", (nothing, Effect("", 1, 0, 2, net=(1, 0, 2)))).net_verdict == FAILS
+    )
     assert "cannot judge" in _effect(nothing)
 
 
@@ -379,7 +384,7 @@ def test_the_papers_numbers_stand_beside_ours():
 def test_a_paragraph_says_what_was_measured_what_not_and_what_the_paper_found():
     run = made_up({"cifar10-resnet-standard": 0.03, "cifar10-resnet-adv1": 0.6})
     text = paragraph(run, next(claim for claim in run.claims if claim.number == 2))
-    assert "CIFAR-10: holds" in text
+    assert "CIFAR-10: holds.** (Less wrong targets, which decides nothing: holds.)" in text
     assert "2 networks" in text
     assert "100 photographs" in text
     assert "(3,200 against 2,000 updates): +57 points" in text

@@ -66,11 +66,12 @@ class Effect:
     @property
     def verdict(self) -> str:
         """By the rule above."""
-        if self.low is None or self.high is None:
-            return UNCLEAR
-        if self.low > MARGIN:
-            return HOLDS
-        return FAILS if self.high < MARGIN else UNCLEAR
+        return _by_interval(self.low, self.high)
+
+    @property
+    def net_verdict(self) -> str:
+        """As the rule would decide of `net`, whoever can judge."""
+        return _by_interval(*self.net[1:]) if self.net else UNCLEAR
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,26 @@ class Claim:
     @property
     def verdict(self) -> str:
         """By the rule above."""
-        verdicts = [effect.verdict for effect in self.effects]
-        if not verdicts:
-            return UNCLEAR
-        if FAILS in verdicts:
-            return FAILS
-        return HOLDS if set(verdicts) == {HOLDS} else UNCLEAR
+        return _together([effect.verdict for effect in self.effects])
+
+    @property
+    def net_verdict(self) -> str:
+        """As the rule would decide of alignment less wrong targets; it decides nothing."""
+        return _together([effect.net_verdict for effect in self.effects])
+
+
+def _by_interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return UNCLEAR
+    if low > MARGIN:
+        return HOLDS
+    return FAILS if high < MARGIN else UNCLEAR
+
+
+def _together(verdicts: Sequence[str]) -> str:
+    if FAILS in verdicts:
+        return FAILS
+    return HOLDS if set(verdicts) == {HOLDS} else UNCLEAR
 
 
 RESIDUAL, PLAIN = "residual CNN", "plain CNN"

@@ -16,7 +16,8 @@ def paragraph(run: Reproduction, claim: Claim) -> str:
     title = f"**{DATA_SETS[claim.dataset]}: {claim.verdict}.**"
     if not claim.networks:
         return f"{title} None of the networks of this run can be compared for it."
-    lines = [f"{title} {_measured(run, claim)}", ""]
+    net = f"(Less wrong targets, which decides nothing: {claim.net_verdict}.)"
+    lines = [f"{title} {net} {_measured(run, claim)}", ""]
     lines += [f"- {_effect(effect)}" for effect in claim.effects]
     if claim.further:
         lines += ["", "Further, deciding nothing:", ""]
