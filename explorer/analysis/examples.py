@@ -36,9 +36,15 @@ def _squeezenet(
     )
 
 
-def _photograph(model: str, **changes: str) -> Request:
-    """The same photograph from the same seed, so that the six differ in one thing each."""
-    return Request(model=model, target=_PHOTOGRAPH, **{"seed": "light-noise", **changes})
+def _photograph(
+    model: str,
+    *,
+    layer: str = "penultimate",
+    seed: str = "light-noise",
+    loss: str = "regularizer-free",
+) -> Request:
+    """The same photograph from the same seed, so that the first few differ in one thing each."""
+    return Request(model=model, layer=layer, target=_PHOTOGRAPH, seed=seed, loss=loss)
 
 
 _REQUESTS = (

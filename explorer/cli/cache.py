@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, CommandFailed
 from explorer.cli.outputs import check_file, check_folder
 from explorer.errors import RequestError
 from explorer.store.errors import CacheError
+
+if TYPE_CHECKING:
+    from explorer.request import Request
 
 ACTIONS = {
     "stats": "how full the cache is",
@@ -35,6 +39,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--yes", action="store_true", help="for starter: overwrite the results that ship"
     )
+    parser.add_argument(
+        "--keep-images",
+        action="store_true",
+        help="for starter: measure the images that ship again; generate only those that are new",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -44,10 +53,12 @@ def _run(options: argparse.Namespace) -> None:
 
     if (options.action in ("export", "import")) != (options.pack is not None):
         raise RequestError("pack", "export and import take a file's name, the others take none")
-    if options.yes and options.action != "starter":
-        raise RequestError("yes", "only starter asks for it; leave it out")
+    for name in ("yes", "keep_images"):
+        if getattr(options, name) and options.action != "starter":
+            raise RequestError(name, "only starter takes it; leave it out")
     if options.action == "starter":
-        _print(options, {"made": _make_starter_results(options.yes)})
+        made = _make_starter_results(options.yes, options.keep_images)
+        _print(options, {"made": made})
         return
     if options.action == "export":
         check_file("pack", options.pack)
@@ -72,10 +83,11 @@ def _run(options: argparse.Namespace) -> None:
         store.close()
 
 
-def _make_starter_results(confirmed: bool) -> int:
+def _make_starter_results(confirmed: bool, keep_images: bool) -> int:
     """Compute every starter result with this installation and write them; returns how many.
 
     confirmed: whether the files that ship may be overwritten; RequestError says which otherwise.
+    keep_images: measure those that are there, and search only for others.
     """
     from explorer.analysis.examples import EXAMPLES, as_shipped
     from explorer.store import starter
@@ -89,11 +101,15 @@ def _make_starter_results(confirmed: bool) -> int:
             "--yes to do that",
         )
     from explorer.analysis.generation import generate
+    from explorer.analysis.measured_again import measured_again
+    from explorer.result import Result
 
-    results = [(title, generate(request)) for title, request in EXAMPLES]
-    entries = [
-        (result.request.key, title, as_shipped(result).to_bytes()) for title, result in results
-    ]
+    def result_of(request: Request) -> Result:
+        data = starter.load(request.key) if keep_images else None
+        return generate(request) if data is None else measured_again(Result.from_bytes(data))
+
+    results = [(title, result_of(request)) for title, request in EXAMPLES]
+    entries = [(made.request.key, title, as_shipped(made).to_bytes()) for title, made in results]
     return len(starter.write(entries))
 
 
