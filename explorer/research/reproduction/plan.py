@@ -135,9 +135,9 @@ class Work:
 
 QUICK = Plan(
     name="quick",
-    steps=100,
+    steps=150,
     leaning_steps=150,
-    targets=12,
+    targets=10,
     networks=(
         "imagenette-residual-standard",
         "imagenette-residual-adv1",
@@ -166,8 +166,6 @@ FULL = Plan(
         "cifar10-resnet-adv1",
         "cifar10-resnet-simclr",
         "cifar10-resnet-simclr-adv1",
-        "cifar10-vgg-standard",
-        "cifar10-vgg-adv1",
     ),
     other_seeds=("feather-noise",),
     headline=("imagenette-residual-standard", "imagenette-residual-adv1"),
