@@ -170,4 +170,3 @@ FULL = Plan(
     other_seeds=("feather-noise",),
     headline=("imagenette-residual-standard", "imagenette-residual-adv1"),
 )
-PLANS = {plan.name: plan for plan in (QUICK, FULL)}
