@@ -9,8 +9,11 @@ import pytest
 
 from explorer import generate
 from explorer.analysis.examples import EXAMPLES, as_shipped
+from explorer.analysis.measured_again import measured_again
 from explorer.app.links import link
+from explorer.app.panels.counterpart_view import counterpart_of
 from explorer.models import hubs
+from explorer.models.sources import embedded
 from explorer.request import Request
 from explorer.result import Result
 from explorer.synthesis.optimizers.registry import optimiser_named
@@ -62,19 +65,51 @@ def test_a_large_starter_result_begins_as_the_shipped_one_when_generated_again(
     assert after.null.relative_l2.min == pytest.approx(before.null.relative_l2.min, rel=1e-3)
 
 
-def test_the_first_examples_are_of_a_network_trained_on_photographs_and_converged():
+def test_the_first_examples_are_one_photograph_to_networks_that_learned_from_photographs():
+    first = [request for _, request in EXAMPLES[: LARGE[0]]]
+    assert len({(request.target, request.seed) for request in first}) == 1
+    assert all(embedded.card(each.network.name)["recipe"]["dataset"] != "drawn" for each in first)
+    robust, standard = first[:2]
+    assert counterpart_of(robust) == standard
+    for request, answer in ((robust, "yes"), (standard, "no")):
+        result = shipped(request)
+        assert result.converged
+        assert result.person.answer == answer
+    assert {request.loss for request in first} >= {"regularizer-free", "freq", "adversarial"}
+    assert {request.layer for request in first} >= {"penultimate", "stage1.0"}
+
+
+def test_the_examples_of_a_network_trained_on_imagenet_converged():
     assert {(EXAMPLES[place][1].layer, EXAMPLES[place][1].target) for place in LARGE} == {
         (layer, target)
         for layer in ("features.3", "features.7", "features.12", "penultimate")
         for target in ("cat", "coffee")
     }
-    assert LARGE[0] == 0
     for place in LARGE:
         result = shipped(EXAMPLES[place][1])
         assert result.iri.shape == (3, 224, 224)
         assert result.matched
         assert result.converged
         assert link(result.request)["model"] == "compressed:squeezenet1_0"
+
+
+def test_a_result_measured_again_is_as_today_whatever_it_said_before():
+    request = Request(model="embedded:residual-simclr", target="cat", seed="coffee", steps=6)
+    result = generate(request)
+    stale = replace(
+        result,
+        match=result.match_8bit,
+        perceptual=result.perceptual[:1],
+        layers=result.layers[:1],
+        null=replace(result.null, source="other pictures"),
+    )
+    again = measured_again(stale)
+    assert again.iri is result.iri
+    assert again.match.relative_l2 == pytest.approx(result.match.relative_l2, rel=1e-5)
+    assert again.null.source == result.null.source
+    assert [each.name for each in again.layers] == [each.name for each in result.layers]
+    for one, other in zip(again.perceptual, result.perceptual, strict=True):
+        assert (one.measure, one.to_target) == (other.measure, pytest.approx(other.to_target))
 
 
 def test_the_pack_is_small_enough_to_ship():
@@ -92,7 +127,7 @@ def test_only_large_images_ship_without_their_key_frames():
     large = replace(result, iri=np.zeros((3, 224, 224), np.float32))
     assert as_shipped(large).frames == ()
     assert as_shipped(large).searched_png is None  # its seed is noise
-    assert shipped(EXAMPLES[0][1]).searched_png  # its seed is a photograph
+    assert shipped(EXAMPLES[LARGE[0]][1]).searched_png  # its seed is a photograph
     assert as_shipped(large).iri is large.iri
 
 

@@ -1,8 +1,10 @@
 """The shipped networks side by side as Markdown, from their cards; `docs/zoo/networks.md`."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from explorer.research.markdown import table
+from explorer.research.training.recipe import DRAWN
 from explorer.research.training.recipes import RECIPES
 from explorer.zoo.cards import names, read
 from explorer.zoo.pictures import GROUPS
@@ -17,10 +19,13 @@ _COLUMNS = (
     *("steps × batch", "random seed", "minutes", "parameters"),
 )
 _NOTE = """\
-Percent of test pictures whose object is classified correctly, clean and attacked with radius ε (ℓ₂,
-PGD with 10 steps), and the same for the other factors of drawn pictures where the network has
-logits for them. A network without labels was not trained to classify: the untrained one guesses,
-and a contrastive one has a linear probe.
+Percent of test pictures that are classified correctly, clean and attacked with radius ε (ℓ₂, PGD with
+10 steps). A network without labels was not trained to classify: the untrained one guesses, and a
+contrastive one has a linear probe.
+"""
+_FACTORS = """\
+The same for the objects of drawn pictures, and for their other factors where the network has logits
+for them.
 """
 
 
@@ -28,8 +33,15 @@ def markdown() -> str:
     """How every shipped network was trained and how well it does, in the recipes' order."""
     there = names()
     cards = [read(name) for name in RECIPES if name in there]
-    sections = (_HEAD, "## How they were trained\n", _training(cards))
-    return "\n".join((*sections, "", "## Accuracy\n", _NOTE, _accuracy(cards))) + "\n"
+    drawn = [card for card in cards if card["recipe"]["dataset"] == DRAWN]
+    photographs = [card for card in cards if card not in drawn]
+    factors = [group for group in GROUPS if group != "object"]
+    sections = (
+        *(_HEAD, "## How they were trained\n", _training(cards), ""),
+        *("## Accuracy on photographs\n", _NOTE, _accuracy(photographs), ""),
+        *("## Accuracy on drawn pictures\n", _FACTORS, _accuracy(drawn, factors)),
+    )
+    return "\n".join(sections) + "\n"
 
 
 def _training(cards: list[dict[str, Any]]) -> str:
@@ -54,8 +66,8 @@ def _training(cards: list[dict[str, Any]]) -> str:
     )
 
 
-def _accuracy(cards: list[dict[str, Any]]) -> str:
-    radii, groups = ("0.5", "1", "2"), [group for group in GROUPS if group != "object"]
+def _accuracy(cards: Iterable[dict[str, Any]], groups: Sequence[str] = ()) -> str:
+    radii = ("0.5", "1", "2")
     return table(
         ("network", "clean", *(f"ε = {radius}" for radius in radii), *groups),
         (
