@@ -19,8 +19,8 @@ _COLUMNS = (
     *("steps × batch", "random seed", "minutes", "parameters"),
 )
 _NOTE = """\
-Percent of test pictures that are classified correctly, clean and attacked with radius ε (ℓ₂, PGD with
-10 steps). A network without labels was not trained to classify: the untrained one guesses, and a
+Percent of test pictures that are classified correctly, clean and attacked with radius ε (ℓ₂, PGD
+with 10 steps). A network without labels was not trained to classify: the untrained one guesses, and a
 contrastive one has a linear probe.
 """
 _FACTORS = """\
