@@ -20,8 +20,8 @@ _COLUMNS = (
 )
 _NOTE = """\
 Percent of test pictures that are classified correctly, clean and attacked with radius ε (ℓ₂, PGD
-with 10 steps). A network without labels was not trained to classify: the untrained one guesses, and a
-contrastive one has a linear probe.
+with 10 steps). A network without labels was not trained to classify: the untrained one guesses,
+and a contrastive one has a linear probe.
 """
 _FACTORS = """\
 The same for the objects of drawn pictures, and for their other factors where the network has logits
