@@ -32,7 +32,7 @@ def show_counterpart(result: Result) -> None:
         show_pictures(
             [
                 Picture(result.iri_png, "IRI", own, f"IRI of {own}", "own"),
-                Picture(other.iri_png, "Its counterpart's IRI", title, f"IRI of {title}", "other"),
+                Picture(other.iri_png, "The counterpart's IRI", title, f"IRI of {title}", "other"),
             ],
             key="counterpart_pictures",
         )
