@@ -519,7 +519,7 @@ def test_a_section_is_replaced_in_its_place_and_nothing_else_is_touched(tmp_path
 
 @pytest.fixture
 def small(monkeypatch) -> Plan:
-    case = Case("embedded:residual-multi-standard", "penultimate", 64)
+    case = Case("embedded:imagenette-residual-standard", "penultimate", 64)
     chosen = Plan(
         name="quick",
         works=plan.works_of((case,), cases.TARGETS[:1], 5),

@@ -121,7 +121,7 @@ def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, app):
     page.on("request", lambda request: asked.append(request.url))
     visit(page, app)
     images = page.locator(".frame img")
-    decoded(images, 3, "auto")  # 224 px, at about one pixel of the screen each
+    decoded(images, 3)
     sources = images.evaluate_all("all => all.slice(0, 3).map(one => one.src)")
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     complete(page)
@@ -132,7 +132,7 @@ def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, app):
             "one => [one.naturalWidth, Math.round(one.getBoundingClientRect().width)])"
         ),
     )
-    assert looks == [[224, looks[0][1]]] * 3
+    assert looks == [[64, looks[0][1]]] * 3
     expect(page.locator(".frame img[alt='']")).to_have_count(0)
     elsewhere = [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
     assert not elsewhere, "a page must need nothing but its own server"

@@ -282,7 +282,7 @@ def test_interrupting_ends_the_command_and_its_worker():
         (["--representation", "euclid"], "representation", "cosine, gram"),
         (["--relu-gradient", "zero"], "relu_gradient", "identity"),
         (["--loss", "freq+transforms", "--optimiser", "lbfgs"], "optimiser", "momentum"),
-        (["--model", "embedded:nobody"], "model", f"'embedded:{NAME}'"),
+        (["--model", "embedded:nobody"], "model", "'embedded:imagenette-residual-adv1'"),
         (["--model", "nobody:x"], "model", "'timm:NAME'"),
         (["--model", "file:/no/such/file"], "model", "no file"),
         (["--arch", "timm:resnet18"], "architecture", "file: models"),
@@ -316,7 +316,7 @@ def test_a_hub_out_of_reach_is_a_failure_while_running(no_worker, run):
     code, out, err = run("generate", "--model", "timm:resnet18.a1_in1k", "--target", "cat")
     assert time.monotonic() - begun < 5
     assert (code, out) == (1, "")
-    assert "such as embedded:residual-multi-adv2" in err
+    assert "such as embedded:imagenette-residual-adv1" in err
 
 
 # What there is

@@ -301,7 +301,7 @@ def test_a_request_that_the_worker_refuses_fails_with_its_field(engine):
     for request, field, said in (
         (replace(QUICK, layer="stage9"), "layer", "'stage1'"),
         (replace(QUICK, target="picture:" + "00" * 32), "target", "upload it again"),
-        (replace(QUICK, model="embedded:nobody"), "model", "embedded:residual-multi-standard"),
+        (replace(QUICK, model="embedded:nobody"), "model", "embedded:imagenette-residual-adv1"),
     ):
         engine.submit(request)
         job = finished(engine, request)

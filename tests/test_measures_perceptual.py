@@ -259,7 +259,7 @@ def test_measures_judge_a_noisy_target_as_nearer_its_target_than_a_flat_seed():
     counted = [each for each in comparisons if each.nearer_target is not None]
     found = verdict(comparisons)
     voting = [each for each in counted if each.counts_in_verdict and each.abstains is None]
-    assert found.counted == len(voting) >= 2
+    assert found.counted == len(voting) >= 1
     assert found.nearer_target <= found.counted
     plain = [each.to_dict() for each in comparisons] + [found.to_dict()]
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

@@ -24,6 +24,9 @@ from explorer.network_reference import NetworkReference
 from explorer.request import RequestError
 
 EMBEDDED = embedded.names()
+OF_EACH_DESIGN = tuple(
+    {json.dumps(embedded.card(name)["architecture"]): name for name in EMBEDDED}.values()
+)
 VIT = "vit_tiny_patch16_224"
 ROUNDING = {"rtol": 1e-4, "atol": 1e-4}  # of float32, through the layers of a whole network
 
@@ -127,7 +130,7 @@ def toy() -> Network:
 # The embedded networks
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
+@pytest.mark.parametrize("name", OF_EACH_DESIGN)
 def test_an_embedded_network_lists_its_layers_in_order_of_execution(name):
     network = load(f"embedded:{name}")
     seen = []
@@ -138,15 +141,17 @@ def test_an_embedded_network_lists_its_layers_in_order_of_execution(name):
         for name, module in network.module.named_modules()
         if name
     ]
-    network.module(torch.zeros(2, 3, 64, 64))
+    network.module(torch.zeros(2, 3, *network.input.size))
     for handle in handles:
         handle.remove()
     listed = [(layer.name, layer.shape) for layer in list_layers(network)]
-    outputs = 16 if catalogue.entry(f"embedded:{name}").labels == "object" else 51
-    extra = {"penultimate": (1024,), "logits": (outputs,)}
+    card = embedded.card(name)
+    outputs = max(stop for _, stop in card["logit_groups"].values())
+    width = 512 if card["architecture"]["kind"].startswith("pooled") else 1024
+    extra = {"penultimate": (width,), "logits": (outputs,)}
     assert [layer for layer in listed if layer[0] not in extra] == seen
     assert [layer for layer in listed if layer[0] in extra] == list(extra.items())
-    assert listed[-3:] == [("penultimate", (1024,)), ("head", (outputs,)), ("logits", (outputs,))]
+    assert listed[-3:] == [("penultimate", (width,)), ("head", (outputs,)), ("logits", (outputs,))]
     known = catalogue.entry(f"embedded:{name}").layers
     assert [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)] == list(known)
 
@@ -173,10 +178,21 @@ def _transformer_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor
     return {**outputs, "penultimate": m.grid(outputs["blocks"]).flatten(1)}
 
 
+def _pooled_layers(m: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    outputs = {"stem": m.stem(x)}
+    first, *others = (getattr(m, name) for name in m.stages)
+    outputs[m.stages[0]] = first(outputs["stem"])
+    last = m.widen(nn.Sequential(*others)(outputs[m.stages[0]]))
+    return {**outputs, "penultimate": last.mean(dim=(2, 3))}
+
+
 LAYERS_BY_HAND = {
     "grid-cnn": _residual_layers,
     "stacked-cnn": _stacked_layers,
     "grid-transformer": _transformer_layers,
+    **dict.fromkeys(
+        ("pooled-resnet", "pooled-vgg", "pooled-densenet", "pooled-inception"), _pooled_layers
+    ),
 }
 
 
@@ -196,7 +212,7 @@ def test_an_embedded_network_computes_what_its_file_and_card_say(name):
     for layer, expected in by_hand.items():
         torch.testing.assert_close(representation(network, layer, images), expected, **ROUNDING)
     torch.testing.assert_close(network(images), by_hand["logits"], **ROUNDING)
-    assert network.class_count == len(network.classes) == 16
+    assert network.class_count == len(network.classes) == len(card["classes"])
 
 
 def test_loaded_networks_are_frozen_in_eval_mode_and_kept(resnet18):

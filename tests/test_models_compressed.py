@@ -232,7 +232,7 @@ def test_offline_its_absence_is_said_in_one_sentence(models):
         message = str(caught.value)
         assert f"the weights of {REFERENCE} are not on this machine" in message
         assert message.endswith(
-            "; embedded networks work without it, such as embedded:residual-multi-adv2"
+            "; embedded networks work without it, such as embedded:imagenette-residual-adv1"
         )
         assert "\n" not in message
 

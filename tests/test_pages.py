@@ -330,7 +330,7 @@ def test_the_address_fills_the_panel_and_keeps_stable_words(engine):
         ("loss", "freq-tvv", "did you mean 'freq-tv'"),
         ("target", "astronot", "astronaut"),
         ("layer", "stage9", "is not a layer of"),
-        ("model", "embedded:resnet", "such as 'embedded:residual-multi-adv2'"),
+        ("model", "embedded:resnet", "such as 'embedded:imagenette-residual-adv1'"),
         ("model", "file:/etc/passwd", "on the command line only"),
         ("model", "nowhere:net", "unknown source in"),
         ("seed", "astronaut", "the same image"),

@@ -10,7 +10,7 @@ from explorer.app import session
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.links import link
 from explorer.app.naming import network_title
-from explorer.app.pages import PAGES
+from explorer.app.panels.pending_view import request_generation
 from explorer.app.panels.verdicts import one_line
 from explorer.errors import RequestError
 from explorer.models.sources import embedded
@@ -42,12 +42,20 @@ def show_counterpart(result: Result) -> None:
             f"{title} differs in adversarial training alone: ask it for the same target, from the "
             "same seed."
         )
-    st.page_link(
-        str(PAGES["explore"].script),
-        label=f"Open with {title}",
+    st.button(
+        f"Open with {title}" if other is not None else f"Generate with {title}",
+        key="counterpart",
         icon=":material/compare_arrows:",
-        query_params=link(request),
+        on_click=_ask,
+        args=(request.model, other is None),
     )
+
+
+def _ask(model: str, generate: bool) -> None:
+    """Set the sidebar to the counterpart, and begin the search where there is no result yet."""
+    st.session_state["model"] = model
+    if generate:
+        request_generation()
 
 
 def counterpart_of(request: Request) -> Request | None:

@@ -108,7 +108,7 @@ def show_facts(model: str) -> None:
     entry = catalogue.find(model)
     if entry is None:
         return  # the validation of the request says why
-    if entry.group in embedded.DATASETS:
+    if model.partition(":")[0] == embedded.SOURCE.name:
         st.caption(f"{literal(entry.summary)}  \n{_accuracy(entry)}  \n{code(model)}")
         return
     size = known_input.input_size(model)

@@ -1,4 +1,4 @@
-"""The paper's table of CIFAR-10 with our numbers beside it, in Markdown."""
+"""The paper's table of CIFAR-10 with our numbers next to its, in Markdown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def paper_tables(run: Reproduction) -> list[str]:
     }
     if not ours:
         return [
-            f"{_SOURCE} None of the networks of this run stands beside one of its.",
+            f"{_SOURCE} None of the networks of this run has a counterpart in it.",
             _table({}, run),
         ]
     one = next(iter(ours))

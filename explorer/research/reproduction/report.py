@@ -86,7 +86,7 @@ def _markdown(run: Reproduction, factors: Sequence[Mapping[str, Any]]) -> str:
         "share of wrong targets, over all pairs that match; it decides nothing, and is given also "
         "where the measures cannot judge.",
         *_claims(run),
-        "## The paper's table of CIFAR-10 beside ours",
+        "## The paper's table of CIFAR-10, and ours",
         *paper_tables(run),
     ]
     for dataset in run.targets:
