@@ -609,7 +609,7 @@ def test_where_the_nearest_image_is_the_default(changes, why_not):
 def test_an_image_that_would_lose_its_match_stays_as_searched():
     # Within so large a distance the nearest image is no better than unrelated photographs.
     request = Request(
-        model="embedded:residual-simclr-adv2", target="coffee", seed="noise", steps=30, goal=0.6
+        model="embedded:residual-simclr", target="cat", seed="noise", steps=30, goal=0.6
     )
     result, searched = generate(request), generate(replace(request, nearest=False))
     assert searched.matched
