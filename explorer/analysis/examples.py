@@ -11,6 +11,7 @@ from explorer.validation import validate
 
 _ROBUST = "embedded:imagenette-residual-adv1"
 _STANDARD = "embedded:imagenette-residual-standard"
+_CONTRASTIVE = "embedded:imagenette-residual-simclr-adv1"
 _DRAWN_ROBUST = "embedded:residual-multi-adv2"
 _DRAWN_STANDARD = "embedded:residual-multi-standard"
 _PHOTOGRAPH = "sunflower"
@@ -50,6 +51,10 @@ def _photograph(
 _REQUESTS = (
     ("Adversarially trained: the photograph comes through", _photograph(_ROBUST)),
     ("Standard training: the same to the network, noise to you", _photograph(_STANDARD)),
+    (
+        "Trained without labels, on attacked photographs: SimCLR",
+        _photograph(_CONTRASTIVE),
+    ),
     (
         "Standard training, with a loss that asks for smooth images",
         _photograph(_STANDARD, loss="freq"),
