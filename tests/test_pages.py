@@ -139,6 +139,26 @@ def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):
     assert not app.get("plotly_chart")
 
 
+@pytest.mark.usefixtures("engine")
+def test_a_result_opens_with_the_counterpart_of_its_network():
+    app = opened(**SMALL)
+    app.button(key="counterpart").click().run()
+    assert not app.exception
+    assert app.selectbox(key="model").value == "embedded:residual-multi-standard"
+    assert "To a person: the same?" in text(app)
+
+
+def test_a_counterpart_without_a_result_is_generated_at_a_click(engine):
+    result = engine.result(DEFAULTS.key)
+    request = validate(replace(result.request, target="cat"))
+    engine.store.put(request.key, replace(result, request=request).to_bytes())
+    app = opened(**link(request))
+    app.button(key="counterpart").click().run()
+    assert not app.exception
+    assert [each.model for each in engine.submitted] == ["embedded:residual-multi-standard"]
+    assert engine.submitted[0].target == "cat"
+
+
 def painted(**address: str) -> AppTest:
     """The app with its plots."""
     app = AppTest.from_file(APP, default_timeout=60)

@@ -14,6 +14,7 @@ from explorer.analysis.examples import EXAMPLES
 from explorer.app import session
 from explorer.app.links import link
 from explorer.app.panels import image_picker
+from explorer.app.panels.counterpart_view import counterpart_of
 from explorer.result import Result
 from explorer.store import starter
 from explorer.validation import read_upload
@@ -99,6 +100,19 @@ def test_a_link_to_a_result_from_an_upload_opens_elsewhere_only_once_it_is_share
 
     own.toggle(key=f"share_{made.request.key}").set_value(False).run()
     assert VERDICT not in says(opened(made))
+
+
+def test_a_shared_result_does_not_show_its_counterpart_that_is_not_shared(engine, made, upload):
+    request = counterpart_of(made.request)
+    engine.store.put(request.key, replace(made, request=request).to_bytes())
+    engine.store.put(f"shared:{made.request.key}", b"1")
+    own, stranger = opened(made, {upload.name: upload.png}), opened(made)
+    assert "counterpart" in [each.key for each in own.button]
+    assert VERDICT in says(stranger)
+    assert "Does the training decide?" in [each.value for each in own.subheader]
+    assert "Does the training decide?" not in [each.value for each in stranger.subheader]
+    engine.store.put(f"shared:{request.key}", b"1")
+    assert "counterpart" in [each.key for each in opened(made).button]
 
 
 def test_nothing_is_started_for_who_may_not_see_it(engine, made):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.app import session
+from explorer.app import session, sharing
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.links import link
 from explorer.app.naming import network_title
@@ -20,11 +20,17 @@ from explorer.validation import validate
 
 
 def show_counterpart(result: Result) -> None:
-    """Both IRIs where the other one is there, and the way to it; nothing without a counterpart."""
+    """Both IRIs where the other one is there, and the way to it; nothing without a counterpart.
+
+    Nor where the visitor may neither see nor generate the other one: with a stranger's upload.
+    """
     request = counterpart_of(result.request)
     if request is None:
         return
-    other = session.engine().result(request.key)
+    seen = sharing.may_be_seen(request)
+    other = session.engine().result(request.key) if seen else None
+    if other is None and not sharing.may_be_generated(request):
+        return
     own = network_title(result.request.model)
     title = network_title(request.model)
     st.subheader("Does the training decide?")
