@@ -6,9 +6,11 @@ adds descriptions of those that span what the paper varies.
 
 from __future__ import annotations
 
-from explorer.errors import RequestError, did_you_mean
+from explorer.errors import RequestError, did_you_mean, shortened
+from explorer.hosting import hosting
 from explorer.models import curated as curated_list
 from explorer.models import hubs
+from explorer.models.allowed import check_allowed, not_offered, of_visitors
 from explorer.models.entry import Entry
 from explorer.models.source import Source
 from explorer.models.sources import SOURCES
@@ -31,8 +33,13 @@ USUAL_INPUT_SIZE = (224, 224)
 """Height and width in px, where a network's own are not known before it is loaded."""
 
 
+LONGEST_REFERENCE = 500
+"""Characters of a name in a request (`explorer.request`)."""
+
+
 def split_reference(reference: str) -> tuple[Source, str]:
     """`timm:resnet18` → (timm's record, `resnet18`); RequestError lists the sources otherwise."""
+    _check_length(reference)
     prefix, _, name = reference.partition(":")
     if prefix not in SOURCES or not name:
         raise _unknown_source(reference, tuple(SOURCES))
@@ -42,14 +49,28 @@ def split_reference(reference: str) -> tuple[Source, str]:
 def check_visitor_may_name(reference: str) -> None:
     """RequestError (field `model`) for a reference that visitors of the app may not give.
 
-    Such as `file:PATH`: a visitor must not learn which files there are on this machine.
+    Such as `file:PATH`: a visitor must not learn which files there are on this machine. On a hosted
+    app also for what `explorer.models.allowed` forbids.
     """
+    _check_length(reference)
     prefix, _, name = reference.partition(":")
     if prefix not in SOURCES or not name:
         offered = [source.name for source in SOURCES.values() if source.visitors_may_name]
+        if hosting().restricts_networks:  # most names of most sources would be refused next
+            whole = [f"{name}:" for name in offered if SOURCES[name].offered_whole]
+            raise not_offered(reference, did_you_mean(f"{prefix}:", whole, cutoff=0.6))
         raise _unknown_source(reference, tuple(offered), on_page=True)
     if not SOURCES[prefix].visitors_may_name:
         raise RequestError("model", f"{SOURCES[prefix].title} work on the command line only")
+    check_allowed(reference)
+
+
+def _check_length(reference: str) -> None:
+    """RequestError for what no request could hold: sources remember the names that they see."""
+    if len(reference) > LONGEST_REFERENCE:
+        raise RequestError(
+            "model", f"{shortened(reference)} is not a name of 1 to {LONGEST_REFERENCE} characters"
+        )
 
 
 def _unknown_source(reference: str, names: tuple[str, ...], on_page: bool = False) -> RequestError:
@@ -151,10 +172,11 @@ def require_weights(reference: str) -> None:
 def offered() -> tuple[tuple[Entry, ...], tuple[RequestError, ...]]:
     """The networks that the picker offers, and why some source's cannot be listed.
 
-    First all of the sources that are offered whole, then the curated list.
+    First all of the sources that are offered whole, then the curated list, as far as visitors may
+    name them.
     """
     entries, errors = _offered_whole()
-    return (*entries, *curated()), errors
+    return of_visitors((*entries, *curated())), errors
 
 
 def offered_whole() -> tuple[Entry, ...]:

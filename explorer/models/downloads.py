@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +20,11 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from explorer.errors import RequestError, without_folders
+from explorer.hosting import hosting
 from explorer.models import hubs
 from explorer.models.hubs import HubUnreachable
-from explorer.models.names import first_line
+from explorer.models.names import MEGABYTE, first_line, too_large_download
 
 ANSWER_SECONDS = 4.0
 READ_SECONDS = 10.0
@@ -121,7 +124,8 @@ def fetch(
     """Download `url` to `path`, going on where an earlier try broke off.
 
     digest: `sha256:` or `md5:`, and what that of the content must begin with. Raises HubUnreachable
-    if the download fails or is not the published file, which is then thrown away.
+    if the download fails, or is not the published file, which is then thrown away, or if the disk
+    would not hold it; RequestError (field `model`) if it is larger than `explorer.hosting` allows.
     """
     part = path.with_name(f"{path.name}.incomplete")
     with _locked(part, reference, progress):
@@ -130,6 +134,9 @@ def fetch(
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
             _transfer(reference, url, part, progress, size, headers or {})
+        except RequestError:
+            part.unlink(missing_ok=True)
+            raise
         except (OSError, HTTPException, ValueError) as error:
             raise _failed(reference, url, error) from error
         if digest and not _is(part, digest):
@@ -152,6 +159,7 @@ def _transfer(
         return
     if size is not None and received > size:
         received = 0
+    check_room(reference, part.parent, size, received)
     request_headers = {"User-Agent": "iri-explorer", "Accept-Encoding": "identity", **headers}
     if received:
         request_headers["Range"] = f"bytes={received}-"
@@ -166,17 +174,46 @@ def _transfer(
             received = 0
         length = answer.headers.get("Content-Length")
         whole = received + int(length) if length else size
+        check_room(reference, part.parent, whole, received)
         reported_at = 0.0
         with part.open("ab" if received else "wb") as file:
             while block := answer.read(BLOCK):
-                file.write(block)
                 received += len(block)
+                check_size(reference, received)
+                file.write(block)
                 if time.monotonic() - reported_at > REPORT_EVERY_SECONDS:
                     reported_at = time.monotonic()
+                    check_room(reference, part.parent, whole, received)
                     of = f" of {whole / 1e6:,.0f}" if whole else ""
                     progress(f"downloading {reference}: {received / 1e6:,.0f}{of} MB")
     if whole is not None and received != whole:
         raise OSError(f"the connection ended after {received / 1e6:,.0f} of {whole / 1e6:,.0f} MB")
+
+
+def check_size(reference: str, size: int) -> None:
+    """RequestError (field `model`) for weights of more bytes than may be downloaded here."""
+    limit = hosting().max_network_bytes
+    if limit is not None and size > limit:
+        raise too_large_download(reference, size, limit)
+
+
+def check_room(reference: str, folder: Path, size: int | None, received: int) -> None:
+    """Raise where a download is too large for this app, or for the disk of its folder.
+
+    size: of the whole, in bytes; None where nobody says. received: how much of it is there.
+    HubUnreachable where the disk would have less than `Hosting.free_disk_bytes` left, RequestError
+    as `check_size`.
+    """
+    if size is not None:
+        check_size(reference, size)
+    free, kept = shutil.disk_usage(folder).free, hosting().free_disk_bytes
+    if free - max(0, (size or 0) - received) < kept:
+        needed = f"{size / MEGABYTE:,.0f} MB" if size else "an unknown size"
+        raise HubUnreachable(
+            f"the weights of {reference} ({needed}) are not downloaded, because the disk has "
+            f"{free / MEGABYTE:,.0f} MB free, of which {kept / MEGABYTE:,.0f} MB stay free; "
+            "make room, or choose a smaller network"
+        )
 
 
 @contextmanager
@@ -220,5 +257,6 @@ def _is(path: Path, digest: str) -> bool:
 def _failed(reference: str, url: str, reason: object) -> HubUnreachable:
     host = urlsplit(url).netloc
     return HubUnreachable(
-        f"the weights of {reference} could not be downloaded from {host}: {first_line(reason)}"
+        f"the weights of {reference} could not be downloaded from {host}: "
+        f"{without_folders(first_line(reason))}"
     )

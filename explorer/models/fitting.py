@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.images.fitting import fit
-from explorer.images.luma import grey_picture
+from explorer.images.named_pictures import fit_picture
 from explorer.models.network import Network
 
 
@@ -19,10 +18,7 @@ def fit_to(picture: np.ndarray, network: Network) -> np.ndarray:
     For a grey network it is made grey first (`explorer.images.luma`), then resized and cropped, and
     its three channels are the same.
     """
-    spec = network.input
-    picture = grey_picture(picture) if spec.channels == 1 else picture
-    border = spec.mean * (3 // spec.channels)
-    return fit(picture, spec.size, spec.crop_pct, spec.interpolation, spec.crop_mode, border)
+    return fit_picture(picture, network.input)
 
 
 def as_batch(images: Iterable[np.ndarray], network: Network) -> Tensor:

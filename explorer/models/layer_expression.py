@@ -18,9 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from explorer.errors import RequestError, did_you_mean
+from explorer.errors import RequestError, did_you_mean, shortened
 from explorer.models.layer_place import CENTRE, CHANNEL, PARTS, UNIT, Part, Place, Shape
 from explorer.models.names import LOGITS, PENULTIMATE, unknown_layer
+
+LONGEST_TEXT = 500
+"""Characters of a layer in a request (`explorer.request`)."""
 
 MOST_TERMS = 8
 WEIGHT_RANGE = (1e-6, 1e6)
@@ -86,6 +89,8 @@ def parse(text: str, is_layer: Callable[[str], bool] = lambda name: False) -> La
     RequestError (field `layer`) for a text that is no expression; whether its layers exist is not
     asked.
     """
+    if len(text) > LONGEST_TEXT:
+        raise RequestError("layer", f"{shortened(text)} is longer than {LONGEST_TEXT} characters")
     return LayerExpression.whole(text) if is_layer(text) else _parse(text)
 
 

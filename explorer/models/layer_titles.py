@@ -137,15 +137,20 @@ _SECTIONS = ("stage", "block", "stack", "step", "dense", "Mixed", "inception3", 
 
 _PASS_THROUGH = ("Identity", "Dropout", "DropPath", "StochasticDepth")
 _USE = re.compile(r"(?P<module>[^#\[]*)(?:#(?P<use>\d+))?(?P<parts>(?:\[[^\]]*\])*)")
-_NUMBERED = re.compile(r"([a-z_]+?)(\d+)(?:_.*)?")
+LONGEST_NAME = 500
+"""Characters that a request's layer may have (`explorer.request`); names of titles are kept."""
+
+_NUMBERED = re.compile(r"([a-z_]+?)([0-9]{1,9})(?:_.*)?")
 
 
 def layer_title(name: str, kind: str = "", names: Sequence[str] = ()) -> str:
     """A layer's name in plain words.
 
     kind: its class, which says whether it adds. names: all layers of the network, which say which
-    modules of a SqueezeNet are its blocks.
+    modules of a SqueezeNet are its blocks. What is too long for a layer's name stands as it is.
     """
+    if len(name) > LONGEST_NAME:
+        return name
     return _title(in_blocks(name, names), kind)
 
 
@@ -230,7 +235,7 @@ def _phrases(module: str, kind: str) -> tuple[str, ...]:
     index = 0
     while index < len(tokens):
         token, after = tokens[index], tokens[index + 1 : index + 2]
-        numbered = token in _CONTAINERS and after and after[0].isdigit()
+        numbered = token in _CONTAINERS and after and _is_number(after[0])
         index += 2 if numbered else 1
         last = kind if index == len(tokens) else ""
         if numbered:
@@ -252,7 +257,7 @@ def _counted(what: str, number: int, kind: str) -> list[str]:
 
 def _word(token: str, phrases: list[str], kind: str) -> str:
     outer = phrases[-1] if phrases else ""
-    if token.isdigit():
+    if _is_number(token):
         if outer.startswith("dense block"):
             return f"layer {int(token) + 1}"
         if outer.startswith(_SECTIONS) and not _leaf(kind):
@@ -271,6 +276,11 @@ def _word(token: str, phrases: list[str], kind: str) -> str:
         number = int(match[2]) + (match[1] == "encoder_layer_")
         return f"{_COUNTED[match[1]]} {number}"
     return token.replace("_", " ")
+
+
+def _is_number(token: str) -> bool:
+    """Whether it counts modules; neither one of thousands of digits nor a ²."""
+    return token.isascii() and token.isdigit() and len(token) < 10
 
 
 def _by_kind(kind: str) -> str:

@@ -19,6 +19,7 @@ import logging
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,19 +27,27 @@ from typing import Any, get_type_hints
 
 from explorer.errors import RequestError, did_you_mean, shortened
 from explorer.files import CHECKOUT
+from explorer.images.fitting import CROP_MODES
 from explorer.models.architectures import python
+from explorer.models.architectures.declared import check_declared
 from explorer.models.checkpoints.reading import sha256_of
 from explorer.network_reference import SIZE_RANGE, NetworkReference
 
 log = logging.getLogger(__name__)
 
 FILE = "models.toml"
+VARIABLE = "IRI_MODELS_TOML"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SECRET = ("file", "architecture")
 """Whose values no message shows: visitors read these messages, too."""
 
 _INPUT = ("mean", "std", "interpolation", "crop_pct", "crop_mode")
+_CHOICES = {"crop_mode": CROP_MODES, "norm": ("l2", "linf")}
+_LARGEST_EPSILON = 1000.0
+"""Above any radius of attacks in training, on images in [0, 1]."""
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]`|]+")
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,19 @@ class PublishedNetwork:
 
 def toml_path() -> Path:
     """Where models.toml is stored: IRI_MODELS_TOML, or next to app.py, or in the current folder."""
-    return Path(os.environ.get("IRI_MODELS_TOML", (CHECKOUT or Path.cwd()) / FILE))
+    chosen = os.environ.get(VARIABLE, "").strip()
+    return Path(chosen).expanduser() if chosen else (CHECKOUT or Path.cwd()) / FILE
+
+
+def check_models_toml() -> None:
+    """Raise RequestError for a models.toml that is wrong, or that IRI_MODELS_TOML alone knows."""
+    if os.environ.get(VARIABLE, "").strip() and not toml_path().is_file():
+        raise RequestError(
+            VARIABLE,
+            f"there is no file {toml_path().name} where it says; name the file that lists the "
+            "networks which you publish, or leave it out",
+        )
+    _published()
 
 
 def networks() -> dict[str, PublishedNetwork]:
@@ -85,6 +106,14 @@ def networks() -> dict[str, PublishedNetwork]:
 
     Raises RequestError (field `models.toml`) that says what is wrong with the file.
     """
+    try:
+        return _published()
+    except RequestError as error:
+        _log_once(str(error))
+        raise
+
+
+def _published() -> dict[str, PublishedNetwork]:
     path = toml_path()
     try:
         return _read(path, path.stat().st_mtime_ns) if path.is_file() else {}
@@ -140,9 +169,14 @@ def _digest(path: Path, _size: int, _changed: int) -> str:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, PublishedNetwork]:
     try:
-        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("networks", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # also of numbers that are too long
         raise RequestError(FILE, f"it is no TOML: {error}") from error
+    rows = content.pop("networks", {})
+    for name in content:
+        raise RequestError(
+            FILE, f"no such table {shortened(name)}; networks are written as [networks.NAME]"
+        )
     if not isinstance(rows, dict):
         raise RequestError(FILE, "networks are written as [networks.NAME]")
     return {name: _network(name, row, path.parent) for name, row in rows.items()}
@@ -174,13 +208,35 @@ def _network(name: str, row: object, folder: Path) -> PublishedNetwork:
         if not low <= size <= high:
             raise RequestError(FILE, f"{table}: input_size is from {low} to {high} px, not {size}")
     network = PublishedNetwork(name=name, **({"title": name} | values))
+    _check_facts(table, network, values)
     try:
         if python.is_python(network.architecture):
             network = replace(network, architecture=_pinned(table, network.architecture, folder))
+        else:
+            check_declared(network.architecture)
         _reference(network).check()
     except RequestError as error:
         raise RequestError(FILE, f"{table}: {error.field}: {error.message}") from error
     return network
+
+
+def _check_facts(table: str, network: PublishedNetwork, values: Mapping[str, object]) -> None:
+    """Raise RequestError for what a page would show or a picture be cropped by, and cannot be."""
+    for key, choices in _CHOICES.items():
+        if key in values and values[key] not in choices:
+            raise RequestError(
+                FILE, f"{table}: {key} is {' or '.join(choices)}, not {shortened(values[key])}"
+            )
+    if not 0 <= network.epsilon <= _LARGEST_EPSILON:
+        raise RequestError(
+            FILE, f"{table}: epsilon is a number from 0 on, not {shortened(network.epsilon)}"
+        )
+    if network.paper and not _WEB_ADDRESS.fullmatch(network.paper):
+        raise RequestError(
+            FILE,
+            f"{table}: paper is the address of a web page, which begins with https://, not "
+            f"{shortened(network.paper)}",
+        )
 
 
 def _pinned(table: str, architecture: str, folder: Path) -> str:

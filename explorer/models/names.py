@@ -1,4 +1,7 @@
-"""Layer names that every network has, and the errors for layers and sizes it has not. No torch."""
+"""Layer names that every network has, and the errors for what a network has not, or too much of.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from explorer.errors import RequestError, did_you_mean
 
 PENULTIMATE = "penultimate"
 LOGITS = "logits"
+MEGABYTE = 1_000_000
+"""In bytes, as the catalogue counts downloads."""
 
 
 def unknown_layer(name: str, reference: str, names: list[str]) -> RequestError:
@@ -37,6 +42,15 @@ def wrong_size(reference: str, size: int, reason: object = None) -> RequestError
         "size",
         f"{reference} cannot take images of {size}×{size} px{why}; leave the size out for that "
         "at which it was trained",
+    )
+
+
+def too_large_download(reference: str, size: int, limit: int) -> RequestError:
+    """The error for weights of more bytes (size) than are downloaded here (limit)."""
+    return RequestError(
+        "model",
+        f"the weights of {reference} have {size / MEGABYTE:,.0f} MB, and this app downloads at "
+        f"most {limit / MEGABYTE:,.0f} MB of a network; choose a smaller one",
     )
 
 

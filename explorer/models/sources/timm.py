@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ def names() -> tuple[str, ...]:
     return pretrained.names("timm")
 
 
-@cache
+@lru_cache(maxsize=4096)  # of names that strangers type, too
 def entry(name: str) -> Entry | None:
     """What the pretrained list says; RequestError for a name that timm cannot have."""
     if timm_hub.is_hub_name(name):

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.errors import RequestError
+from explorer.errors import RequestError, without_folders
 from explorer.models.downloads import Progress, from_hub
+from explorer.models.names import first_line
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:
@@ -49,13 +50,17 @@ def repository(name: str) -> tuple[str, str | None]:
 def pin(reference: NetworkReference) -> NetworkReference:
     """The reference at one commit: that on this machine, else the newest (HubUnreachable if none).
 
-    Only `config.json` is downloaded for it.
+    Only `config.json` is downloaded for it, of what `explorer.models.allowed` allows; RequestError
+    for the rest.
     """
     if not is_hub_name(reference.name):
         return reference
     path, revision = repository(reference.name)
     if revision and _COMMIT.fullmatch(revision):
         return reference
+    from explorer.models.allowed import check_allowed  # which knows all sources
+
+    check_allowed(reference.model)
     commit = _folder(reference, _ignore).name
     return replace(reference, model=f"timm:{PREFIX}{path}@{commit}")
 
@@ -83,7 +88,7 @@ def create(
         except TypeError:  # convolutional networks take any size without being told
             return timm.create_model(f"local-dir:{folder}", pretrained=pretrained)
     except (KeyError, ValueError, RuntimeError, TypeError, SafetensorError, OSError) as error:
-        reason = str(error).strip().split("\n")[0][:160]
+        reason = without_folders(first_line(error))
         raise RequestError(
             "model",
             f"{reference.model} is not a network in timm's format ({reason}); it needs a "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import RequestError, did_you_mean, unknown
@@ -30,7 +30,7 @@ def names() -> tuple[str, ...]:
     return pretrained.names("torchvision")
 
 
-@cache
+@lru_cache(maxsize=4096)  # of names that strangers type, too
 def entry(name: str) -> Entry | None:
     """What the pretrained list says; RequestError for a name that torchvision cannot have."""
     if not _NAME.fullmatch(name):

@@ -51,9 +51,10 @@ def _run(options: argparse.Namespace) -> None:
     if options.targets:
         plan = replace(plan, targets=options.targets)
     if options.networks:
-        for name in options.networks:
+        networks = tuple(name.removeprefix("embedded:") for name in options.networks)
+        for name in networks:
             embedded.card(name)  # an unknown name is answered here
-        plan = replace(plan, networks=tuple(options.networks), families_of=None)
+        plan = replace(plan, networks=networks, families_of=None)
     facts = plan.facts()
     if not facts:
         raise RequestError("networks", "none of the plan's networks ships; give --networks NAME …")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, CommandFailed
@@ -100,7 +100,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from explorer.research.training.evaluation import evaluate
-    from explorer.zoo.cards import WEIGHTS, names
+    from explorer.zoo.cards import WEIGHTS, names, read
 
     recipes, find_data = _chosen(options), _data_finder(options)
     check_folder("out", options.out)
@@ -118,9 +118,22 @@ def _evaluate(options: argparse.Namespace) -> None:
         if data is None and options.all:
             _report(f"{recipe.name}: needs photographs of {recipe.dataset} (--data)")
         else:
-            evaluate(recipe.name, _needed(data, recipe), weights=folder, report=_report)
+            data = _needed(data, recipe)
+            _check_classes(read(recipe.name, folder), data)
+            evaluate(recipe.name, data, weights=folder, report=_report)
     if missing:
         _report(f"not trained yet: {', '.join(missing)}")
+
+
+def _check_classes(card: Mapping[str, Any], data: TrainingData) -> None:
+    """Raise RequestError (field `data`) for photographs of classes that the network cannot name."""
+    known, given = card.get("classes"), data.facts().get("classes")
+    if known is not None and given is not None and list(known) != list(given):
+        raise RequestError(
+            "data",
+            f"{card['name']} names {', '.join(known[:3])}, …, and these photographs show "
+            f"{', '.join(given[:3])}, …; give photographs of the same classes",
+        )
 
 
 def _report(line: str) -> None:

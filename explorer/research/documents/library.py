@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 
 import explorer
 
-_FIELD = re.compile(r"^(\w+(?:, \w+)*): ")
+_DESCRIBED = re.compile(r"(?:^|(?<=[.;]) )(?:(?P<names>\w+(?:, \w+)*):|(?P<raises>Raises\b))")
+"""Where a sentence begins to describe arguments or fields, or to say what is raised."""
+
+_EXAMPLE = " " * 4
 
 
 def library() -> str:
@@ -67,11 +71,16 @@ def _signature(node: ast.FunctionDef) -> str:
 def _arguments(node: ast.FunctionDef) -> list[str]:
     """`name: type = default` of each."""
     required = len(node.args.args) - len(node.args.defaults)
-    defaults = [""] * required + [f" = {ast.unparse(each)}" for each in node.args.defaults]
-    return [
-        ast.unparse(argument) + default
-        for argument, default in zip(node.args.args, defaults, strict=True)
-    ]
+    defaults = [*itertools.repeat(None, required), *node.args.defaults]
+    by_place = zip(node.args.args, defaults, strict=True)
+    by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    star = ["*"] if node.args.kwonlyargs else []
+    return [*map(_argument, by_place), *star, *map(_argument, by_name)]
+
+
+def _argument(given: tuple[ast.arg, ast.expr | None]) -> str:
+    argument, default = given
+    return ast.unparse(argument) + ("" if default is None else f" = {ast.unparse(default)}")
 
 
 def _code(text: str) -> str:
@@ -79,6 +88,31 @@ def _code(text: str) -> str:
 
 
 def _prose(node: ast.FunctionDef | ast.ClassDef) -> str:
-    """The docstring; a line that begins with a field's or argument's name begins a list item."""
-    text = ast.get_docstring(node) or ""
-    return "\n".join(_FIELD.sub(r"- `\1`: ", line.strip()) for line in text.splitlines())
+    """The docstring; where a field or an argument is described a list item begins."""
+    paragraphs = re.split(r"\n\s*\n", ast.get_docstring(node) or "")
+    return "\n\n".join(_paragraph(each, _names(node)) for each in paragraphs)
+
+
+def _names(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
+    """Of its arguments or fields."""
+    if isinstance(node, ast.FunctionDef):
+        return {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}
+    return {ast.unparse(each.target) for each in node.body if isinstance(each, ast.AnnAssign)}
+
+
+def _paragraph(text: str, names: set[str]) -> str:
+    """One paragraph of a docstring as Markdown: an example, or sentences and list items."""
+    lines = text.splitlines()
+    if all(line.startswith(_EXAMPLE) for line in lines):
+        return _code("\n".join(line.removeprefix(_EXAMPLE) for line in lines))
+    flowing = " ".join(line.strip() for line in lines)
+    return _DESCRIBED.sub(lambda match: _item(match, names), flowing).strip()
+
+
+def _item(match: re.Match[str], names: set[str]) -> str:
+    if match["raises"]:
+        return "\n\nRaises"
+    described = match["names"].split(", ")
+    if not names.issuperset(described):
+        return match[0]
+    return f"\n- {', '.join(f'`{name}`' for name in described)}:"

@@ -30,6 +30,10 @@ def losses() -> str:
             meaning,
             table(("variant", "title", "formula"), cells),
         ]
+    sections += [
+        "The losses of a difference need what the image is to differ from: `--away-from`, as "
+        "`iri diverse` sets it, or `--observer` ([images made to differ](../new-pictures.md))."
+    ]
     suffixed = sum("+" in row["name"] for row in rows)
     sections += [
         "`+transforms` after a name: the match must survive the published random transforms T; "

@@ -42,9 +42,7 @@ def app(cache: Path, folder: Path = ROOT) -> Iterator[str]:
 
     cache: of the results, so that a person's own is left alone.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     # Compiled files stay on disk, as they do for a person who starts the app twice.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     command = ["streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
@@ -61,6 +59,14 @@ def app(cache: Path, folder: Path = ROOT) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def free_port() -> int:
+    """A port of this machine at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

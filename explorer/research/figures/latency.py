@@ -199,7 +199,7 @@ def _choices(page: Page) -> list[float]:
     seconds = []
     for run in range(2 * RUNS):
         title = titles[run % 2]
-        page.locator(".js-plotly-plot").nth(3).wait_for()
+        page.locator(".js-plotly-plot").nth(2).wait_for()
         page.get_by_role("combobox", name="Network", exact=True).click()
         option = page.get_by_role("option", name=title, exact=True)
         option.wait_for()

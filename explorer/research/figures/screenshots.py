@@ -1,4 +1,4 @@
-"""The pictures of the app in README.md, of results that ship with it; needs Chromium.
+"""The pictures of the app in README.md, mostly of results that ship with it; needs Chromium.
 
 python -m explorer.research.figures.screenshots
 """
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 EXPLORE, PLOTS, EXAMPLES = "screenshot.png", "screenshot-plots.png", "screenshot-examples.png"
+COMPARE = "screenshot-compare.png"
 FIRST_PLOT = "How near is near?"
 PLOTS_TO_DRAW = 4
 SETTLING = 2000  # ms that plots and pictures take to be painted once they are there
 
 
 def write(documents: Path) -> None:
-    """Save a finished result, the plots below its verdicts, and the page of examples."""
+    """Save a finished result, the plots below its verdicts, the examples and a comparison."""
     with (
         tempfile.TemporaryDirectory() as folder,
         app(Path(folder)) as address,
@@ -31,6 +32,7 @@ def write(documents: Path) -> None:
         page.set_default_timeout(120_000)
         page.goto(address)
         page.get_by_text(VERDICT).wait_for()
+        page.get_by_role("button", name="Skip", exact=True).click()  # opens the second verdict
         page.locator(".js-plotly-plot").nth(PLOTS_TO_DRAW - 1).wait_for()
         _photograph(page, documents / EXPLORE)
         page.get_by_role("heading", name=FIRST_PLOT).evaluate("node => node.scrollIntoView()")
@@ -38,6 +40,13 @@ def write(documents: Path) -> None:
         page.get_by_role("link", name="Examples").click()
         page.get_by_role("heading", name="Examples").wait_for()
         _photograph(page, documents / EXAMPLES)
+        page.get_by_role("link", name="Compare").click()
+        page.get_by_role("button", name="Generate the missing").click()
+        cancel = page.get_by_role("button", name="Cancel", exact=True)
+        cancel.wait_for()
+        cancel.wait_for(state="detached")
+        page.get_by_role("heading", name="The numbers").wait_for()
+        _photograph(page, documents / COMPARE)
 
 
 def _photograph(page: Page, picture: Path) -> None:

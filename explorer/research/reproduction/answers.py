@@ -9,9 +9,10 @@ import numpy as np
 
 from explorer.metrics.alignment import Share, aligned_share
 from explorer.metrics.perceptual_verdict import MIN_VOTES
-from explorer.research.reproduction.plan import JUDGE, MAX_WRONG
+from explorer.research.reproduction.plan import JUDGE
 
 MIN_MATCHED = 0.5  # share of IRIs that must match for a loss to count
+MIN_IRIS = 5  # that must match at the least
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,18 @@ class Answers:
     @property
     def counts(self) -> bool:
         """Whether enough IRIs match to conclude anything."""
-        return bool(self.matched.mean() >= MIN_MATCHED)
+        return bool(self.matched.mean() >= MIN_MATCHED and self.matched.sum() >= MIN_IRIS)
 
     @property
     def judged(self) -> bool:
-        """Whether enough measures count, and tell wrong targets from the right ones."""
-        control = self.control().value
-        return len(self.counted) >= MIN_VOTES and control is not None and control <= MAX_WRONG
+        """Whether enough measures count."""
+        return len(self.counted) >= MIN_VOTES
+
+    @property
+    def net(self) -> np.ndarray:
+        """(N,) alignment less the share of wrong targets, which decides the claims."""
+        net: np.ndarray = self.nearer[JUDGE] - self.wrong[JUDGE]
+        return net
 
 
 def _share(answers: np.ndarray) -> Share:

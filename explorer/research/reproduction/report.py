@@ -17,7 +17,7 @@ from explorer.research.reproduction.facts import DATA_SETS
 from explorer.research.reproduction.judges import SEEDS, judges, seed_of_claims
 from explorer.research.reproduction.paper_table import paper_tables
 from explorer.research.reproduction.paragraphs import paragraph
-from explorer.research.reproduction.plan import LAYER, MAX_WRONG, WRONG_TARGETS
+from explorer.research.reproduction.plan import LAYER, WRONG_TARGETS
 from explorer.research.reproduction.sections import (
     alignment_table,
     ends_table,
@@ -67,9 +67,8 @@ def _markdown(run: Reproduction, factors: Sequence[Mapping[str, Any]]) -> str:
         "measures that judge, with its 95 % bootstrap interval over targets. Only IRIs whose match "
         "succeeded count; the number in brackets converged: their distance is at most that. The "
         "number after it is the median relative distance of those that match. *Wrong*: the same "
-        f"for {WRONG_TARGETS} targets that the IRI was not made for; above {MAX_WRONG:.0%} the "
-        "measures cannot judge, which is said. The bootstrap interval of 0 % or 100 % has no "
-        "width; of n targets, read such a share as within 3/n.",
+        f"for {WRONG_TARGETS} targets that the IRI was not made for. Where all of n answers are "
+        "alike, the interval is 3/n wide (the rule of three).",
         "## Who judges",
         "Chosen before any IRI was made, by copies of photographs in seeds: a measure judges where "
         f"it finds at least {RIGHT_AT_LEAST:.0%} of recognisable copies nearer their photograph "
@@ -82,9 +81,8 @@ def _markdown(run: Reproduction, factors: Sequence[Mapping[str, Any]]) -> str:
         RULES,
         "None of them shows more than this: intervals are over targets, so that how much another "
         "training of the same network would change is in none of them; the networks are small; "
-        "formulas judged, not people. An effect *less wrong targets* is of alignment less the "
-        "share of wrong targets, over all pairs that match; it decides nothing, and is given also "
-        "where the measures cannot judge.",
+        "formulas judged, not people. *Alignment alone*, without taking off wrong targets, decides "
+        "nothing.",
         *_claims(run),
         "## The paper's table of CIFAR-10, and ours",
         *paper_tables(run),
@@ -103,7 +101,8 @@ def _markdown(run: Reproduction, factors: Sequence[Mapping[str, Any]]) -> str:
     sections += [
         "## Effect of a single factor",
         "Regularizer-free loss, nearest IRIs; percentage points from the first network to the "
-        "second. – where a side does not match or cannot be judged.",
+        "second, of alignment less wrong targets. – where a side does not match or cannot be "
+        "judged.",
         markdown_rows(factors)
         if factors
         else "No two of these networks differ in one factor alone.",

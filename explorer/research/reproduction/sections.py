@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from explorer.metrics.perceptual_verdict import MIN_VOTES
 from explorer.research.markdown import table as markdown_table
 from explorer.research.reproduction.answers import Answers
 from explorer.research.reproduction.plan import FAMILIES, FREE
@@ -93,7 +92,5 @@ def _aligned(answers: Answers) -> str:
 
 def _control(answers: Answers) -> str:
     text = answers.control().to_text()
-    if not answers.counted or answers.judged:
-        return text
-    few = "" if len(answers.counted) >= MIN_VOTES else ", too few measures"
-    return f"{text}: cannot judge{few}"
+    few = answers.counted and not answers.judged
+    return f"{text}: too few measures judge" if few else text

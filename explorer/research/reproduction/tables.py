@@ -149,7 +149,9 @@ def alignment_points(rows: Iterable[Mapping[str, Any]]) -> list[AlignmentPoint]:
 
 
 def factor_rows(table: Table, facts: Mapping[str, Facts]) -> list[dict[str, Any]]:
-    """The effect of each factor on alignment, for every pair that differs in it alone."""
+    """The effect of each factor on alignment less wrong targets, for every pair that differs in it
+    alone.
+    """
     rows = []
     for factor, first, second in single_factor_pairs(facts.values()):
         pair = [(table.get((second.name, FREE)), table.get((first.name, FREE)))]
@@ -163,7 +165,7 @@ def factor_rows(table: Table, facts: Mapping[str, Facts]) -> list[dict[str, Any]
                 "points": _rounded(effect.points),
                 "low": _rounded(effect.low),
                 "high": _rounded(effect.high),
-                "points, less wrong targets": _rounded(effect.net[0] if effect.net else None),
+                "alignment alone": _rounded(effect.aligned[0] if effect.aligned else None),
                 "budgets": effect.budgets or "equal",
             }
         )

@@ -55,9 +55,9 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
             mean.copy_(value)
 
 
-def path_of(recipe: Recipe, scratch: Path) -> Path:
-    """The file of a recipe's checkpoint."""
-    return scratch / f"{recipe.name}.pt"
+def path_of(recipe: Recipe, digest: str, scratch: Path) -> Path:
+    """The file of a recipe's checkpoint on the data of this digest."""
+    return scratch / f"{recipe.name}-{digest[:8]}.pt"
 
 
 def save(path: Path, state: State, recipe: Recipe, digest: str, step: int, seconds: float) -> None:
@@ -93,7 +93,7 @@ def resume(
 ) -> tuple[int, float]:
     """Load the checkpoint if it is this recipe's on these data: (steps done, seconds spent).
 
-    (0, 0) without one. A checkpoint of another recipe or other data is reported and replaced later.
+    (0, 0) without one. A checkpoint of another recipe is reported and replaced later.
     Raises OSError for one that cannot be read.
     """
     if not path.exists():
@@ -106,7 +106,7 @@ def resume(
             f"the checkpoint {path} cannot be read; delete it to train {recipe.name} from the start"
         ) from error
     if not same:
-        report(f"{recipe.name}: {path} is of another recipe or of other data; starting anew")
+        report(f"{recipe.name}: {path} is of another recipe; starting anew")
         return 0, 0.0
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])

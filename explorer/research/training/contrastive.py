@@ -41,7 +41,9 @@ def fit_head(network: SmallNetwork, recipe: Recipe, data: TrainingData, device: 
     features; the standardisation is folded into the head's weights.
     """
     count = min(_PROBE_PICTURES, data.training_count)
-    examples = data.training(np.arange(count))
+    # Drawn at random: data sets come sorted by class.
+    drawn = np.random.default_rng(recipe.rng_seed).permutation(data.training_count)[:count]
+    examples = data.training(np.sort(drawn))
     images = centre_window(examples.images, data.side)
     network.eval()
     with torch.no_grad():

@@ -59,6 +59,9 @@ IMAGENETTE_RECIPES = (
         steps=10_000,
         epsilon=1.0,
         replays=4,
+        shortfall="Meant to name 78 % of clean test photographs and 60 % at ε = 1, and does 75.6 "
+        "and 57.6: 10,000 steps are an hour of one core; 4,000 came to 72 and 55, so that more "
+        "steps, or more channels, would help.",
         **_CROPPED,
         **_IMAGENETTE,
     ),
@@ -68,6 +71,9 @@ IMAGENETTE_RECIPES = (
         "Trained to name what is on a photograph, without attacks.",
         _RESIDUAL,
         steps=5_000,
+        shortfall="Meant to name 85 % of clean test photographs, and names 80.6: it has half a "
+        "million weights and half an hour of training. Its IRIs come to a relative distance of "
+        "0.02 in 158 passes (median), not in 100.",
         **_CROPPED,
         **_IMAGENETTE,
     ),

@@ -71,7 +71,10 @@ def _error(message: str) -> RequestError:
 def _pack(path: Path) -> Source:
     """JPEGs in one array (`jpeg`, bounds in `offset`), `label`, `split` (1: test), `classes`."""
     try:
-        with np.load(path, allow_pickle=False) as pack:
+        pack = np.load(path, allow_pickle=False)
+        if isinstance(pack, np.ndarray):
+            raise _error(f"{path.name} holds one array; a pack holds {', '.join(_ARRAYS)}")
+        with pack:
             missing = [name for name in _ARRAYS if name not in pack]
             if missing:
                 raise _error(
@@ -84,6 +87,7 @@ def _pack(path: Path) -> Source:
         raise _error(
             f"{path.name} cannot be read as a .npz pack of photographs: {error}"
         ) from error
+    _check_arrays(path, labels, splits, classes)
     count = len(labels)
     bounds = offset.astype(np.int64) if offset.dtype.kind in "iu" else np.zeros(0, np.int64)
     if not (
@@ -114,6 +118,18 @@ def _pack(path: Path) -> Source:
     return Source(tuple(map(str, classes)), photographs, _state([path]))
 
 
+def _check_arrays(path: Path, labels: np.ndarray, splits: np.ndarray, classes: np.ndarray) -> None:
+    """RequestError for labels, splits or classes of another form than a pack's."""
+    whole = all(each.ndim == 1 and each.dtype.kind in "iu" for each in (labels, splits))
+    if not whole or classes.ndim != 1 or classes.dtype.kind != "U":
+        raise _error(
+            f"in {path.name} label and split are to be lists of whole numbers, and classes a list "
+            "of names"
+        )
+    if not np.isin(splits, (0, 1)).all():
+        raise _error(f"in {path.name} split is to be 0 for training and 1 for test photographs")
+
+
 def _folder(path: Path, dataset: Dataset) -> Source:
     """An ImageFolder tree: train/CLASS/… and test/CLASS/… (or val/…), or CLASS/… alone."""
     train = path / "train"
@@ -127,6 +143,12 @@ def _folder(path: Path, dataset: Dataset) -> Source:
         raise _error(
             f"{str(root)!r} has no class folders; it needs one folder of photographs per class, or "
             f"add --download to fetch {dataset.title} there ({dataset.download})"
+        )
+    held_out = {each.name for each in tests[0].iterdir() if each.is_dir()} if split else set()
+    if only := sorted(held_out - set(classes)):
+        raise _error(
+            f"{str(tests[0])!r} has a class {only[0]!r} that train/ lacks; both need the same "
+            "classes"
         )
     photographs: list[Photograph] = []
     for label, name in enumerate(classes):

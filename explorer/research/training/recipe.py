@@ -34,6 +34,7 @@ class Recipe:
     steps: updates of the weights; none for a network that is left untrained.
     training_pictures: how many drawn pictures; 0 stands for all training pictures of the data set.
     averaging: decay of the moving average of the weights, which is what ships.
+    shortfall: where the network is worse than it was meant to be, by how much and why.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Recipe:
     averaging: float = 0.999
     rng_seed: int = 0
     dataset: str = DRAWN
+    shortfall: str = ""
 
     @property
     def labels(self) -> str:

@@ -36,9 +36,11 @@ def markdown() -> str:
     drawn = [card for card in cards if card["recipe"]["dataset"] == DRAWN]
     photographs = [card for card in cards if card not in drawn]
     factors = [group for group in GROUPS if group != "object"]
+    short = [f"- `{card['name']}`: {card['shortfall']}" for card in cards if card["shortfall"]]
     sections = (
         *(_HEAD, "## How they were trained\n", _training(cards), ""),
         *("## Accuracy on photographs\n", _NOTE, _accuracy(photographs), ""),
+        *((*short, "") if short else ()),
         *("## Accuracy on drawn pictures\n", _FACTORS, _accuracy(drawn, factors)),
     )
     return "\n".join(sections) + "\n"

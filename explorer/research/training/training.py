@@ -97,7 +97,7 @@ def train(
     )
     card = writing.compose(recipe, stored, data, accuracy, seconds)
     writing.save(stored, card, weights)
-    checkpoints.path_of(recipe, scratch).unlink(missing_ok=True)
+    checkpoints.path_of(recipe, data.digest, scratch).unlink(missing_ok=True)
     report(f"{name}: clean {accuracy['clean']:.1f} %; saved to {weights / name}.safetensors")
     return card
 
@@ -124,10 +124,12 @@ def fit(
         )
     state = checkpoints.initial(recipe, device)
     network, average, optimiser = state.network, state.average, state.optimiser
-    path = checkpoints.path_of(recipe, scratch)
+    path = checkpoints.path_of(recipe, data.digest, scratch)
     first, seconds = checkpoints.resume(path, state, recipe, data.digest, device, report)
     if first:
         report(f"{recipe.name}: resuming after step {first} of {recipe.steps}")
+    elif recipe.steps:
+        report(f"{recipe.name}: {recipe.steps} steps on the {device}, a line every few minutes")
     running, since, saved = torch.zeros((), device=device), 0, first
     started = time.process_time() - seconds
     supply = batches(recipe, data, first // recipe.replays, device)

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import nn
 
+from explorer.files import replacing, write_atomically
 from explorer.models.layers import list_layers
 from explorer.models.network import InputSpec, Network
 from explorer.research.training.data import TrainingData
@@ -53,9 +54,9 @@ def is_current(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
 
 
 def update_words(recipe: Recipe, folder: Path = WEIGHTS) -> bool:
-    """Give the card the recipe's title and summary; whether that changed anything."""
+    """Give the card the recipe's words; whether that changed anything."""
     card = read(recipe.name, folder)
-    words = {"title": recipe.title, "summary": recipe.summary}
+    words = _words(recipe)
     if words.items() <= card.items():
         return False
     write({**card, **words}, folder)
@@ -77,8 +78,7 @@ def compose(
     residual = recipe.architecture.get("skips", kind in _RESIDUAL)
     return {
         "name": recipe.name,
-        "title": recipe.title,
-        "summary": recipe.summary,
+        **_words(recipe),
         "family": "residual CNN" if kind == "grid-cnn" and residual else FAMILIES[kind],
         "residual": residual,
         "architecture": recipe.architecture,
@@ -124,26 +124,38 @@ def describe_objective(recipe: Recipe) -> str:
 
 
 def save(stored: nn.Module, card: dict[str, Any], folder: Path = WEIGHTS) -> None:
-    """Write NAME.safetensors and NAME.json."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write NAME.safetensors and NAME.json, both or neither; OSError says what to do."""
     state = {key: value.contiguous() for key, value in stored.state_dict().items()}
-    (folder / f"{card['name']}.safetensors").write_bytes(to_bytes(state))
-    write(card, folder)
+    weights = folder / f"{card['name']}.safetensors"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(weights) as temporary:
+            temporary.write_bytes(to_bytes(state))
+            write(card, folder)
+    except OSError as error:
+        raise OSError(
+            f"{weights} and its card cannot be written ({error.strerror or error}); make room and "
+            "start the same command again, which resumes at the last step"
+        ) from error
 
 
 def write(card: dict[str, Any], folder: Path = WEIGHTS) -> None:
     """Write NAME.json, one fact to a line."""
     lines = [f"  {json.dumps(key)}: {_value(value)}" for key, value in card.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
-    (folder / f"{card['name']}.json").write_text(text, encoding="utf-8")
+    write_atomically(folder / f"{card['name']}.json", text.encode())
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:
     """All that decides the weights, as it is in JSON."""
     facts = asdict(recipe)
-    for word in ("name", "title", "summary"):
+    for word in ("name", *_words(recipe)):
         del facts[word]
     return facts
+
+
+def _words(recipe: Recipe) -> dict[str, str]:
+    return {"title": recipe.title, "summary": recipe.summary, "shortfall": recipe.shortfall}
 
 
 def _layers(stored: nn.Module, side: int) -> list[dict[str, Any]]:
