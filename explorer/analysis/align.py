@@ -17,12 +17,14 @@ from explorer.analysis.runner import InProcess, Runner
 from explorer.analysis.set_alignment import alignment_as_searched, alignment_of
 from explorer.analysis.targets import TargetSet, target_set
 from explorer.errors import RequestError
+from explorer.losses.variants import loss_named
 from explorer.metrics.alignment import Alignment, over_measures
 from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.registry import paper_measures
 from explorer.models import catalogue
 from explorer.network_reference import NetworkReference
 from explorer.request import RNG_SEED_RANGE, Request
+from explorer.result.difference import NO_ANSWER
 from explorer.result.provenance import NetworkUsed
 from explorer.validation import validate
 
@@ -156,6 +158,8 @@ def align(
     type.
     """
     runner, request = runner or InProcess(), as_search(request)
+    if loss_named(request.loss).largest:
+        raise RequestError("loss", f"{NO_ANSWER}; choose a loss of another family")
     chosen = targets_for(targets, [request])
     requests = requests_for(request, chosen)
     results = runner.generate(

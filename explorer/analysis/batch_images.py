@@ -14,9 +14,10 @@ from torch import Tensor
 
 from explorer.analysis.continuation import fitted_picture
 from explorer.errors import RequestError
-from explorer.images import gallery, noise_targets, seeds
+from explorer.images import gallery, seeds
 from explorer.images.encoding import from_png
 from explorer.images.identity import content_name, is_one_of
+from explorer.images.named_pictures import seed_image, target_image
 from explorer.metrics.calibration import PICTURE
 from explorer.models.fitting import as_batch, fit_to
 from explorer.models.network import Network
@@ -124,13 +125,10 @@ def _named(
     earlier: Result | None,
 ) -> np.ndarray:
     """The image that a request's target or seed names, float32 3×H×W in [0, 1]."""
-    spec = network.input
-    if field == "seed" and name in seeds.kinds():
-        return seeds.make_seed(name, spec.size, request.rng_seed, spec.channels)
-    if field == "target" and noise_targets.is_noise_target(name):
-        return noise_targets.make_target(name, spec.size, spec.channels)
     if not name.startswith("picture:"):
-        return fit_to(gallery.load(name), network)
+        if field == "seed":
+            return seed_image(name, request.rng_seed, network.input)
+        return target_image(name, network.input)
     if earlier is not None:
         return fitted_picture(earlier, field)
     if name not in pictures:

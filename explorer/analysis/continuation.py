@@ -91,16 +91,21 @@ def pictures_to_send(
     stored: the bytes of the result of a key, or None; what is not there is left out.
     """
     names = {name for request in requests for name in (request.target, request.seed)}
-    keys = {request.continues for request in requests if request.continues is not None}
+    keys = {key for request in requests for key in keys_of(request)}
     results = {_PREFIX + key: data for key in keys if (data := stored(key)) is not None}
     names |= {_PREFIX + key for key in keys}
     return {name: data for name, data in {**results, **pictures}.items() if name in names}
 
 
+def keys_of(request: Request) -> tuple[str, ...]:
+    """The keys of the results that a request goes on from or is to differ from."""
+    return (*([request.continues] if request.continues else []), *(request.away_from or ()))
+
+
 def pictures_with(
     results: Sequence[Result], pictures: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes]:
-    """The pictures, and the results to go on from among them: what `generate_batch` takes."""
+    """The pictures, and the results that requests name among them: what `generate_batch` takes."""
     earlier = {_PREFIX + result.request.key: result.to_bytes() for result in results}
     return {**(pictures or {}), **earlier}
 
@@ -124,27 +129,30 @@ def earlier_result(request: Request, pictures: Mapping[str, bytes]) -> Result:
     Raises RequestError: field `continues` where it is missing or damaged, else the first field that
     differs from the earlier request's, and as `check_files`.
     """
-    key = str(request.continues)
-    data = pictures.get(_PREFIX + key)
-    if data is None:
-        raise missing(key)
-    try:
-        result = Result.from_bytes(data)
-    except ResultError as error:
-        raise RequestError("continues", f"result {key[:10]}… cannot be read: {error}") from error
-    if result.request.key != key:
-        raise RequestError(
-            "continues", f"this is result {result.request.key[:10]}…, not {key[:10]}…"
-        )
+    result = named_result("continues", str(request.continues), pictures)
     check_agrees(request, result.request)
     check_files(request)
     return result
 
 
-def missing(key: str) -> RequestError:
-    """That there is no result of this key to go on from, and what would be right."""
+def named_result(field: str, key: str, pictures: Mapping[str, bytes]) -> Result:
+    """The result of this key among the pictures; RequestError for the field that names it."""
+    data = pictures.get(_PREFIX + key)
+    if data is None:
+        raise missing(key, field)
+    try:
+        result = Result.from_bytes(data)
+    except ResultError as error:
+        raise RequestError(field, f"result {key[:10]}… cannot be read: {error}") from error
+    if result.request.key != key:
+        raise RequestError(field, f"this is result {result.request.key[:10]}…, not {key[:10]}…")
+    return result
+
+
+def missing(key: str, field: str = "continues") -> RequestError:
+    """That there is no result of this key, which the field names, and what would be right."""
     return RequestError(
-        "continues",
+        field,
         f"result {key[:10]}… is not in the cache (any more); generate it again, with the same "
         "settings, or give the folder or zip file in which it was saved",
     )

@@ -17,6 +17,7 @@ _DRAWN_STANDARD = "embedded:residual-multi-standard"
 _PHOTOGRAPH = "sunflower"
 
 _IMAGENET = "compressed:squeezenet1_0"
+_CIFAR10 = "embedded:cifar10"
 
 LARGEST_SIDE_WITH_FRAMES = 128
 """px. Each key frame of a larger image weighs as much as its IRI: those are left out."""
@@ -123,12 +124,43 @@ EXAMPLES: tuple[tuple[str, Request], ...] = tuple(
 """Title and request, in its normal form, so that its key is that of its result."""
 
 
+_LESSON_REQUESTS = (
+    (
+        "Standard training, with a loss that pushes away from the target",
+        _photograph(_STANDARD, loss="adversarial"),
+    ),
+    (
+        "Adversarially trained, with a loss that asks for smooth images",
+        _photograph(_ROBUST, loss="freq"),
+    ),
+    ("CIFAR-10, ResNet, standard training", _photograph(f"{_CIFAR10}-resnet-standard")),
+    ("CIFAR-10, ResNet, adversarially trained", _photograph(f"{_CIFAR10}-resnet-adv1")),
+    (
+        "CIFAR-10, ResNet, adversarially trained, pictures neither shifted nor mirrored",
+        _photograph(f"{_CIFAR10}-resnet-adv1-noaug"),
+    ),
+    ("CIFAR-10, VGG, adversarially trained", _photograph(f"{_CIFAR10}-vgg-adv1")),
+    ("CIFAR-10, DenseNet, adversarially trained", _photograph(f"{_CIFAR10}-densenet-adv1")),
+    ("CIFAR-10, Inception, adversarially trained", _photograph(f"{_CIFAR10}-inception-adv1")),
+)
+
+LESSON: tuple[tuple[str, Request], ...] = tuple(
+    (title, validate(request)) for title, request in _LESSON_REQUESTS
+)
+"""What the lesson compares in addition to the examples; shipped, but not listed among them."""
+
+SHIPPED = EXAMPLES + LESSON
+"""Everything in the starter pack, in its order."""
+
+
 def as_shipped(result: Result) -> Result:
     """What the starter pack stores of a result.
 
     Of a large image the key frames are left out, and from noise the image as searched, too: from a
-    photograph it is what the example is about.
+    photograph it is what the example is about. Of the lesson's own both are left out.
     """
+    if any(result.request.key == request.key for _, request in LESSON):
+        return replace(result, frames=(), searched_png=None)
     if max(result.iri.shape[1:]) <= LARGEST_SIDE_WITH_FRAMES:
         return result
     from_noise = result.request.seed in seeds.kinds()

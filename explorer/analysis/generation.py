@@ -8,9 +8,9 @@ distributions) goes to whatever mapping-like store it is handed.
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 
 import torch
@@ -20,6 +20,11 @@ from explorer import validation
 from explorer.analysis.arguments import as_request, as_requests
 from explorer.analysis.batch_images import BatchImages, load_images
 from explorer.analysis.continuation import earlier_results, whole
+from explorer.analysis.differences import (
+    iris_to_differ_from,
+    make_different,
+    with_difference,
+)
 from explorer.analysis.layer_check import check_layer_suits
 from explorer.analysis.measurement import (
     Measurements,
@@ -31,7 +36,7 @@ from explorer.analysis.measurement import (
 from explorer.analysis.nearest import is_lost, tighten_traces, tightened
 from explorer.analysis.network_used import network_used
 from explorer.analysis.nulls import BytesStore
-from explorer.analysis.progress import NullCallback, StagedCallback
+from explorer.analysis.progress import NullCallback, StagedCallback, clock_of, not_computing
 from explorer.errors import RequestError
 from explorer.images.encoding import to_8bit, to_png
 from explorer.losses.adversary import adversary_of
@@ -79,11 +84,11 @@ def generate_batch(
     """The results of requests that share network, layer, optimiser and steps, made as one batch.
 
     pictures: PNG bytes of every `picture:SHA256` that they name, and the results that they go on
-    from (`explorer.analysis.continuation.pictures_with`). callback: told the progress, asked
-    whether to go on. store: where nulls are kept. Raises RequestError for a request that cannot be
-    right, HubUnreachable where weights would have to be downloaded and cannot be, Cancelled when
-    the callback says so, NotFinite when the loss stops being a number, TypeError for anything but
-    requests.
+    from or are to differ from (`explorer.analysis.continuation.pictures_with`). callback: told the
+    progress, asked whether to go on. store: where nulls are kept. Raises RequestError for a request
+    that cannot be right, HubUnreachable where weights would have to be downloaded and cannot be,
+    Cancelled when the callback says so, NotFinite when the loss stops being a number, TypeError for
+    anything but requests.
     """
     requests = [validation.validate(request) for request in as_requests(requests)]
     if not requests:
@@ -92,8 +97,9 @@ def generate_batch(
         raise ValueError("requests of one batch share network, layer, optimiser and steps")
     callback = callback or NullCallback()
     earlier = earlier_results(requests, pictures or {})
-    started_at = time.perf_counter()
-
+    away_from = iris_to_differ_from(requests, pictures or {})
+    now = clock_of(callback)
+    started_at = now()
     network = _load(requests[0].network, callback)
     with fitting_threads(network):
         images = load_images(requests, network, pictures or {}, earlier)
@@ -102,24 +108,32 @@ def generate_batch(
         optimiser = _optimiser(network, requests[0], losses)
 
         callback.stage("generating the image")
-        search_started_at, tightening_seconds = time.perf_counter(), 0.0
+        search_started_at, tightening_seconds = now(), 0.0
         problem = _problem(network, requests, images, losses)
         traces = synthesise(problem, optimiser, requests[0].steps, callback)
         iris = searched = torch.stack([trace.iri for trace in traces]).to(network.device)
+        if any(loss.largest for loss in losses):
+            first_measured(requests[0].layer, network, images, searched, callback)
+        different = make_different(requests, problem, traces, away_from, callback, store)
+        if different.outcomes:
+            iris = searched.clone()
+            for index, outcome in different.outcomes.items():
+                iris[index] = outcome.image
         phases: dict[int, Tightened] = {}
         to_tighten = [index for index, request in enumerate(requests) if request.nearest]
         if to_tighten:
             seen = first_measured(requests[0].layer, network, images, searched, callback)
             callback.stage(validation.NEAREST_STAGE)
-            tightening_started_at = time.perf_counter()
+            tightening_started_at = now()
             phases = tighten_traces(problem, traces, to_tighten, callback)
-            tightening_seconds = time.perf_counter() - tightening_started_at
-            iris = searched.clone()
+            tightening_seconds = now() - tightening_started_at
+            iris = iris.clone()
             for index, phase in phases.items():
                 iris[index] = phase.image
 
         callback.stage("measuring")
-        search_ended_at = time.perf_counter()
+        search_ended_at = now()
+        phases_seconds = tightening_seconds + different.seconds
         measurements = measure_batch(requests, network, images, iris, callback, store)
         if phases:
             looks = look_alike(requests, network, images, searched, callback)
@@ -131,13 +145,13 @@ def generate_batch(
                     measurements[each], iris[each] = whole_before[each], searched[each]
                     del phases[each]
 
-    ended_at = time.perf_counter()
+    ended_at = now()
     run = _Run(
         network=network_used(network),
         optimiser=OptimiserUsed(optimiser.name, optimiser.help),
         device=_device_name(network.device),
         batch=len(requests),
-        seconds_making=round(search_ended_at - search_started_at - tightening_seconds, 3),
+        seconds_making=round(search_ended_at - search_started_at - phases_seconds, 3),
         seconds_measuring=round(ended_at - search_ended_at, 3),
         seconds=round(ended_at - started_at, 3),
     )
@@ -158,6 +172,8 @@ def generate_batch(
         results[index] = tightened(
             results[index], traces[index], phase, looks[index], tightening_seconds
         )
+    for index in different.outcomes:
+        results[index] = with_difference(results[index], index, traces[index], different)
     return [whole(*each) for each in zip(earlier, results, strict=True)]
 
 
@@ -170,7 +186,8 @@ def _load(reference: NetworkReference, callback: StagedCallback) -> Network:
         callback.stage(text)
 
     progress("loading the network")
-    return load(reference, device(), progress)
+    with not_computing(callback):
+        return load(reference, device(), progress)
 
 
 def _optimiser(network: Network, request: Request, losses: Sequence[Loss]) -> Optimiser:
@@ -257,7 +274,7 @@ def _result(
             weights=trace.weights,
             optimiser=run.optimiser,
             device=run.device,
-            versions={name: version(name) for name in VERSIONS}
+            versions={name: _version(name) for name in VERSIONS}
             | {"python": platform.python_version()},
             batch=run.batch,
             seconds_making=run.seconds_making,
@@ -265,6 +282,10 @@ def _result(
             seconds=run.seconds,
         ),
     )
+
+
+_version = cache(version)
+"""Looking one up reads files; a batch's results all ask for the same."""
 
 
 def _png(image: Tensor) -> bytes:

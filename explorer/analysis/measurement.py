@@ -14,16 +14,22 @@ from torch import Tensor
 from explorer.analysis.batch_images import BatchImages, seed_kind_of
 from explorer.analysis.null_sources import null_source
 from explorer.analysis.nulls import BytesStore, null_of
-from explorer.analysis.progress import StagedCallback
+from explorer.analysis.progress import StagedCallback, next_stage
+from explorer.losses.variants import loss_of
 from explorer.metrics import perceptual
 from explorer.metrics.by_layer import compare_layers
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.matching import Represented, first_looks, match_represented, represented
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict, verdict
+from explorer.metrics.votes import without_votes
 from explorer.models.network import Network
 from explorer.request import Request
+from explorer.result.difference import NO_ANSWER
 from explorer.synthesis.loop import Cancelled
+
+PIXELS_TOGETHER = 16 * 64 * 64
+"""Of images that are compared by perceptual measures in one go."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,9 @@ def measure_batch(
     source = null_source(first.null, first.null_folder)
     null = null_of(network, first.layer, source, first.network, callback, store)
     matches = matched(first.layer, network, seen, null)
-    _next_stage(callback, "measuring every layer")
+    next_stage(callback, "measuring every layer")
     layers = compare_layers(network, iris, images.targets)
-    _next_stage(callback, "comparing the images by perceptual measures")
+    next_stage(callback, "comparing the images by perceptual measures")
     looks = look_alike(requests, network, images, iris, callback)
     return [
         Measurements(
@@ -78,8 +84,10 @@ def first_measured(
 ) -> tuple[Represented, Represented, Represented]:
     """The representations of the IRIs, the IRIs in 8 bits and the targets, from one pass.
 
-    Tells the callback that the IRIs are made, and how well they match.
+    Tells the callback that the IRIs are made, and how well they match. Raises Cancelled when the
+    callback says so.
     """
+    next_stage(callback, "measuring the match")  # a pass of the whole network is no step
     rounded = (iris * 255).round() / 255
     seen = represented(network, layer, torch.cat([iris, rounded, images.targets]))
     exact, after_8bit, targets = seen.split(len(iris))
@@ -109,24 +117,38 @@ def look_alike(
     Raises Cancelled when the callback says so.
     """
     rounded = (iris * 255).round() / 255
-    looks = []
-    for index, request in enumerate(requests):
+    looks: dict[int, tuple[tuple[Comparison, ...], PerceptualVerdict]] = {}
+    for indices in _compared_together(requests, iris):
         if callback.cancelled():
             raise Cancelled("cancelled while measuring")
-        comparisons = perceptual.compare(
-            rounded[index],
-            images.targets[index],
-            images.seeds[index],
-            images.mismatched[index],
-            frozenset([request.adversary] if request.adversary else []),
+        first = requests[indices[0]]
+        compared = perceptual.compare_batch(
+            rounded[indices],
+            images.targets[indices],
+            images.seeds[indices],
+            images.mismatched[indices],
+            frozenset([first.adversary] if first.adversary else []),
             network.family,
-            seed_kind=seed_kind_of(request),
+            seed_kind=seed_kind_of(first),
         )
-        looks.append((comparisons, verdict(comparisons, images.mismatched_names[index])))
-    return looks
+        for index, comparisons in zip(indices, compared, strict=True):
+            if loss_of(requests[index]).largest:
+                comparisons = without_votes(comparisons, NO_ANSWER)
+            looks[index] = comparisons, verdict(comparisons, images.mismatched_names[index])
+    return [looks[index] for index in range(len(requests))]
 
 
-def _next_stage(callback: StagedCallback, text: str) -> None:
-    if callback.cancelled():
-        raise Cancelled("cancelled while measuring")
-    callback.stage(text)
+def _compared_together(requests: Sequence[Request], iris: Tensor) -> list[list[int]]:
+    """The indices of a batch in groups for which the same measures can tell.
+
+    Each is so small that a cancelled job notices soon: one image of 224×224 px, or many small ones.
+    """
+    most = max(1, PIXELS_TOGETHER // (iris.shape[-2] * iris.shape[-1]))
+    groups: dict[tuple[str | None, str], list[int]] = {}
+    for index, request in enumerate(requests):
+        groups.setdefault((request.adversary, seed_kind_of(request)), []).append(index)
+    return [
+        group[start : start + most]
+        for group in groups.values()
+        for start in range(0, len(group), most)
+    ]

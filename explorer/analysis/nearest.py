@@ -35,16 +35,33 @@ def tighten_traces(
     callback's steps are the passes of this phase. Raises as
     `explorer.synthesis.tightening.tighten`.
     """
-    images = torch.stack([trace.iri for trace in traces]).to(problem.targets.device)
-    reached = [trace.relative_l2[trace.best_step] for trace in traces]
+    images = torch.stack([traces[each].iri for each in which]).to(problem.targets.device)
     longest = max(trace.steps for trace in traces)
     if callback is not None:
-        callback = _Whole(callback, which, images, torch.tensor(reached).to(images))
-    allowed = [max(problem.goals[each], (1 + _ROUNDING) * reached[each]) for each in which]
-    found = tighten(
-        problem.selected(which), images[list(which)], allowed, budget_after(longest), callback
-    )
+        callback = of_all_samples(callback, traces, which, problem)
+    allowed = allowed_distances(problem, traces, which)
+    found = tighten(problem.selected(which), images, allowed, budget_after(longest), callback)
     return dict(zip(which, found, strict=True))
+
+
+def allowed_distances(
+    problem: Problem, traces: Sequence[Trace], which: Sequence[int]
+) -> list[float]:
+    """The relative distance that each image may have: its goal, or what its search reached."""
+    reached = [traces[each].relative_l2[traces[each].best_step] for each in which]
+    return [
+        max(problem.goals[each], (1 + _ROUNDING) * distance)
+        for each, distance in zip(which, reached, strict=True)
+    ]
+
+
+def of_all_samples(
+    callback: Callback, traces: Sequence[Trace], which: Sequence[int], problem: Problem
+) -> Callback:
+    """A callback that is told of some samples, and tells this one of all of them."""
+    images = torch.stack([trace.iri for trace in traces]).to(problem.targets.device)
+    reached = [trace.relative_l2[trace.best_step] for trace in traces]
+    return _Whole(callback, which, images, torch.tensor(reached).to(images))
 
 
 class _Whole:

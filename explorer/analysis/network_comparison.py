@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from explorer.analysis.bytes_store import BytesStore, keep
 from explorer.metrics.match import LayerComparison, Match, MatchState
 from explorer.metrics.null import Null
 from explorer.network_reference import NetworkReference
+from explorer.request import Request
 from explorer.result.provenance import NetworkUsed
+
+COMPARISON_VERSION = 1
+"""Goes up when the same images would get other numbers."""
 
 
 @dataclass(frozen=True)
@@ -75,3 +83,49 @@ class NetworkComparison:
             "seconds": self.seconds,
             "network": None if self.network_used is None else self.network_used.to_dict(),
         }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any], network: NetworkReference) -> NetworkComparison:
+        """The record in what `to_json` wrote; network: the observer, with its settings."""
+        made_for, match, used = plain["made_for"], dict(plain["match"]), plain["network"]
+        height, width = plain["input_size"]
+        return cls(
+            key=plain["key"],
+            made_for=made_for["model"],
+            made_at=made_for["layer"],
+            network=network,
+            layer=plain["layer"],
+            input_size=(height, width),
+            null=Null.from_dict(match.pop("null")),
+            match=Match.from_dict(match),
+            layers=tuple(map(LayerComparison.from_dict, plain["layers"])),
+            seconds=plain["seconds"],
+            own_state=MatchState(made_for["state"]),
+            own_distance=made_for["relative_l2"],
+            network_used=None if used is None else NetworkUsed.from_dict(used),
+        )
+
+
+def known_comparison(
+    result_key: str, observer: Request, store: BytesStore
+) -> NetworkComparison | None:
+    """What an observer makes of the result of a key, where the store holds it."""
+    kept = store.get(_key(result_key, observer))
+    return None if kept is None else NetworkComparison.from_json(json.loads(kept), observer.network)
+
+
+def keep_comparison(comparison: NetworkComparison, observer: Request, store: BytesStore) -> None:
+    """Put a comparison into the store, under the key of all that it depends on."""
+    data = json.dumps(comparison.to_json()).encode()
+    keep(store, _key(comparison.key, observer), data)
+
+
+def _key(result_key: str, observer: Request) -> str:
+    facts = [
+        COMPARISON_VERSION,
+        result_key,
+        observer.network.identity,
+        observer.layer,
+        observer.null,
+    ]
+    return f"comparison:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"

@@ -11,13 +11,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from explorer.analysis import shipped_nulls
+from explorer.analysis.bytes_store import BytesStore as BytesStore
+from explorer.analysis.bytes_store import keep
 from explorer.analysis.null_sources import NullSource, card_of, held_out_facts, usual_source
 from explorer.analysis.progress import NullCallback, StagedCallback
 from explorer.metrics.null import Null
@@ -39,13 +40,6 @@ _NUMBERS_AT_A_TIME = 2**26
 
 _BY_WEIGHTS = ("embedded", "compressed")
 """Sources of small networks, which are told by their weights and not by a library's version."""
-
-
-class BytesStore(Protocol):
-    """Where null distributions are kept between requests."""
-
-    def get(self, key: str) -> bytes | None: ...
-    def put(self, key: str, data: bytes) -> None: ...
 
 
 def null_of(
@@ -76,7 +70,7 @@ def null_of(
     callback.stage("measuring unrelated pictures (once for this layer)")
     null = measured_null(network, layer, source, callback)
     if store is not None:
-        store.put(key, json.dumps(null.to_dict()).encode())
+        keep(store, key, json.dumps(null.to_dict()).encode())
     return null
 
 

@@ -17,6 +17,7 @@ from explorer.network_reference import NetworkReference
 from explorer.request import Request
 
 if TYPE_CHECKING:
+    from explorer.analysis.eyes import FinishedIris, ObserverViews
     from explorer.analysis.network_comparison import NetworkComparison
     from explorer.metrics.invariance import SharedInvariance
     from explorer.result import Result
@@ -64,6 +65,9 @@ class Runner(Protocol):
     def shared_invariance(self, first: IriSet, second: IriSet) -> SharedInvariance:
         """STIR in both directions."""
 
+    def observe(self, observer: Request, made: Sequence[FinishedIris]) -> ObserverViews:
+        """What the network, layer and null of `observer` make of several networks' IRIs."""
+
 
 class InProcess:
     """Everything in this process, nothing cached."""
@@ -92,3 +96,9 @@ class InProcess:
         from explorer.analysis.comparison import shared_invariance_of
 
         return shared_invariance_of(first, second)
+
+    def observe(self, observer: Request, made: Sequence[FinishedIris]) -> ObserverViews:
+        """As `Runner.observe`."""
+        from explorer.analysis.eyes_measured import observe
+
+        return observe(observer, made)

@@ -90,11 +90,19 @@ def _from_text(words: str, size: int) -> TargetSet:
 
 
 def _of_folder(path: Path) -> TargetSet:
+    files = {}
     try:
-        files = {each.name: each.read_bytes() for each in picture_files(path)}
+        for each in picture_files(path):
+            try:
+                files[each.name] = each.read_bytes()
+            except OSError as error:
+                raise PictureError(unreadable(each.name, error)) from error
         others = left_out(path)
-    except (PictureError, OSError) as error:
+    except PictureError as error:
         raise RequestError("targets", str(error)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RequestError("targets", f"{str(path)!r} cannot be read: {reason}") from error
     notes = (others,) if others else ()
     return _uploads(f"pictures of the folder {path.name!r}", files, notes)
 

@@ -61,9 +61,14 @@ def digest_of(folder: Path) -> str:
     """SHA-256, in hexadecimal, of the contents of the picture files, whatever their names.
 
     Digests of files are cached until a file's size or date changes. Raises PictureError as
-    `picture_files` does, and OSError for a file that cannot be read.
+    `picture_files` does, and for a file that cannot be read, with its name.
     """
-    contents = {_sha256(path, *_stamp(path)) for path in picture_files(folder)}
+    contents = set()
+    for path in picture_files(folder):
+        try:
+            contents.add(_sha256(path, *_stamp(path)))
+        except OSError as error:
+            raise PictureError(unreadable(path.name, error)) from error
     return hashlib.sha256("\n".join(sorted(contents)).encode("ascii")).hexdigest()
 
 
@@ -101,8 +106,12 @@ def _counted(count: int, noun: str) -> str:
 
 def unreadable(name: str, error: Exception) -> str:
     """What to say where one file stops a whole folder, so that nothing is left out unnoticed."""
+    if isinstance(error, FileNotFoundError):
+        reason = "there is no such file, or it is a link that leads nowhere"
+    else:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
     return (
-        f"{name!r} cannot be read as a picture: {str(error).rstrip('.')}. The rest of the folder "
+        f"{name!r} cannot be read as a picture: {reason}. The rest of the folder "
         "is not used without it: take this file out of the folder, or convert it to PNG"
     )
 

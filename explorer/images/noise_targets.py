@@ -21,7 +21,7 @@ from .seeds import Draw, in_three_channels, normal
 
 MAX_NUMBER = 10**6
 _STREAM = 1  # a target and a seed of one kind and number must be two pictures
-_NUMBERED = re.compile(r"(.+)-([1-9][0-9]*)")
+_NUMBERED = re.compile(r"(.+)-([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,7 @@ def read_picture(data: bytes) -> np.ndarray:
         too many bytes or pixels, too small, too narrow, a number of channels or kind of value of
         which nobody knows how it looks, 16-bit values of which the file does not say what is white.
     """
-    if not data:
-        raise PictureError("the file is empty; a picture is needed.")
-    if len(data) > MAX_BYTES:
-        raise PictureError(
-            f"the file has {len(data) / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read, "
-            "so save the picture smaller."
-        )
+    check_bytes(data)
     try:
         with _open(data) as image:
             size = _output_size(image)
@@ -70,6 +64,17 @@ def read_picture(data: bytes) -> np.ndarray:
         raise PictureError("the picture needs too much memory; make it smaller first.") from error
     except Exception as error:  # Pillow's decoders raise anything: SyntaxError, struct.error, …
         raise PictureError(_DAMAGED) from error
+
+
+def check_bytes(data: bytes) -> None:
+    """Raise PictureError for a file that is empty or has more than MAX_BYTES."""
+    if not data:
+        raise PictureError("the file is empty; a picture is needed.")
+    if len(data) > MAX_BYTES:
+        raise PictureError(
+            f"the file has {len(data) / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read, "
+            "so save the picture smaller."
+        )
 
 
 def normalise(data: bytes) -> bytes:

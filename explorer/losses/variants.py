@@ -8,9 +8,10 @@ A name is BASE, BASE+transforms or BASE+centred-transforms, each of which +fouri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from explorer.errors import RequestError, did_you_mean
+from explorer.losses.differences import DIFFERENCE_LOSSES
 from explorer.losses.formula import (
     BLUR,
     L1,
@@ -19,110 +20,27 @@ from explorer.losses.formula import (
     TO_SEED,
     TO_TARGET,
     TV,
-    Sum,
     balanced,
     capped,
 )
+from explorer.losses.loss import ADVERSARIAL, FAMILIES, FREE, HUMAN, Loss
 from explorer.losses.terms import TERMS
-from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2, REPRESENTATION
+from explorer.losses.terms.representation import COMPARISONS
 from explorer.registry import Registry
 from explorer.request import CENTRED_TRANSFORMS, FOURIER_SUFFIX, TRANSFORMS, Request
 
-FREE, HUMAN, ADVERSARIAL = "regularizer-free", "human-leaning", "adversarial"
-
-FAMILIES = {
-    FREE: "Only asks the network. Compare networks by it, at equal match.",
-    HUMAN: "Also asks for a natural-looking image. Makes most networks look more aligned.",
-    ADVERSARIAL: "Also asks for an image unlike the target. Makes networks look less aligned.",
-}
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A named loss variant: a weighted sum of terms, with one plain sentence about it.
-
-    comparison: how the representation term compares, a key of COMPARISONS.
-    transforms: the random transforms that the representation must survive, TRANSFORMS as published
-        or CENTRED_TRANSFORMS; None for none.
-    parametrisation: what is optimised, the pixels (`pixel`) or their spectrum (`fourier`).
-    """
-
-    name: str
-    title: str
-    family: str
-    help: str
-    sum: Sum
-    comparison: str = RELATIVE_L2
-    transforms: str | None = None
-    parametrisation: str = "pixel"
-
-    @property
-    def base(self) -> str:
-        """The name without suffixes."""
-        return self.name.partition("+")[0]
-
-    @property
-    def formula(self) -> str:
-        """The sum as one would write it on a board; T: random transforms, z: the spectrum."""
-        text = self.sum.written(self.comparison)
-        if self.transforms:
-            text = text.replace("g(x)", "g(T(x))").replace("G(x)", "G(T(x))")
-        return f"{text}, x = image(z)" if self.parametrisation == "fourier" else text
-
-    @property
-    def uses_distance(self) -> bool:
-        """Whether a perceptual distance d is part of it: the adversary, not counted in verdicts."""
-        return any(TERMS[term.name].uses_distance for term in self.sum.terms)
-
-    @property
-    def only_match(self) -> bool:
-        """Whether the relative distance is all it asks for, so that reaching the goal is the end.
-
-        With transforms the match of the image itself is but one of many, so it goes on.
-        """
-        return self._only_representation and not self.transforms and self.comparison == RELATIVE_L2
-
-    @property
-    def is_norm(self) -> bool:
-        """Whether it is a norm, whose minimum 0 is a kink."""
-        return self._only_representation and COMPARISONS[self.comparison].is_norm
-
-    @property
-    def stationary(self) -> bool:
-        """Whether the same image has the same loss at every step."""
-        return not self.transforms and not any(term.capped for term in self.sum.terms)
-
-    @property
-    def weights(self) -> dict[str, float | None]:
-        """The size of each term's weight by name; None where it is balanced at the first step."""
-        return {term.name: None if term.balanced else abs(term.weight) for term in self.sum.terms}
-
-    @property
-    def _only_representation(self) -> bool:
-        return {term.name for term in self.sum.terms} == {REPRESENTATION}
-
-    def adjusted(self, weights: Mapping[str, float], comparison: str | None = None) -> Loss:
-        """The same with other weights, and another way to compare representations."""
-        return replace(
-            self, sum=self.sum.with_weights(weights), comparison=comparison or self.comparison
-        )
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain JSON values, for `python -m explorer losses --json`."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "family": self.family,
-            "formula": self.formula,
-            "help": self.help,
-            "terms": [
-                {"term": term.name, "weight": "balanced" if term.balanced else term.weight}
-                for term in self.sum.terms
-            ],
-            "parametrisation": self.parametrisation,
-            "transforms": self.transforms,
-        }
-
+__all__ = [
+    "ADVERSARIAL",
+    "FAMILIES",
+    "FREE",
+    "HUMAN",
+    "LOSSES",
+    "Loss",
+    "base_names",
+    "loss_named",
+    "loss_of",
+    "with_suffixes",
+]
 
 _BASES = (
     Loss(
@@ -247,13 +165,14 @@ def loss_named(
     weights: by term, at least 0; 0 removes the term. RequestError (field `loss`, `term_weights` or
     `representation`) lists the nearest and all names, or says that nothing is left.
     """
-    if name not in LOSSES:
+    if name not in LOSSES and name not in DIFFERENCE_LOSSES:
         raise _unknown_loss(name)
     for term in weights or {}:
         TERMS.named(term)
     if representation is not None:
         COMPARISONS.named(representation)
-    loss = LOSSES[name].adjusted(weights or {}, representation)
+    known = LOSSES if name in LOSSES else DIFFERENCE_LOSSES
+    loss = known[name].adjusted(weights or {}, representation)
     if not loss.sum.terms:
         raise RequestError("term_weights", "all weights are 0, so the loss is empty")
     return loss
@@ -268,10 +187,12 @@ def _unknown_loss(name: str) -> RequestError:
     """The error for a name that is no loss; suffixes in the wrong order get theirs suggested."""
     base, *suffixes = name.split("+")
     ordered = "+".join([base, *sorted(suffixes, key=lambda suffix: f"+{suffix}" == FOURIER_SUFFIX)])
-    suggestion = did_you_mean(name, [ordered] if ordered in LOSSES else LOSSES, most=2)
+    every = [*LOSSES, *DIFFERENCE_LOSSES]
+    suggestion = did_you_mean(name, [ordered] if ordered in LOSSES else every, most=2)
     return RequestError(
         "loss",
-        f"unknown loss {name!r}; {suggestion}choose one of {', '.join(base_names())}; all but the "
-        f"adversarial ones also with +{TRANSFORMS} or +{CENTRED_TRANSFORMS}, {FOURIER_SUFFIX}, or "
+        f"unknown loss {name!r}; {suggestion}choose one of "
+        f"{', '.join([*base_names(), *DIFFERENCE_LOSSES])}; all but the adversarial ones and those "
+        f"of a difference also with +{TRANSFORMS} or +{CENTRED_TRANSFORMS}, {FOURIER_SUFFIX}, or "
         "one of the former and the latter in this order",
     )

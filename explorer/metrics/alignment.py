@@ -145,13 +145,19 @@ def over_measures(shares: Iterable[Share]) -> tuple[float | None, float | None]:
 
 
 def aligned_share(nearer: np.ndarray, rng_seed: int = 0) -> Share:
-    """The mean of `nearer` (N,), shares in [0, 1], with a bootstrap interval over targets."""
+    """The mean of `nearer` (N,), shares in [0, 1], with a bootstrap interval over targets.
+
+    Where all are 0 or all are 1, resampling tells nothing: then 3/N is the interval's width, the
+    rule of three (Hanley and Lippman-Hand, JAMA 1983).
+    """
     values = np.asarray(nearer, dtype=float)
     if values.ndim != 1:
         raise ValueError(f"one answer per IRI is needed, not an array of shape {values.shape}")
     if not len(values):
         return Share(None, None, None, 0)
     low, high = _interval(_resampled(values, rng_seed))
+    if low == high:
+        low, high = max(0.0, low - 3 / len(values)), min(1.0, high + 3 / len(values))
     return Share(float(values.mean()), low, high, len(values))
 
 
@@ -163,7 +169,8 @@ def mean_difference(
     Each pair holds answers (N,) to the *same* targets, nan where an IRI does not count; targets
     are resampled jointly for all pairs, so that what a target adds to both sides cancels. All
     arrays have one length. A pair without any countable answer on either side is left out; raises
-    ValueError if none remains.
+    ValueError if none remains. An interval without width, of answers that are all alike, is widened
+    by 3/N to both sides as in `aligned_share`, N the targets that count on both sides of a pair.
     """
     usable = [
         (first, second)
@@ -176,6 +183,9 @@ def mean_difference(
     count = stacked.shape[-1]
     drawn = np.random.default_rng(rng_seed).integers(0, count, (RESAMPLES, count))
     low, high = _interval(np.array([_gap(stacked[:, :, places]) for places in drawn]))
+    if low == high:
+        paired = max(1, int(np.isfinite(stacked).all(1).sum(-1).max()))
+        low, high = low - 3 / paired, high + 3 / paired
     return _gap(stacked), low, high
 
 

@@ -126,6 +126,11 @@ class Comparison:
         )
 
 
+def in_words(answer: str) -> str:
+    """An answer of `PerceptualVerdict` as a person reads it."""
+    return f"mostly {answer}" if answer in ("yes", "no") else answer
+
+
 @dataclass(frozen=True)
 class PerceptualVerdict:
     """How many of the measures that count call the IRI nearer its target than its seed.
@@ -158,6 +163,11 @@ class PerceptualVerdict:
         if self.nearer_target * 2 > self.counted:
             return "yes"
         return "undecided" if self.nearer_target else "no"
+
+    @property
+    def title(self) -> str:
+        """The answer in words: `mostly yes`."""
+        return in_words(self.answer)
 
     @property
     def sentence(self) -> str:

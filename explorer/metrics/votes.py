@@ -55,6 +55,11 @@ def with_votes(
     )
 
 
+def without_votes(comparisons: Iterable[Comparison], reason: str) -> tuple[Comparison, ...]:
+    """The comparisons of one IRI, none of which votes; reason: why, in words."""
+    return tuple(replace(each, cannot_tell=reason) for each in comparisons)
+
+
 def _margin(calibration: Calibration | None) -> float:
     return _UNKNOWN_MARGIN if calibration is None else calibration.margin
 

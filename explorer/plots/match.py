@@ -12,12 +12,14 @@ from explorer.metrics.match import LayerComparison
 from explorer.metrics.null import Distribution
 from explorer.metrics.representation_measure import RepresentationMeasure
 from explorer.models.layer_expression import parse
-from explorer.plots.style import IRI, QUIET, SEED, figure, log_range
+from explorer.plots.remembered import remembered
+from explorer.plots.style import IRI, QUIET, SEED, as_text, figure, log_range
 
 TICK_LENGTH = 14  # characters
 TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 
 
+@remembered
 def falling_curve(
     steps: Sequence[float],
     relative_l2: Sequence[float],
@@ -61,6 +63,7 @@ def falling_curve(
     return chart
 
 
+@remembered
 def layer_profile(
     layers: Sequence[LayerComparison],
     measure: RepresentationMeasure,
@@ -77,6 +80,7 @@ def layer_profile(
     """
     chart = figure(340)
     names = [each.name for each in layers]
+    shown_names = list(map(as_text, names))
     is_log = measure.name == "relative_l2"
     measured = [each.values.get(measure.name) for each in layers]
     zeros = [at for at, value in enumerate(measured) if is_log and value == 0]
@@ -89,7 +93,7 @@ def layer_profile(
             mode="lines+markers",
             line={"color": SEED, "width": 1.5},
             marker={"color": SEED, "size": 5},
-            text=names,
+            text=shown_names,
             hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             showlegend=False,
         )
@@ -109,8 +113,8 @@ def layer_profile(
                 y=[bottom if is_log and value == 0 else value for value in own],
                 mode="markers",
                 marker={"color": IRI, "size": 12},
-                text=[names[at] for at in marked],
-                name=f"{mark}: {expression.title}",
+                text=[shown_names[at] for at in marked],
+                name=as_text(f"{mark}: {expression.title}"),
                 hovertemplate="%{text}: %{y:.4f}<extra></extra>",
             )
         )
@@ -121,7 +125,7 @@ def layer_profile(
                 y=[bottom] * len(zeros),
                 mode="markers",
                 marker={"symbol": "triangle-down", "color": SEED, "size": 7},
-                text=[names[at] for at in zeros],
+                text=[shown_names[at] for at in zeros],
                 hovertemplate="%{text}: exactly 0<extra></extra>",
                 showlegend=False,
                 cliponaxis=False,
@@ -135,13 +139,14 @@ def layer_profile(
     chart.update_xaxes(
         title="layers, from the image to the classes",
         tickvals=places[::step],
-        ticktext=_short_names(names[::step]),
+        ticktext=list(map(as_text, short_names(names[::step]))),
         tickangle=-45,
         automargin=True,
     )
     return chart
 
 
+@remembered
 def null_histogram(
     distribution: Distribution, value: float, title: str = "relative distance"
 ) -> go.Figure:
@@ -203,7 +208,7 @@ def _log_axis(chart: go.Figure, axis: str, title: str, values: Sequence[float]) 
     )
 
 
-def _short_names(names: Sequence[str]) -> list[str]:
+def short_names(names: Sequence[str]) -> list[str]:
     """Names for ticks, cut at the left; those that would be cut to the same keep both ends."""
     cut = [_cut(name) for name in names]
     return [

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from explorer.metrics.perceptual_verdict import Comparison
-from explorer.plots.style import IRI, SEED, TARGET, figure
+from explorer.plots.remembered import remembered
+from explorer.plots.style import IRI, SEED, TARGET, as_text, figure
 
 
 def lean(measure: str, nearer: str, to_target: float, to_other: float) -> float:
@@ -26,6 +27,7 @@ def lean(measure: str, nearer: str, to_target: float, to_other: float) -> float:
     return 0.0 if total <= 0 else (other - target) / total
 
 
+@remembered
 def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.Figure:
     """One bar a measure: to the right nearer the target, to the left nearer the seed.
 
@@ -41,7 +43,7 @@ def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.
     chart = figure(120 + 38 * len(measured))
     chart.add_trace(
         go.Bar(
-            y=[titles.get(each.measure, each.measure) for each, _, _ in measured],
+            y=[as_text(titles.get(each.measure, each.measure)) for each, _, _ in measured],
             x=values,
             orientation="h",
             width=0.55,
@@ -65,7 +67,7 @@ def leaning(comparisons: Sequence[Comparison], titles: Mapping[str, str]) -> go.
     ]
     chart.add_trace(
         go.Scatter(
-            y=[titles.get(each.measure, each.measure) for each, _, _ in controls],
+            y=[as_text(titles.get(each.measure, each.measure)) for each, _, _ in controls],
             x=[lean(each.measure, each.nearer, to, wrong) for each, to, wrong in controls],
             mode="markers",
             marker={"symbol": "diamond", "size": 9, "color": IRI},

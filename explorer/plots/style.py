@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from math import log10
 
 import plotly.graph_objects as go
@@ -24,6 +25,11 @@ def figure(height: int = 300) -> go.Figure:
             "hoverlabel": {"namelength": -1},
         }
     )
+
+
+def as_text(text: str) -> str:
+    """A name as it is: plotly reads ticks, titles and what hovering says as a kind of HTML."""
+    return escape(text, quote=False)
 
 
 def log_range(values: list[float]) -> list[float]:

@@ -66,6 +66,7 @@ class NearestSearch(State):
         self._point = torch.where(rows, points, self._point)
         self._slope = torch.where(rows, slope, self._slope)
         self._r = torch.where(accepted, relative_l2, self._r)
+        self._on_accepted(rows)
         ratio = self._r / (NEAREST.aim * self.allowed).clamp_min(TINY)
         ratio = ratio.clamp(1 / NEAREST.max_multiplier_change, NEAREST.max_multiplier_change)
         self._multiplier = torch.where(
@@ -74,6 +75,9 @@ class NearestSearch(State):
         self._direction = torch.where(rows, self._new_direction(), self._direction)
         self._step = torch.where(accepted, 1.0, self._step * NEAREST.shrink)
         return (self._point + self._step[:, None] * self._direction).clamp(*self._bounds)
+
+    def _on_accepted(self, rows: Tensor) -> None:
+        """Called once the current iterates are known; rows N×1: whose are new."""
 
     @property
     def distance(self) -> Tensor:
