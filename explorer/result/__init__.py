@@ -22,8 +22,17 @@ from explorer.metrics.match import LayerComparison, Match, MatchState, match_sta
 from explorer.metrics.null import Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
 from explorer.request import SCHEMA, Request
-from explorer.result.checks import ResultError, check_finite, image_in, part, plain_json
+from explorer.result.checks import (
+    ResultError,
+    check_finite,
+    image_in,
+    part,
+    plain_json,
+    unpacked,
+)
+from explorer.result.difference import DifferenceMade
 from explorer.result.provenance import Curves, NetworkUsed, Provenance
+from explorer.result.record_types import typed
 from explorer.result.tightening import Moved, Tightening
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -33,12 +42,13 @@ FILES = ("result.json", "iri.npy", "iri.png", "target.png", "seed.png")
 SEARCHED = "searched.png"
 """The image as the search found it, in results whose image was then brought to its seed."""
 
-LARGEST_MEMBER = 256 * 2**20
+LARGEST_UNPACKED = 256 * 2**20
+"""Bytes that the files of one result may have together."""
 
 _T = TypeVar("_T")
 _FRAME = re.compile(r"frames/(\d+)\.png")
 
-__all__ = ["FILES", "SEARCHED", "Result", "ResultError"]
+__all__ = ["FILES", "SEARCHED", "Result", "ResultError", "files_in"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +63,8 @@ class Result:
     frames: (step, PNG) along the way. network: as it was loaded; None in results of versions that
     did not record it. moved: how far the IRI is from its seed; None in those of earlier versions.
     tightening, searched_png: how the IRI was brought nearest to its seed, and the image as the
-    search found it, rounded; None where it is shown as searched.
+    search found it, rounded; None where it is shown as searched. difference: how different the IRI
+    was made, for the losses that ask for that.
     """
 
     request: Request
@@ -74,6 +85,7 @@ class Result:
     moved: Moved | None = None
     tightening: Tightening | None = None
     searched_png: bytes | None = None
+    difference: DifferenceMade | None = None
 
     def __post_init__(self) -> None:
         if self.iri.dtype != np.float32 or self.iri.ndim != 3 or self.iri.shape[0] != 3:
@@ -113,6 +125,7 @@ class Result:
             "converged": self.converged,
             **({} if self.network is None else {"network": self.network.to_dict()}),
             **({} if self.tightening is None else {"tightening": self.tightening.to_dict()}),
+            **({} if self.difference is None else {"difference": self.difference.to_dict()}),
             **self.provenance.to_dict(),
         }
 
@@ -156,18 +169,7 @@ class Result:
     @classmethod
     def from_bytes(cls, data: bytes) -> Result:
         """The Result in the bytes of a zip; ResultError says why they are none."""
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                # What packs a folder, such as `zip -r`, also lists the folders in it.
-                members = [each for each in archive.infolist() if not each.is_dir()]
-                if any(member.file_size > LARGEST_MEMBER for member in members):
-                    raise ResultError("a file in it is larger than any result's")
-                files = {member.filename: archive.read(member) for member in members}
-        except ResultError:
-            raise
-        except Exception as error:  # zipfile and zlib raise a dozen kinds
-            raise ResultError("it is not a zip file that can be read, or it is damaged") from error
-        return cls.from_files(files)
+        return cls.from_files(files_in(data))
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Result:
@@ -194,6 +196,7 @@ class Result:
             network = content.pop("network", None)
             moved = content.pop("moved", None)
             tightening = content.pop("tightening", None)
+            made = content.pop("difference", None)
             names = [name for name in files if name.startswith("frames/") and name[-1] != "/"]
             return cls(
                 request=request,
@@ -201,25 +204,26 @@ class Result:
                 iri_png=files["iri.png"],
                 target_png=files["target.png"],
                 seed_png=files["seed.png"],
-                match_8bit=part("match.after_8bit", Match.from_dict, match.pop("after_8bit")),
-                null=part("match.null", Null.from_dict, match.pop("null")),
-                match=part("match", Match.from_dict, match),
-                layers=part("layers", _each(LayerComparison.from_dict), content.pop("layers")),
-                perceptual=part(
+                match_8bit=_part("match.after_8bit", Match.from_dict, match.pop("after_8bit")),
+                null=_part("match.null", Null.from_dict, match.pop("null")),
+                match=_part("match", Match.from_dict, match),
+                layers=_part("layers", _each(LayerComparison.from_dict), content.pop("layers")),
+                perceptual=_part(
                     "perceptual", _each(Comparison.from_dict), content.pop("perceptual")
                 ),
-                person=part(
+                person=_part(
                     "verdicts.person",
                     PerceptualVerdict.from_dict,
                     content.pop("verdicts")["person"],
                 ),
-                curves=part("curves", Curves.from_dict, content.pop("curves")),
-                provenance=Provenance.from_dict(content),
+                curves=_part("curves", Curves.from_dict, content.pop("curves")),
+                provenance=typed(Provenance.from_dict(content)),
                 frames=tuple(sorted((_step(name), files[name]) for name in names)),
-                network=part("network", _optional(NetworkUsed.from_dict), network),
-                moved=part("moved", _optional(Moved.from_dict), moved),
-                tightening=part("tightening", _optional(Tightening.from_dict), tightening),
+                network=_part("network", _optional(NetworkUsed.from_dict), network),
+                moved=_part("moved", _optional(Moved.from_dict), moved),
+                tightening=_part("tightening", _optional(Tightening.from_dict), tightening),
                 searched_png=files.get(SEARCHED),
+                difference=_part("difference", _optional(DifferenceMade.from_dict), made),
             )
         except ResultError:
             raise
@@ -229,6 +233,16 @@ class Result:
             raise ResultError(f"its result.json is incomplete: there is no {error}") from error
         except Exception as error:  # a part of another kind than it should be
             raise ResultError("its result.json is damaged or incomplete") from error
+
+
+def files_in(data: bytes) -> dict[str, bytes]:
+    """The files in the bytes of a result by name; ResultError where they are no such zip."""
+    return unpacked(data, LARGEST_UNPACKED)
+
+
+def _part(name: str, read: Callable[[Any], _T], plain: object) -> _T:
+    """A part of result.json whose fields have the types that they should; else ResultError."""
+    return typed(part(name, read, plain), name)
 
 
 def _each(read: Callable[[Any], _T]) -> Callable[[Any], tuple[_T, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from explorer.models.origins import is_assumed
+from explorer.result.checks import amount, count, part
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class NetworkUsed:
             origins=dict(plain.get("origins", {})),
             notes=tuple(plain.get("notes", ())),
         )
+
+    @property
+    def channels(self) -> int:
+        """1 for a grey network, else 3."""
+        return len(self.mean)
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -196,23 +202,26 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Provenance:
-        """The record in what `to_dict` wrote, in this or another version."""
+        """The record in what `to_dict` wrote, in this or another version.
+
+        Raises ResultError where a number cannot be right.
+        """
         rest = dict(plain)
-        optimiser = rest.pop("optimiser", {})
+        optimiser = part("optimiser", dict, rest.pop("optimiser", {}))
         return cls(
-            steps=rest.pop("steps", 0),
-            best_step=rest.pop("best_step", 0),
+            steps=count("steps", rest.pop("steps", 0)),
+            best_step=count("best_step", rest.pop("best_step", 0)),
             stopped=rest.pop("stopped", "unknown"),
             weights=rest.pop("weights", {}),
             optimiser=OptimiserUsed(optimiser.get("name", "unknown"), optimiser.get("help", "")),
             device=rest.pop("device", "unknown"),
             versions=rest.pop("versions", {}),
-            batch=rest.pop("batch", 1),
-            seconds_making=rest.pop("seconds_making", 0.0),
-            seconds_measuring=rest.pop("seconds_measuring", 0.0),
-            seconds=rest.pop("seconds", 0.0),
-            steps_before=rest.pop("steps_before", 0),
-            seconds_before=rest.pop("seconds_before", 0.0),
-            keys_before=tuple(rest.pop("keys_before", ())),
+            batch=count("batch", rest.pop("batch", 1)),
+            seconds_making=amount("seconds_making", rest.pop("seconds_making", 0.0)),
+            seconds_measuring=amount("seconds_measuring", rest.pop("seconds_measuring", 0.0)),
+            seconds=amount("seconds", rest.pop("seconds", 0.0)),
+            steps_before=count("steps_before", rest.pop("steps_before", 0)),
+            seconds_before=amount("seconds_before", rest.pop("seconds_before", 0.0)),
+            keys_before=part("keys_before", tuple, rest.pop("keys_before", ())),
             extra=rest,
         )

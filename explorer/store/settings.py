@@ -2,6 +2,7 @@
 
 IRI_CACHE_DIR    directory of the data; unless set, `cache/data/` of a checkout, or
                  `~/.cache/iri-explorer` where the package is installed
+IRI_SIGNING_KEY_FILE  the secret that signs entries (`signing.py`); next to the directory unless set
 IRI_CACHE_LIMIT  size limit such as `500MB` or `2GB` (a plain number counts in MB); 2 GB unless set
 """
 
@@ -14,6 +15,22 @@ from explorer.files import CHECKOUT
 from .errors import CacheError
 
 DEFAULT_LIMIT = 2 * 10**9  # bytes
+
+SUMMARY, THUMBNAIL = "summary:", "thumbnail:"
+SET_ASIDE = "unsigned:"
+"""Prefix of the keys of entries that this installation has not signed, which are never read."""
+
+FOUND = "found:"
+"""After SET_ASIDE, what a file was found by whose key nobody knows any more."""
+
+MEASURED_AGAIN = ("pace:",)
+"""Prefixes of keys of what is made again by the way, and so is dropped, not set aside."""
+
+SIGNED_BY = "iri_signer"
+"""In the database's settings: which installation has looked at all its entries."""
+
+ATTACHED = (SUMMARY, THUMBNAIL)
+"""Prefixes of keys whose entries belong to that of the rest of the key, and go with it."""
 
 _KEY = re.compile(r"[a-z0-9:_-]+(/[a-z0-9:_-]+)*")
 _LONGEST_KEY = 200
@@ -63,6 +80,11 @@ def size_limit() -> int:
 def is_key(key: object) -> bool:
     """Whether this is a key: 1–200 of a–z, 0–9, `:`, `_`, `-`, in parts that `/` joins."""
     return type(key) is str and len(key) <= _LONGEST_KEY and _KEY.fullmatch(key) is not None
+
+
+def attached_to(key: str) -> str | None:
+    """The key of the entry that the one of this key belongs to; None where it is its own."""
+    return next((key[len(prefix) :] for prefix in ATTACHED if key.startswith(prefix)), None)
 
 
 def check_key(key: object) -> None:

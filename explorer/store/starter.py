@@ -4,13 +4,17 @@
 bytes. Without a pack there are no entries.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from explorer.files import write_atomically
 
@@ -23,6 +27,9 @@ DIRECTORY = settings.starter_directory()
 _MANIFEST = "manifest.json"
 _FILE_KEY = re.compile(r"[a-z0-9_-]{1,200}")  # without ':' and '/', which file names cannot hold
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_SOUND = 10_000
+_Version: TypeAlias = tuple[int, int, int]
+_sound: set[tuple[Path, _Version, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,23 @@ class Entry:
 
 def entries(directory: Path = DIRECTORY) -> tuple[Entry, ...]:
     """The pack's entries in their order; none if there is no pack or its manifest is damaged."""
+    return tuple(by_key(directory).values())
+
+
+def by_key(directory: Path = DIRECTORY) -> Mapping[str, Entry]:
+    """The pack's entries by their keys, in their order; read again where the manifest changes."""
+    try:
+        return _listed(directory, _version(directory / _MANIFEST))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        log.warning("the starter pack in %s is not used: %s", directory, error)
+        return {}
+
+
+@lru_cache(maxsize=16)
+def _listed(directory: Path, version: _Version) -> Mapping[str, Entry]:
+    """What the manifest of this version lists, by key."""
     try:
         listed = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))["entries"]
         pack = [Entry(**row) for row in listed]
@@ -44,20 +68,16 @@ def entries(directory: Path = DIRECTORY) -> tuple[Entry, ...]:
             _FILE_KEY.fullmatch(entry.key) and _SHA256.fullmatch(entry.sha256) for entry in pack
         ):
             raise ValueError("a key or SHA-256 is malformed")
-        return tuple(sorted(pack, key=lambda entry: entry.order))
-    except FileNotFoundError:
-        return ()
+        return {entry.key: entry for entry in sorted(pack, key=lambda entry: entry.order)}
     except (OSError, ValueError, TypeError, KeyError) as error:
         log.warning("the starter pack in %s is not used: %s", directory, error)
-        return ()
+        return {}
 
 
 def load(key: str, directory: Path = DIRECTORY) -> bytes | None:
     """The bytes of an entry, or None if the pack has none under this key or they are damaged."""
-    for entry in entries(directory):
-        if entry.key == key:
-            return _read(entry, directory)
-    return None
+    entry = by_key(directory).get(key)
+    return None if entry is None else _read(entry, directory)
 
 
 def damaged(directory: Path = DIRECTORY) -> tuple[str, ...]:
@@ -96,12 +116,24 @@ def write(new: Iterable[tuple[str, str, bytes]], directory: Path = DIRECTORY) ->
 
 
 def _read(entry: Entry, directory: Path) -> bytes | None:
+    """An entry's bytes; None where they are not what the manifest says."""
+    path = directory / f"{entry.key}.zip"
     try:
-        data = (directory / f"{entry.key}.zip").read_bytes()
+        version, data = _version(path), path.read_bytes()
     except OSError as error:
         log.warning("the starter entry %s cannot be read: %s", entry.key, error)
         return None
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        log.warning("the starter entry %s is not used: its SHA-256 differs", entry.key)
-        return None
+    sound = (path, version, entry.sha256)
+    if sound not in _sound:  # a file that did not change since is not checked again
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            log.warning("the starter entry %s is not used: its SHA-256 differs", entry.key)
+            return None
+        if len(_sound) < _MOST_SOUND:
+            _sound.add(sound)
     return data
+
+
+def _version(path: Path) -> _Version:
+    """What changes whenever a file does."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+import weakref
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from . import frame, settings, starter
+from . import claims, frame, settings, signing, starter
+from .claims import Claim
+from .database import PATIENCE, Database
+from .entries import Entries
 from .errors import CacheError, DamagedEntry
+from .folder import DATABASE
+from .reports import Stats, Verification
+from .room import why_no_room
+from .rows import Rows
+from .uses import Uses
+from .values import Row
 
 if TYPE_CHECKING:
     from .disk import PlainCache
 
 log = logging.getLogger(__name__)
 
-_ORPHAN_AGE = 3600.0  # seconds; a younger file may belong to a write that is under way
+_ROOM_SECONDS = 1.0  # that an answer of why_not_kept holds
 _RESULT_KEY = re.compile(r"[0-9a-f]{64}")
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Stats:
-    """How full the cache is, and how often it had what was asked for."""
-
-    directory: Path
-    entries: int
-    bytes: int
-    limit: int  # bytes
-    hits: int  # reads that the data directory answered, of all processes since its creation
-    misses: int
-    starter_entries: int
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The outcome of checking every entry. Damaged entries have been dropped."""
-
-    checked: int
-    damaged: tuple[tuple[str, str], ...]  # key and what was wrong
-    orphans: int  # files without an entry, removed
-    damaged_starter: tuple[str, ...]  # keys of the starter pack, which is not changed
 
 
 class Store:
     """Bytes on disk under keys; the least recently used go when the size limit is reached.
 
-    Every entry is checked against its SHA-256 when it is read: a damaged one is dropped and counts
-    as absent, so that it is computed again. Keys that are not in the data directory are looked up
-    in the starter pack. Threads and processes may share a store; nothing is opened before the first
-    use.
+    Every entry is checked when it is read, its SHA-256 and that this installation signed it: a
+    damaged or forged one is dropped and counts as absent, so that it is computed again. Keys that
+    are not in the data directory are looked up in the starter pack. Reading needs no writing, so
+    that it goes on where the disk is full or read-only, or another program has locked the database.
+    Threads and processes may share a store; nothing is opened before the first use.
 
     Parameters
     ----------
@@ -70,29 +57,50 @@ class Store:
         self.directory = Path(directory) if directory else settings.data_directory()
         self.limit = settings.size_limit() if limit is None else limit
         self._starter = Path(starter_directory) if starter_directory else starter.DIRECTORY
-        self._lock = threading.Lock()
-        self._cache: PlainCache | None = None
+        self._database = Database(self.directory)
+        self._entries = Entries(self._database)
+        self._uses = Uses(self.directory / DATABASE)
+        weakref.finalize(self, self._uses.write_down)
+        self._room: tuple[int, float, str | None] = (-1, 0.0, None)
 
     def check(self) -> None:
         """Open the data directory, which is created where it does not exist.
 
-        Raises CacheError where it cannot be used.
+        Raises CacheError where it cannot be used, or nothing can be signed. Where it cannot be
+        written but what is in it can be read, that is only said in the log.
         """
-        self._attempt(lambda cache: cache.total())
+        signing.installation(self.directory)
+        try:
+            self._database.write(lambda cache: None)
+        except CacheError as error:
+            if not self._database.can_be_read:
+                raise
+            log.warning("%s Stored results can still be read.", error.for_operator)
 
     def get(self, key: str) -> bytes | None:
         """The bytes under this key, or None if there are none or they were damaged."""
         if not settings.is_key(key):
             return None
-        try:
-            data = self._attempt(lambda cache: _read(cache, key))
-        except CacheError as error:
-            log.warning("could not read %s from the cache: %s", key, error)
-            data = None
-        return starter.load(key, self._starter) if data is None else data
+        data = self._entries.get(key)
+        if data is None:
+            data = starter.load(key, self._starter)
+            if data is None:
+                self._uses.miss()
+            return data
+        self._uses.hit(key)
+        return data
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        origin: bytes = frame.MADE_HERE,
+        patience: float = PATIENCE,
+    ) -> None:
         """Store bytes under a key, whole or not at all, and evict the entries that no longer fit.
+
+        origin: where they come from, as of `frame.wrap`. patience: seconds to wait while another
+        program has locked the database.
 
         Raises
         ------
@@ -103,7 +111,7 @@ class Store:
         settings.check_key(key)
         if type(data) is not bytes:
             raise CacheError(f"the cache stores bytes, not {type(data).__name__}.")
-        framed = frame.wrap(data)
+        framed = frame.wrap(signing.installation(self.directory), key, data, origin)
         if len(framed) > self.limit:
             raise CacheError(
                 f"an entry of {len(data) / 1e6:.1f} MB does not fit into the cache, whose limit is "
@@ -111,142 +119,159 @@ class Store:
             )
 
         def write(cache: PlainCache) -> None:
-            cache.set(key, framed)
+            cache.write(key, framed)
+            self._uses.write_down()  # else what was just read might be evicted
             for evicted in cache.evict_to(self.limit, keep=key):
                 log.info("evicted %s", evicted)
 
-        try:
-            self._attempt(write)
-        except OSError as error:
-            raise CacheError(
-                f"nothing can be written to the cache in {self.directory} ({error})."
-            ) from error
+        self._database.write(write, patience)
+
+    def claim(self, key: str) -> Claim | None:
+        """The claim to make an entry, among all processes of this directory; None if it is held.
+
+        By another process, or by another claim of this one. It ends when it is released or the
+        process does; where the directory cannot be written it guards nothing. Raises nothing.
+        """
+        return claims.claim(self.directory, key)
+
+    def why_not_kept(self, n_bytes: int = 10_000_000) -> str | None:
+        """Why a result of so many bytes cannot be stored now, for people; None if it can.
+
+        A sentence without paths: the disk is full or read-only, or another program has locked the
+        database. Answers are a second old at most.
+        """
+        now = time.monotonic()
+        asked, at, answer = self._room
+        if asked != n_bytes or now - at > _ROOM_SECONDS:
+            answer = why_no_room(self.directory, n_bytes)
+            self._room = (n_bytes, time.monotonic(), answer)
+        return answer
 
     def __contains__(self, key: object) -> bool:
         """Whether there are bytes under this key; only reading tells whether they are sound."""
-        if not settings.is_key(key):
+        if not isinstance(key, str) or not settings.is_key(key):
             return False
-        try:
-            if self._attempt(lambda cache: key in cache):
-                return True
-        except CacheError as error:
-            log.warning("could not look up %s in the cache: %s", key, error)
-        return any(entry.key == key for entry in starter.entries(self._starter))
+        return self._entries.head(key) is not None or key in starter.by_key(self._starter)
+
+    def origin(self, key: str) -> str | None:
+        """Where an entry of the data directory was imported from; None if it was made here.
+
+        The fingerprint of whoever signed its pack, or "unsigned".
+        """
+        head = self._entries.head(key) if settings.is_key(key) else None
+        return None if head is None else frame.origin(head)
 
     def delete(self, key: str) -> bool:
         """Delete the entry of this key; returns whether there was one.
 
-        The starter pack does not change.
+        Its summary and thumbnail go with it. The starter pack does not change.
         """
-        return settings.is_key(key) and self._attempt(lambda cache: cache.delete(key))
+        if not settings.is_key(key) or self._entries.row(key) is None:
+            return False
+        return self._database.write(lambda cache: cache.drop(key))
 
     def keys(self) -> tuple[str, ...]:
-        """The keys in the data directory, oldest first, without those of the starter pack."""
-        return tuple(self._attempt(lambda cache: cache.text_keys()))
+        """The keys in the data directory, oldest first, without those of the starter pack.
+
+        Nor those of summaries and thumbnails, which belong to other entries.
+        """
+        return tuple(self._database.query(Rows.keys))
+
+    def stored_at(self) -> dict[str, float]:
+        """When each entry of the data directory was stored: seconds since 1970, by key.
+
+        Oldest first; summaries and thumbnails are among them, the starter pack is not.
+        """
+        return self._database.query(Rows.stored_at)
+
+    def peek(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of many entries of the data directory at once, by key.
+
+        Those that are not there or damaged are left out. Being read so does not count as a use,
+        by which an entry would stay when the limit is reached.
+        """
+        wanted = [key for key in keys if settings.is_key(key)]
+        found = {}
+        for key, row in self._database.query(lambda rows: rows.find_all(wanted)).items():
+            with contextlib.suppress(DamagedEntry, FileNotFoundError):
+                found[key] = self._entries.payload(key, row)
+        return found
 
     def results(self, prefix: str) -> tuple[str, ...]:
         """The keys of results, 64 hexadecimal digits, that begin with these digits.
 
         Those of the starter pack are among them.
         """
-        shipped = (entry.key for entry in starter.entries(self._starter))
-        begins = {key for key in (*self.keys(), *shipped) if key.startswith(prefix)}
-        return tuple(sorted(key for key in begins if _RESULT_KEY.fullmatch(key)))
+        begins = {key for key in (*self.keys(), *self.shipped()) if key.startswith(prefix)}
+        return tuple(sorted(filter(is_result_key, begins)))
+
+    def shipped(self) -> dict[str, str]:
+        """The SHA-256 of every entry of the starter pack by its key, in the pack's order."""
+        return {key: entry.sha256 for key, entry in starter.by_key(self._starter).items()}
 
     def stats(self) -> Stats:
         """Entries, bytes, hits and misses."""
-        entries, size = self._attempt(lambda cache: cache.total())
-        hits, misses = self._attempt(lambda cache: cache.stats())
+        entries, size = self._database.query(Rows.total)
+        hits, misses = self._database.query(Rows.reads)
+        more_hits, more_misses = self._uses.pending
         return Stats(
             directory=self.directory,
             entries=entries,
             bytes=size,
             limit=self.limit,
-            hits=hits,
-            misses=misses,
-            starter_entries=len(starter.entries(self._starter)),
+            hits=hits + more_hits,
+            misses=misses + more_misses,
+            starter_entries=len(starter.by_key(self._starter)),
+            unsigned=len(self._database.query(Rows.set_aside)),
+            signed_by=None if (signer := self._database.signer()) is None else signer.fingerprint,
+            not_kept=self.why_not_kept(),
         )
 
     def verify(self) -> Verification:
-        """Check every entry against its SHA-256 and drop those that are damaged."""
-        row_ids = self._attempt(lambda cache: cache.row_ids())
-        damaged = []
-        for row_id in row_ids:
-            problem = self._attempt(_row_check(row_id))
-            if problem:
-                log.warning("dropped the cache entry %s: it %s", *problem)
-                damaged.append(problem)
+        """Check every entry, its SHA-256 and its signature, and drop those that are damaged."""
+        damaged, orphans = [], 0
+        with contextlib.suppress(CacheError):  # to be checked, a cache need not be written
+            for name in self._database.write(lambda cache: cache.drop_impossible()):
+                damaged.append((name, "states an impossible size"))
+            orphans = self._database.salvage()
+        every = self._database.query(Rows.every)
+        every = [row for row in every if not str(row[0]).startswith(settings.SET_ASIDE)]
+        for key, raw, row in every:
+            problem = self._entries.problem(key, raw, row)
+            if problem and self._entries.drop(key, raw, problem):
+                damaged.append((key if type(key) is str else repr(key)[:40], problem))
         return Verification(
-            checked=len(row_ids),
+            checked=len(every),
+            of_these_results=sum(is_result_key(str(key)) for key, _, _ in every),
             damaged=tuple(damaged),
-            orphans=self._attempt(lambda cache: cache.remove_orphans(_ORPHAN_AGE)),
+            orphans=orphans,
             damaged_starter=starter.damaged(self._starter),
+            unsigned=len(self._database.query(Rows.set_aside)),
         )
+
+    def set_aside(self) -> dict[str, Row]:
+        """The entries that this installation has not signed, by the keys that they had."""
+        self._database.write(lambda cache: None)  # which sets aside what is not yet
+        keys = {settings.SET_ASIDE + key: key for key in self._database.query(Rows.set_aside)}
+        found = self._database.query(lambda rows: rows.find_all(list(keys)))
+        return {keys[name]: row for name, row in found.items()}
+
+    def drop_set_aside(self, key: str) -> None:
+        """Delete an entry that was set aside, by the key that it had."""
+        self._database.write(lambda cache: cache.drop(settings.SET_ASIDE + key))
 
     def clear(self) -> int:
         """Delete every entry of the data directory; returns how many there were."""
-        return self._attempt(lambda cache: cache.clear())
+        entries, _ = self._database.query(Rows.total)
+        self._database.write(lambda cache: cache.clear())
+        return entries
 
     def close(self) -> None:
-        """Close this thread's connection; the store opens again when it is used."""
-        with self._lock:
-            if self._cache is not None:
-                self._cache.close()
-                self._cache = None
-
-    def _attempt(self, action: Callable[[PlainCache], _T]) -> _T:
-        """Run an action on the open cache; if its database fails, repair that and retry once."""
-        try:
-            cache = self._open()
-            return action(cache)
-        except _database_errors() as error:
-            self._repair(cache, error)
-        try:
-            return action(self._open())
-        except _database_errors() as error:
-            raise CacheError(
-                f"the cache in {self.directory} cannot be used ({error or 'it stays locked'})."
-            ) from error
-
-    def _open(self) -> PlainCache:
-        with self._lock:
-            if self._cache is None:
-                from .opening import open_cache
-
-                self._cache = open_cache(self.directory)
-            return self._cache
-
-    def _repair(self, cache: PlainCache, error: BaseException) -> None:
-        from .opening import set_aside_if_damaged
-
-        with self._lock:
-            if self._cache is cache:  # else another thread has repaired it meanwhile
-                cache.close()
-                self._cache = None
-                set_aside_if_damaged(self.directory, error)
+        """Close this thread's connections; the store opens again when it is used."""
+        self._uses.write_down()
+        self._database.close()
 
 
-def _read(cache: PlainCache, key: str) -> bytes | None:
-    try:
-        framed = cache.get(key)
-        return None if framed is None else frame.unwrap(framed)
-    except DamagedEntry as damage:
-        log.warning("dropped the cache entry %s: it %s", key, damage)
-        cache.delete(key)
-        return None
-
-
-def _row_check(row_id: int) -> Callable[[PlainCache], tuple[str, str] | None]:
-    return lambda cache: cache.check_row(row_id, _check)
-
-
-def _check(key: str, framed: object) -> None:
-    if not settings.is_key(key):
-        raise DamagedEntry("has a key that this cache does not write")
-    frame.unwrap(framed)
-
-
-def _database_errors() -> tuple[type[Exception], ...]:
-    from .disk import DATABASE_ERRORS
-
-    return DATABASE_ERRORS
+def is_result_key(key: str) -> bool:
+    """Whether a key is that of a result: 64 hexadecimal digits."""
+    return _RESULT_KEY.fullmatch(key) is not None

@@ -1,0 +1,1 @@
+"""Finished results as a collection: summaries, listing and filters, packs that people can open."""
