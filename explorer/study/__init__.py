@@ -1,0 +1,1 @@
+"""People's judgements: stimuli, trials, rounds, answers and what follows from them."""
