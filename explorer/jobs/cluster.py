@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from explorer.errors import RequestError
 from explorer.jobs import encryption, work
+from explorer.jobs.background import drop, in_background
+from explorer.jobs.hung_workers import HungWorkers
 from explorer.jobs.job import Report
+from explorer.jobs.no_scheduler import Contact, NoScheduler, look_for_scheduler
 from explorer.jobs.settings import SCHEDULER
+from explorer.jobs.watchdog import DEFAULT_PATIENCE, Patience
 from explorer.jobs.worker_processes import WorkerProcesses
 from explorer.models.memory_setting import networks_memory
 
@@ -33,22 +34,22 @@ log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 2
 STUCK_SECONDS = 3.0
-
-
-class NoScheduler(ConnectionError):
-    """No scheduler answers at an address."""
+RECONNECT_SECONDS = 0.5
+AGAIN_SECONDS = 5.0
+"""How long a scheduler that listens again may take to answer."""
 
 
 class Cluster:
     """One engine's scheduler, its client and, where embedded, its workers.
 
-    `start`, `close` and `call` wait for Dask; the other methods return at once.
+    `start` and `close` wait for Dask; the other methods return at once.
 
     address: of a running scheduler; None for DASK_SCHEDULER_ADDRESS, or, where that is not set, an
         embedded one.
     serving: whether jobs are being served; used while embedded workers start.
     on_failing: called with a message when embedded workers keep failing to start.
     connect_seconds: how long to wait for the scheduler at `address`; None for Dask's own limit.
+    on_hung, patience: of workers that hang, see `explorer.jobs.hung_workers`.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Cluster:
         serving: Callable[[], bool],
         on_failing: Callable[[str], None],
         connect_seconds: float | None = None,
+        on_hung: Callable[[str], None] = lambda run: None,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
         self._address = address or os.environ.get(SCHEDULER) or None
         self._serving = serving
@@ -67,6 +70,12 @@ class Cluster:
         self._local: LocalCluster | None = None
         self._certificate: encryption.RunCertificate | None = None
         self._workers: WorkerProcesses | None = None
+        self._on_hung = on_hung
+        self._patience = patience
+        self._hung: HungWorkers | None = None
+        self._on_report: Callable[[tuple[float, Report]], None] | None = None
+        self._contact = Contact()
+        self.without_workers = False
 
     def start(self, on_report: Callable[[tuple[float, Report]], None]) -> None:
         """Start the scheduler and its workers, or attach to the cluster's; then connect.
@@ -76,9 +85,9 @@ class Cluster:
         used, NoScheduler where no scheduler answers there.
         """
         import dask
-        from distributed import Client
 
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client"):  # which have a level each
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         dask.config.set(
             {
                 "distributed.scheduler.allowed-failures": 0,
@@ -86,27 +95,78 @@ class Cluster:
                 "distributed.admin.low-level-log-length": 50,
             }
         )
-        if self._address is None:
-            self._start_embedded()
-        else:
-            encryption.check_address(self._address, "client")
-        patience = {} if self._connect_seconds is None else {"timeout": self._connect_seconds}
+        self._on_report = on_report
         try:
-            self._client = Client(self._local or self._address, set_as_default=False, **patience)
+            if self._address is None:
+                self._start_embedded()
+            else:
+                encryption.check_address(self._address, "client")
+            self._connect(self._connect_seconds)
+        except Exception:
+            self._end()  # it may be tried again
+            self._hung = self._workers = self._client = self._local = self._certificate = None
+            raise
+        in_background(self._stay_connected)
+
+    def _connect(self, seconds: float | None) -> None:
+        """Attach to the scheduler; raises NoScheduler where none answers at a cluster's address."""
+        from distributed import Client
+
+        patience = {} if seconds is None else {"timeout": seconds}
+        try:
+            client = Client(self._local or self._address, set_as_default=False, **patience)
         except OSError as error:  # TimeoutError, too
             if self._address is None:
                 raise
             raise NoScheduler(
-                f"no scheduler answers at {self._address}; start it, or unset {SCHEDULER}"
+                f"no scheduler answers at {self._address}; start it, or leave it out ({SCHEDULER})"
             ) from error
-        announced = self._client.scheduler_info()["address"]
+        announced = client.scheduler_info()["address"]
         if encryption.is_open_to_others(announced):
             log.warning(
                 "%s is not encrypted: whoever reaches that scheduler can run any program on "
                 "its workers",
                 announced,
             )
-        self._client.subscribe_topic(work.PROGRESS_TOPIC, on_report)
+        if self._hung is not None:
+            self._hung.close()
+        self._hung = HungWorkers(client, self._workers, self._on_hung, self._patience)
+        self._client = client
+        self._contact.begins(client)
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        if self._client is not None and self._hung is not None:
+            self._hung.subscribe()
+            self._client.subscribe_topic(work.PROGRESS_TOPIC, self._saw)
+
+    def _saw(self, event: tuple[float, Report]) -> None:
+        if self._hung is not None:
+            self._hung.watchdog.saw(event[1])
+        if self._on_report is not None:
+            self._on_report(event)
+
+    def _stay_connected(self) -> None:
+        """Put another client in the place of one that lost its scheduler, once that is back."""
+        while not self._closing:
+            time.sleep(RECONNECT_SECONDS)
+            if self._closing or self._contact.holds:
+                continue
+            lost = self.client
+            try:
+                local = self._local and self._local.scheduler_address
+                look_for_scheduler(self._address or str(local))
+                self._connect(AGAIN_SECONDS)
+            except Exception as error:  # Dask raises many kinds while there is no scheduler
+                log.debug("still no scheduler: %s", error)
+                continue
+            in_background((self.client if self._closing else lost).close, CLOSE_SECONDS)
+            log.warning("the scheduler answers again")
+
+    @property
+    def reconnecting(self) -> bool:
+        """Whether the scheduler was lost just now, so that it may soon be there again."""
+        return self._contact.just_lost
 
     def _start_embedded(self) -> None:
         from distributed import LocalCluster
@@ -133,11 +193,15 @@ class Cluster:
     def close(self) -> None:
         """End workers, client and scheduler, and delete the certificate."""
         self._closing = True
-        if self._workers is not None:
-            self._workers.close()
-        for part in (self._client, self._local):
+        self._end()
+
+    def _end(self) -> None:
+        for part in (self._hung, self._workers):
             if part is not None:
-                part.close(timeout=CLOSE_SECONDS)
+                part.close()
+        for one in (self._client, self._local):
+            if one is not None:
+                one.close(timeout=CLOSE_SECONDS)
         if self._certificate is not None:
             self._certificate.remove()
 
@@ -150,28 +214,71 @@ class Cluster:
 
     @property
     def has_workers(self) -> bool:
-        """Whether a worker has registered (of another cluster's workers nothing is known: True)."""
+        """Whether a worker serves; of another cluster's, True until a hung one was given up."""
         if self._local is None:
-            return True
+            gave_last_up = self._hung is not None and self._hung.gave_last_up
+            return not gave_last_up
         scheduler = self._local.scheduler
         return scheduler is not None and bool(scheduler.workers)
+
+    @property
+    def waits_for(self) -> str:
+        """What jobs wait for while no worker serves, in plain words."""
+        if self._hung is not None and self._hung.gave_last_up:
+            return "the cluster's worker stopped answering, and no other is there yet"
+        if self.without_workers:
+            return "the cluster has no worker yet"
+        return "the worker is starting"
 
     def worker_pids(self) -> list[int]:
         """Process ids of the embedded workers."""
         return [] if self._workers is None else self._workers.pids()
 
+    def worker_count(self) -> int:
+        """How many workers serve now, at least 1; 1 where the scheduler does not answer."""
+        if self._local is not None and self._local.scheduler is not None:
+            return max(1, len(self._local.scheduler.workers))
+        if not self._contact.holds:
+            return 1  # Dask would wait for it for half a minute
+        try:
+            count = len(self.client.nthreads())
+            self.without_workers = count == 0
+            return max(1, count)
+        except Exception as error:  # Dask raises many kinds when its scheduler has gone away
+            log.info("the scheduler did not say how many workers it has: %s", error)
+            return 1
+
     def submit(
         self, run: str, requests: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]
     ) -> MakeFuture:
         """Queue a batch of requests under the name of this run (see `explorer.jobs.work.make`)."""
-        return self.client.submit(work.make, run, requests, pictures, key=run, pure=False)
+        return self._submit(run, work.make, requests, pictures)
 
-    def call(
-        self, function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
-    ) -> object:
-        """Run a function in a worker, before the jobs that wait; what it returns."""
-        name = f"call-{uuid.uuid4().hex}"
-        return self.client.submit(function, *args, key=name, priority=10, **kwargs).result()
+    def ask(
+        self,
+        run: str,
+        key: str,
+        function: Callable[..., object],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+    ) -> MakeFuture:
+        """Queue a question under the name of this run (see `explorer.jobs.work.answer`)."""
+        return self._submit(run, work.answer, key, function, args, kwargs)
+
+    def _submit(self, run: str, function: Callable[..., Any], *args: object) -> MakeFuture:
+        if not self._contact.holds:
+            raise NoScheduler("the scheduler has gone away")
+        future: MakeFuture = self.client.submit(function, run, *args, key=run, pure=False)
+        if self._hung is not None:
+            forget = self._hung.watchdog.forget
+            future.add_done_callback(lambda done: forget(run))
+        return future
+
+    def cut_off(self, future: MakeFuture) -> bool:
+        """Whether nothing will be heard of a run, since its scheduler has gone."""
+        client = future.client
+        gone = client is not self._client or client is None or client.status == "closed"
+        return gone and not future.done()
 
     def give_up(self, run: str, key: str, future: MakeFuture, last: bool, running: bool) -> None:
         """Tell the workers, in the background, to stop making one request of a run.
@@ -180,10 +287,10 @@ class Cluster:
         does not stop within STUCK_SECONDS is replaced. running: whether a worker has started it.
         """
         if last and not running:
-            future.cancel(force=True)
+            drop(future)
         in_background(self._cancel, run, key)
         if last and self._workers is not None:
-            in_background(self._replace_if_stuck, self._workers, future)
+            in_background(self._workers.replace_unless, future.done, STUCK_SECONDS)
 
     def _cancel(self, run: str, key: str) -> None:
         try:
@@ -191,30 +298,3 @@ class Cluster:
         except Exception as error:  # Dask raises many kinds when a worker is going away
             if not self._closing:
                 log.warning("could not tell the worker to give a job up: %s", error)
-
-    def _replace_if_stuck(self, workers: WorkerProcesses, future: MakeFuture) -> None:
-        deadline = time.monotonic() + STUCK_SECONDS
-        while time.monotonic() < deadline:
-            if future.done():
-                return
-            time.sleep(0.05)
-        log.warning("the worker did not give a job up; it is replaced")
-        workers.replace_all()
-
-
-def why_not_started(error: Exception) -> str:
-    """A sentence for people about what `Cluster.start` raised; logged where it is unexpected."""
-    reason = str(error)
-    if isinstance(error, RequestError) and error.field == "address":
-        reason = f"{SCHEDULER}: {error.message}"
-    message = f"the job engine did not start: {reason}"
-    if isinstance(error, RequestError | NoScheduler):
-        log.info(message)  # whoever asks for a job is told
-    else:
-        log.error(message, exc_info=error)
-    return message
-
-
-def in_background(function: Callable[..., object], *args: object) -> None:
-    """Call the function on a thread that does not keep the process alive."""
-    threading.Thread(target=function, args=args, daemon=True).start()

@@ -27,6 +27,7 @@ class Report(TypedDict):
     steps: int
     seconds: float
     eta_seconds: NotRequired[float | None]
+    paused: NotRequired[bool]
     relative_l2: NotRequired[float]
     preview: NotRequired[bytes]
     look: NotRequired[dict[str, Any]]
@@ -34,7 +35,7 @@ class Report(TypedDict):
 
 @dataclass(frozen=True)
 class Job:
-    """One request on its way to a result.
+    """One request on its way to a result, or one question on its way to an answer.
 
     state: waiting (queued, or the worker is still starting), running, done, failed, cancelled.
     stage: what the worker is doing, in plain words.
@@ -43,11 +44,17 @@ class Job:
     preview: the current image as PNG, or None.
     look: how well the image matches; None until the search is over. What follows, such as bringing
         it nearer to its seed and measuring it, is in `stage`.
-    seconds, eta_seconds: since the worker began; an estimate of what is left, or None.
-    ahead: how many jobs were ahead of it in the queue when it was last read.
-    retries: how often it was submitted again after a worker had died before beginning it.
+    seconds, eta_seconds: that the worker took so far, without those for which it computed for
+        others; an estimate of what is left, or None.
+    paused: whether the worker computes for others just now.
+    ahead, wait_seconds: while it waits, how many start before it (0: it is next) and about when it
+        starts, as of when it was read; None where that is too far off to say.
+    retries: how often it was started again after a worker had died that did not compute it.
     subscribers: who asked for it; it is given up only when all of them have cancelled.
-    field, error: for failed jobs, the request's field that is wrong (or None) and the message.
+    field, error: for failed jobs, the request's field that is wrong (or None) and the message; for
+        cancelled ones, why, where nobody pressed Cancel.
+    note: what is to be said next to the result, such as that it could not be stored.
+    version: grows with every change of what is known of it.
     """
 
     key: str
@@ -60,11 +67,15 @@ class Job:
     look: FirstLook | None = None
     seconds: float = 0.0
     eta_seconds: float | None = None
+    paused: bool = False
     ahead: int = 0
+    wait_seconds: float | None = None
     field: str | None = None
     error: str | None = None
     retries: int = 0
     subscribers: frozenset[str] = frozenset()
+    note: str | None = None
+    version: int = 0
 
     @property
     def finished(self) -> bool:
@@ -75,6 +86,10 @@ class Job:
         """The job after a progress report of the worker; a finished job does not change."""
         if self.finished:
             return self
+        if report.get("paused"):
+            if self.state == WAITING:
+                return replace(self, stage=report["stage"])
+            return replace(self, paused=True, seconds=report["seconds"])
         look = self.look
         if report.get("look") is not None:
             look = FirstLook.from_dict(report["look"])
@@ -92,4 +107,5 @@ class Job:
             look=look,
             seconds=report["seconds"],
             eta_seconds=report.get("eta_seconds"),
+            paused=False,
         )

@@ -10,6 +10,7 @@ import threading
 from functools import cache
 
 from explorer.jobs.engine import Engine
+from explorer.jobs.visitor_limits import VisitorsEngine
 from explorer.store.store import Store
 
 _lock = threading.Lock()
@@ -23,4 +24,4 @@ def engine_of_this_process() -> Engine:
 
 @cache
 def _engine() -> Engine:
-    return Engine(Store())
+    return VisitorsEngine(Store())

@@ -9,32 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from explorer.jobs.job import Report
+from explorer.jobs.reporting import PROGRESS_TOPIC, Reporter, cancel, forget
 from explorer.jobs.tasks import Failure
+from explorer.jobs.turns import Device
 from explorer.network_reference import NetworkReference
 from explorer.request import Request
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from explorer.analysis.eyes import FinishedIris, ObserverViews
     from explorer.analysis.network_comparison import NetworkComparison
+    from explorer.analysis.progress import StagedCallback
     from explorer.analysis.runner import IriSet
-    from explorer.metrics.first_look import FirstLook
     from explorer.metrics.invariance import SharedInvariance
 
-PROGRESS_TOPIC = "iri-progress"
-REPORT_EVERY_SECONDS = 0.3
+__all__ = ["PROGRESS_TOPIC", "cancel"]
 
-_cancelled: set[tuple[str, str]] = set()
-_cancelled_lock = threading.Lock()
-
+_device = Device()
+_asked = threading.local()
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -69,15 +67,6 @@ def _published(args: Iterable[object]) -> str | None:
     return None
 
 
-def cancel(run: str, keys: Iterable[str]) -> None:
-    """Have a run give these requests up; its loop checks before every step.
-
-    The run may not have started yet. Other runs of the same request go on.
-    """
-    with _cancelled_lock:
-        _cancelled.update((run, key) for key in keys)
-
-
 @_failures_returned
 def make(
     run: str, requests: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]
@@ -88,19 +77,55 @@ def make(
     requests: as `Request.to_dict` gives them. pictures: as for
     `explorer.analysis.generation.generate_batch`.
     """
-    from distributed import get_worker
-
     from explorer.analysis.generation import generate_batch
     from explorer.store.store import Store
 
     batch = [Request.from_dict(dict(request)) for request in requests]
-    reporter = _Reporter(run, batch, get_worker().log_event)
-    try:
+    with _under_way(run, {request.key: request.steps for request in batch}) as reporter:
         results = generate_batch(batch, pictures, reporter, Store())
         return [result.to_bytes() for result in results]
+
+
+@contextmanager
+def _under_way(run: str, steps: dict[str, int]) -> Iterator[Reporter]:
+    """The progress callback of a run, whose turn to compute it is when this begins."""
+    from distributed import get_worker
+
+    reporter = Reporter(run, steps, get_worker().log_event)
+    try:
+        with _device.turn(reporter.given_up, reporter.waits) as turn:
+            reporter.begin(turn)
+            yield reporter
     finally:
-        with _cancelled_lock:
-            _cancelled.difference_update([entry for entry in _cancelled if entry[0] == run])
+        forget(run)
+
+
+@_failures_returned
+def answer(
+    run: str,
+    key: str,
+    function: Callable[..., object],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> object:
+    """What another function of this module returns; it takes its turns as `make` does.
+
+    run, key: name this attempt and the question in its reports, and in `cancel`.
+    """
+    if function in (layers, device_memory):  # which compute next to nothing
+        return function(*args, **kwargs)
+    with _under_way(run, {key: 0}) as reporter:
+        _asked.callback = reporter
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _asked.callback = None
+
+
+def _callback() -> StagedCallback | None:
+    """That of the question which this thread answers; None elsewhere."""
+    callback: StagedCallback | None = getattr(_asked, "callback", None)
+    return callback
 
 
 @dataclass(frozen=True)
@@ -122,6 +147,7 @@ def layers(reference: NetworkReference) -> NetworkLayers:
 
     Of networks that would be downloaded only the architecture is built, without weights.
     """
+    from explorer.analysis.bytes_store import keep
     from explorer.analysis.generation import device
     from explorer.models.layers import list_layers
     from explorer.models.loading import skeleton
@@ -131,8 +157,8 @@ def layers(reference: NetworkReference) -> NetworkLayers:
     rows = [(layer.name, layer.kind, layer.shape) for layer in list_layers(network)]
     size, channels = network.input.size, network.input.channels
     store = Store()
-    store.put(input_key(reference), json.dumps([size, channels]).encode())
-    store.put(layers_key(reference), json.dumps(rows).encode())
+    keep(store, input_key(reference), json.dumps([size, channels]).encode())
+    keep(store, layers_key(reference), json.dumps(rows).encode())
     return NetworkLayers(rows, size, channels)
 
 
@@ -153,24 +179,40 @@ def _network_digest(reference: NetworkReference) -> str:
 
 
 @_failures_returned
+def device_memory() -> tuple[str, int]:
+    """The kind of device on which this worker makes IRIs, `cuda` or `cpu`, and its free bytes."""
+    from explorer.analysis.generation import device
+    from explorer.models.memory import memory_of
+
+    where = device()
+    return where, memory_of(where)[1]
+
+
+@_failures_returned
 def compare(result: bytes, observer: Mapping[str, Any]) -> NetworkComparison:
-    """How the network and layer of a request, as a dict, see a finished result.
+    """How the network and layer of a request, as a dict, see a finished result; cached.
 
     See `explorer.analysis.comparison.compare`.
     """
     from explorer.analysis.comparison import compare
+    from explorer.analysis.network_comparison import keep_comparison, known_comparison
     from explorer.result import Result
     from explorer.store.store import Store
 
-    request = Request.from_dict(dict(observer))
-    return compare(
-        Result.from_bytes(result),
-        request.network,
-        request.layer,
-        request.null,
-        request.null_folder,
-        Store(),
-    )
+    request, seen, store = Request.from_dict(dict(observer)), Result.from_bytes(result), Store()
+    known = known_comparison(seen.request.key, request, store)
+    if known is None:
+        known = compare(
+            seen,
+            request.network,
+            request.layer,
+            request.null,
+            request.null_folder,
+            store,
+            _callback(),
+        )
+        keep_comparison(known, request, store)
+    return known
 
 
 @_failures_returned
@@ -178,63 +220,16 @@ def stir(first: IriSet, second: IriSet) -> SharedInvariance:
     """STIR of two networks in both directions."""
     from explorer.analysis.comparison import shared_invariance_of
 
-    return shared_invariance_of(first, second)
+    return shared_invariance_of(first, second, _callback())
 
 
-class _Reporter:
-    """The progress callback of a run: reports to the engine a few times a second."""
+@_failures_returned
+def observe(observer: Mapping[str, Any], made: Sequence[FinishedIris]) -> ObserverViews:
+    """What the network and layer of a request, as a dict, make of several networks' IRIs; cached.
 
-    def __init__(
-        self, run: str, requests: list[Request], send: Callable[[str, Report], object]
-    ) -> None:
-        self._run = run
-        self._requests = requests
-        self._entries = [(run, request.key) for request in requests]
-        self._send = send
-        self._started_at = self._loop_started_at = time.monotonic()
-        self._reported_at = 0.0
-        self._stage, self._step = "starting", 0
+    See `explorer.analysis.eyes_measured.observe`.
+    """
+    from explorer.analysis.eyes_measured import observe
+    from explorer.store.store import Store
 
-    def cancelled(self) -> bool:
-        with _cancelled_lock:
-            return _cancelled.issuperset(self._entries)
-
-    def stage(self, text: str) -> None:
-        """Report what the worker is doing now, in plain words."""
-        self._stage, self._step = text, 0
-        self._loop_started_at = time.monotonic()
-        for request in self._requests:
-            self._send_report(request)
-
-    def made(self, images: Tensor, looks: Sequence[FirstLook]) -> None:
-        """Report the finished images and how well they match."""
-        for request, image, look in zip(self._requests, images, looks, strict=True):
-            self._send_report(request, preview=_png(image), look=look.to_dict())
-
-    def due(self) -> bool:
-        return time.monotonic() - self._reported_at >= REPORT_EVERY_SECONDS
-
-    def report(self, step: int, relative_l2: Tensor, images: Tensor) -> None:
-        self._reported_at, self._step = time.monotonic(), step
-        for request, value, image in zip(self._requests, relative_l2.tolist(), images, strict=True):
-            self._send_report(request, relative_l2=value, preview=_png(image))
-
-    def _send_report(self, request: Request, **more: Any) -> None:
-        now, step = time.monotonic(), self._step
-        left = request.steps - step
-        report: dict[str, Any] = {
-            "run": self._run,
-            "key": request.key,
-            "stage": self._stage,
-            "step": step,
-            "steps": request.steps,
-            "seconds": now - self._started_at,
-            "eta_seconds": (now - self._loop_started_at) / step * left if step else None,
-        }
-        self._send(PROGRESS_TOPIC, cast(Report, report | more))
-
-
-def _png(image: Tensor) -> bytes:
-    from explorer.images.encoding import to_8bit, to_png
-
-    return to_png(to_8bit(image.cpu().numpy()))
+    return observe(Request.from_dict(dict(observer)), made, Store(), _callback())

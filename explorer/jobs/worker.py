@@ -10,9 +10,12 @@ import asyncio
 import logging
 import os
 import threading
+import time
 
 from explorer.errors import RequestError
 from explorer.jobs.encryption import LOOPBACK, listening_host, refuse_open
+from explorer.jobs.turns import RUNS_AT_ONCE
+from explorer.jobs.watchdog import BEAT_SECONDS, BEAT_TOPIC, Beat
 from explorer.models.memory_setting import networks_memory
 
 NO_SCHEDULER_SECONDS = 30
@@ -60,7 +63,7 @@ def run(address: str, insecure: bool = False) -> None:
         worker = Worker(
             address,
             host=host,
-            nthreads=1,
+            nthreads=RUNS_AT_ONCE,
             memory_limit=0,
             death_timeout=NO_SCHEDULER_SECONDS,
             dashboard=False,
@@ -75,7 +78,13 @@ def run(address: str, insecure: bool = False) -> None:
             except RequestError:
                 await worker.close()
                 raise
+        beat_at = 0.0
         while worker.status not in (Status.closing, Status.closed, Status.failed):
+            if time.monotonic() >= beat_at:
+                beat_at = time.monotonic() + BEAT_SECONDS
+                runs = [str(task.key) for task in worker.state.all_running_tasks]
+                beat = Beat(worker=worker.address, pid=os.getpid(), runs=runs)
+                worker.log_event(BEAT_TOPIC, beat)
             await asyncio.sleep(POLL_SECONDS)
         os._exit(0)  # an orderly exit would wait for the job that is running
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 
+import psutil
+
 from explorer.files import CHECKOUT
+from explorer.jobs.parent import PARENT
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +61,23 @@ class WorkerProcesses:
             for process in self._processes.values():
                 process.kill()
 
+    def replace_unless(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait for a job that was given up to stop; replace every worker where it does not."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if done():
+                return
+            time.sleep(0.05)
+        log.warning("the worker did not give a job up; it is replaced")
+        self.replace_all()
+
+    def replace(self, pid: int) -> None:
+        """Kill one worker; another is started at once."""
+        with self._lock:
+            for process in self._processes.values():
+                if process.pid == pid:
+                    process.kill()
+
     def close(self) -> None:
         """End every worker and start no more."""
         self._closing.set()
@@ -63,6 +85,7 @@ class WorkerProcesses:
             processes = list(self._processes.values())
         for process in processes:
             process.terminate()
+            process.send_signal(signal.SIGCONT)  # a stopped process would not notice
         for process in processes:
             try:
                 process.wait(timeout=2)
@@ -100,7 +123,7 @@ class WorkerProcesses:
             process = subprocess.Popen(
                 [sys.executable, "-m", "explorer", "worker", self._address],
                 cwd=CHECKOUT,
-                env={**os.environ, **self._environment(), **device},
+                env={**os.environ, **self._environment(), **device, PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal is for this process alone
             )
@@ -115,6 +138,14 @@ class WorkerProcesses:
                 return process.wait(timeout=POLL_SECONDS), served
             except subprocess.TimeoutExpired:
                 served = served or self._serving()
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, as by SIGSTOP or a debugger; False where it has ended."""
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def visible_gpus() -> list[str]:

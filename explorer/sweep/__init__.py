@@ -1,0 +1,1 @@
+"""Sweeps: hundreds of requests from one TOML file, made in batches and put into one table."""
