@@ -1,5 +1,10 @@
 """IRI Explorer: `streamlit run app.py`."""
 
-from explorer.app.main import run
+import streamlit as st
 
-run()
+from explorer.app.script.main import SCRIPT
+from explorer.app.serving import start
+from explorer.live.routes import ROUTES as LIVE
+from explorer.phones.routes import ROUTES as PHONES
+
+app = st.App(SCRIPT, routes=[*LIVE, *PHONES], middleware=start())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import socket
 
 from explorer.cli.arguments import some_text, whole_number
 from explorer.cli.command import Command
@@ -24,25 +23,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from explorer.app.launch import launch
-    from explorer.jobs.settings import check_settings
+    from explorer.app.start_checks import can_listen, check_app
 
-    check_settings()
-    _check_address(options.address)
-    launch(address=options.address, port=options.port)
-
-
-def _check_address(address: str) -> None:
-    """Raise RequestError where this machine cannot listen at this address."""
-    try:
-        family, kind, _, _, place = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.bind(place)
-    except (OSError, UnicodeError) as error:
+    check_app(options.port)
+    if not can_listen(options.address):
         raise RequestError(
             "address",
-            f"{address!r} is not an address of this machine; write localhost, or 0.0.0.0 to let "
-            "others in",
-        ) from error
+            f"{options.address!r} is not an address of this machine; write localhost, or 0.0.0.0 "
+            "to let others in",
+        )
+    launch(address=options.address, port=options.port)
 
 
 COMMAND = Command("app", "start the app in a browser", _run, _add_options)

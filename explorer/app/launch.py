@@ -1,7 +1,7 @@
 """Start the app: `streamlit run` with the app's theme and server settings.
 
 Streamlit reads `.streamlit/config.toml` from the folder of the script that it runs. An installed
-package carries that file next to main.py; a checkout keeps it next to app.py.
+package carries that file next to entry.py; a checkout keeps it next to app.py.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ CONFIG = Path(".streamlit/config.toml")
 
 
 def script() -> Path:
-    """The script to run: app.py in a checkout, the package's main.py where it is installed."""
+    """The script to run: app.py in a checkout, the package's entry.py where it is installed."""
     checkout = PROJECT / "app.py"
     if not (HERE / CONFIG).is_file() and (PROJECT / CONFIG).is_file() and checkout.is_file():
         return checkout
-    return HERE / "main.py"
+    return HERE / "entry.py"
 
 
 def launch(

@@ -41,6 +41,9 @@ class SidebarFields(TypedDict):
     size: int | None
     continues: str | None
     nearest: bool | None
+    observer: str | None
+    observer_layer: str | None
+    away_from: tuple[str, ...] | None
 
 
 _PARAMETERS = {
@@ -58,6 +61,9 @@ _PARAMETERS = {
     "size": "size",
     "continues": continued.PARAMETER,
     "nearest": "nearest",
+    "observer": "observer",
+    "observer_layer": "observer-layer",
+    "away_from": "away",
 }
 """URL parameter by field; weights have one parameter per term."""
 
@@ -119,4 +125,6 @@ def first_example() -> dict[str, str]:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return exact(value) if isinstance(value, float) else str(value)

@@ -1,42 +1,43 @@
-"""Titles that people read: of pictures, networks and whole requests."""
+"""Titles that people read: of pictures, networks, losses and whole requests."""
 
 from __future__ import annotations
 
 import re
 
-from explorer.images import gallery, noise_targets, seeds
-from explorer.losses.variants import LOSSES
-from explorer.models import catalogue, layer_expression
+from explorer.archive.titles import loss_title, network_title, picture_title
+from explorer.models import layer_expression
 from explorer.request import Request
 
 _MARKUP = re.compile(r"[\\`*_\[\]<>$|~#&]|:(?=\S)|^(?:[-+=]|\d+(?=[.)]))")
+_WORD = re.compile(r"[^\s|`]+")
 _ACTIVE = re.compile(
-    r"[^\s|`]*(?:https?://|www\.|[-.\w+]@[-\w]+\.|:material_|:streamlit:)[^\s|`]*"
-    r"|(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)",
+    r"https?://|www\.|[-.\w+]@[-\w]+\.|:material_|:streamlit:|^(?:<->|->|<-|--|>=|<=|~=)$",
     re.IGNORECASE,
 )
-"""What Streamlit makes links, icons and arrows of even where its characters are escaped."""
+_ARROWS = ("<->", "->", "<-", "--", ">=", "<=", "~=")
+"""What Streamlit makes links, icons and arrows of even where its characters are escaped.
+
+Searched for word by word, so that a text takes time in proportion to its length.
+"""
 
 _ICON = ":material/"
 
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls, overrides of the direction of writing, and surrogates, which no message can hold."""
+
 _LIBRARIES = ("timm", "torch", "torchvision", "safetensors")
 
-
-def picture_title(name: str) -> str:
-    """The title of a gallery picture, a seed kind, a noise target or an upload."""
-    if name.startswith("picture:"):
-        return f"uploaded picture {name.removeprefix('picture:')[:6]}"
-    if name in seeds.kinds():
-        return seeds.describe(name).title
-    if noise_targets.is_noise_target(name):
-        return noise_targets.title(name)
-    return gallery.describe(name).title if name in gallery.names() else name
-
-
-def network_title(reference: str) -> str:
-    """The catalogue's title, or the reference itself."""
-    entry = catalogue.find(reference)
-    return reference if entry is None else entry.title
+__all__ = [
+    "capitalised",
+    "code",
+    "describe",
+    "literal",
+    "loss_title",
+    "network_title",
+    "number",
+    "picture_title",
+    "sentence",
+]
 
 
 def describe(request: Request) -> str:
@@ -48,7 +49,7 @@ def describe(request: Request) -> str:
         f"layer {code(layer_expression.title(request.layer))}, "
         f"from *{literal(picture_title(request.seed))}* "
         f"to *{literal(picture_title(request.target))}*, "
-        f"loss *{LOSSES[request.loss].title.lower()}*{adjusted}, "
+        f"loss *{literal(loss_title(request.loss).lower())}*{adjusted}, "
         f"up to {request.steps:,} steps{goes_on}."
     )
 
@@ -56,23 +57,40 @@ def describe(request: Request) -> str:
 def literal(text: str) -> str:
     """Markdown that shows a text as it is, on one line: a message, or a name that somebody gave.
 
-    Nothing in it becomes a link, a picture, a colour or an icon. Addresses are set as code.
+    Nothing in it becomes a link, a picture, a colour or an icon. Addresses are set as code. What
+    no screen shows (control characters, marks that turn the direction of what follows, halves of
+    characters) stands as �.
     """
-    text, shown, end = " ".join(text.split()), [], 0
-    for match in _ACTIVE.finditer(text):
-        # In code, too, Streamlit reads the beginning of an icon's name.
-        whole = match[0].partition(_ICON)[0]
-        shown += [_escaped(text[end : match.start()]), f"`{whole}`" if whole else ""]
-        end = match.start() + len(whole)
-        if whole != match[0]:
-            return "".join([*shown, _escaped(_ICON), literal(text[end + len(_ICON) :])])
+    # In code, too, Streamlit reads the beginning of an icon's name.
+    return _escaped(_ICON).join(map(_without_icons, _visible(text).split(_ICON)))
+
+
+def _without_icons(text: str) -> str:
+    shown, end = [], 0
+    for word in _WORD.finditer(text):
+        if _is_active(text, word):
+            shown += [_escaped(text[end : word.start()]), f"`{word[0]}`"]
+            end = word.end()
     return "".join([*shown, _escaped(text[end:])])
 
 
 def code(text: str) -> str:
     """Markdown that shows a reference or an expression as code, whatever is in it."""
-    text = " ".join(text.split())
+    text = _visible(text)
     return literal(text) if not text or re.search(r"[`|]|:material", text) else f"`{text}`"
+
+
+def _is_active(text: str, word: re.Match[str]) -> bool:
+    found = _ACTIVE.search(word[0])
+    if found is None or found[0] not in _ARROWS:
+        return found is not None
+    before, after = text[word.start() - 1 : word.start()], text[word.end() : word.end() + 1]
+    return before in ("", " ") and after in ("", " ")
+
+
+def _visible(text: str) -> str:
+    """The text on one line, without what would hide or turn the text around it."""
+    return _UNSEEN.sub("�", " ".join(text.split()))
 
 
 def _escaped(text: str) -> str:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from explorer.app import visitor_cookie
+from explorer.app.uploads import UPLOADS
+from explorer.hosting import hosting
+from explorer.images.apart import decoder_of_this_process
+from explorer.images.identity import upload_name
 from explorer.jobs.engine import Engine
 from explorer.jobs.shared import engine_of_this_process
-from explorer.validation import Upload, read_upload
+from explorer.validation import Upload
+
+if TYPE_CHECKING:
+    from explorer.study.store import Study
 
 MAX_UPLOADS = 8
 
@@ -19,10 +27,34 @@ def engine() -> Engine:
     return engine_of_this_process()
 
 
+def study() -> Study:
+    """The one store of people's judgements; StudyError where it cannot be opened."""
+    from explorer.study.store import study_of_this_process  # SQL, which few visits need
+
+    return study_of_this_process()
+
+
 def visitor() -> str:
     """A name for this visitor, for as long as the session lasts."""
     name: str = st.session_state.setdefault("_visitor", uuid.uuid4().hex)
     return name
+
+
+def browser() -> str:
+    """A random name of the visitor's browser, the same after a reload; else `visitor()`.
+
+    Without cookies, as in a frame of another site, there is none.
+    """
+    name: str | None = st.context.cookies.get(visitor_cookie.NAME)
+    return name if name is not None and visitor_cookie.is_name(name) else visitor()
+
+
+def sweeper() -> str:
+    """Whose a sweep is: on a hosted app the browser's, whose limits it shares; else the session's.
+
+    At home one browser may run several, in several tabs.
+    """
+    return browser() if hosting().hosted else visitor()
 
 
 def uploads() -> dict[str, bytes]:
@@ -32,15 +64,19 @@ def uploads() -> dict[str, bytes]:
 
 
 def add_upload(data: bytes) -> Upload:
-    """Read an uploaded file and keep it for this session.
+    """Decode an uploaded file in a process apart, and keep the picture for this session.
 
-    Only the last MAX_UPLOADS are kept. Raises PictureError where it cannot be read.
+    Only the last MAX_UPLOADS are kept, and of these so many as `explorer.hosting` allows a visitor.
+    Raises PictureError where it cannot be read.
     """
-    upload = read_upload(data)
+    digest, png = decoder_of_this_process().read(data)
+    upload = Upload(upload_name(digest), png)
     pngs = uploads()
+    pngs.pop(upload.name, None)
     pngs[upload.name] = upload.png
     while len(pngs) > MAX_UPLOADS:
         del pngs[next(iter(pngs))]
+    UPLOADS.keep(pngs)
     return upload
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import streamlit as st
 
 from explorer.app import session
+from explorer.app.naming import literal
+from explorer.archive.listing import Entry
+from explorer.archive.summary import Summary, uploads_of
+from explorer.hosting import hosting
+from explorer.models.sources import SOURCES
 from explorer.request import Request
+from explorer.store import CacheError
 
 _SHARED = "shared:"
-
-
-def uploads_of(request: Request) -> tuple[str, ...]:
-    """The uploaded pictures among target and seed, by name."""
-    return tuple(name for name in (request.target, request.seed) if name.startswith("picture:"))
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 def may_be_seen(request: Request) -> bool:
@@ -39,6 +43,8 @@ def limits_of_link(request: Request) -> str:
         return ""
     if _is_uploaders(request):
         return ", which others see only once you share it (the switch is below the verdicts)"
+    if request.continues is None:
+        return ", which others see only once whoever uploaded it shares it"
     return ", which others cannot see: the result that it goes on from is not shared any more"
 
 
@@ -73,6 +79,11 @@ def show_switch(request: Request) -> None:
         "who has the link sees the uploaded picture and what was made of it. Whoever runs this "
         "app can see it in any case.",
     )
+    if st.session_state[key]:
+        st.caption(
+            "Shared: everybody who has the link sees the uploaded picture and what was made of it, "
+            "until you switch this off. No list shows it to others."
+        )
 
 
 def show_not_shared() -> None:
@@ -106,7 +117,70 @@ def _why_seen(request: Request) -> str:
 
 def _set_shared(request: Request, key: str) -> None:
     store = session.engine().store
-    if st.session_state[key]:
-        store.put(f"{_SHARED}{request.key}", b"1")
-    else:
-        store.delete(f"{_SHARED}{request.key}")
+    try:
+        if st.session_state[key]:
+            store.put(f"{_SHARED}{request.key}", b"1")
+        else:
+            store.delete(f"{_SHARED}{request.key}")
+    except CacheError as error:  # the switch goes back
+        st.toast(f"Who sees it has not changed. {literal(str(error))}", icon=":material/error:")
+
+
+def may_be_listed(summary: Summary) -> bool:
+    """Whether this session's gallery shows a result.
+
+    What was made from uploads is listed for whoever holds them or asked for it, and for nobody
+    else: sharing a result shows it to those who have its link. What the command line made of a file
+    is listed for whoever runs the app, whose paths its name may hold.
+    """
+    if not summary.uploads and _is_for_all(summary.model):  # of thousands, nearly all
+        return True
+    if summary.key in session.requested():
+        return True
+    return set(summary.uploads) <= set(session.uploads()) and may_see_network(summary.model)
+
+
+def may_see_network(model: str) -> bool:
+    """Whether this visitor may see what was made of a network.
+
+    Files of the command line are for whoever runs the app: their names hold paths.
+    """
+    return _is_for_all(model) or may_manage()
+
+
+def _is_for_all(model: str) -> bool:
+    """Whether visitors may name such networks, or nobody may any more."""
+    source = SOURCES.get(model.partition(":")[0])
+    return source is None or source.visitors_may_name
+
+
+def may_manage() -> bool:
+    """Whether this visitor may change what everybody finds: add others' results, delete any.
+
+    That is whoever runs the app: who opens it on the machine on which it runs, unless
+    the app is hosted (`explorer.hosting`) or a proxy says that it stands between.
+    """
+    if hosting().hosted or not _is_this_machine(st.context.ip_address):
+        return False
+    return not any(name.lower() in _FORWARDED for name in st.context.headers.to_dict())
+
+
+def _is_this_machine(address: str | None) -> bool:
+    """Whether a visitor's address is this machine's own; Streamlit gives None for some of these."""
+    if address is None:
+        return True
+    try:
+        visitor = ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(visitor, "ipv4_mapped", None) or visitor).is_loopback
+
+
+def may_be_deleted(entry: Entry) -> bool:
+    """Whether this visitor may delete a result: their own, or any where they run the app."""
+    return not entry.shipped and (entry.key in session.requested() or may_manage())
+
+
+def forget(key: str) -> None:
+    """After a result was deleted: should it be made again, it is not shared."""
+    session.engine().store.delete(f"{_SHARED}{key}")

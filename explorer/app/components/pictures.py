@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
-from explorer.images.encoding import from_png, to_png
+from explorer.images.spectrum import spectrum
 
 _FRONT = Path(__file__).parent / "front"
 _component = st.components.v2.component(
@@ -41,18 +41,24 @@ class Picture:
 
 
 def show_pictures(
-    pictures: list[Picture], *, compare: bool = False, reserve: bool = False, key: str
+    pictures: list[Picture],
+    *,
+    compare: bool = False,
+    reserve: bool = False,
+    live: str | None = None,
+    key: str,
 ) -> None:
     """Draw pictures in one row (on phones in two), at the same size.
 
     compare: offer the views that compare the pictures whose roles are `iri` and `target`; both
     must be there. reserve: keep the place of these views while there is nothing to compare, so
-    that no picture moves once there is.
+    that no picture moves once there is. live: the key of a job whose preview takes the place of the
+    `iri` as it comes (`explorer.app.components.live`).
     """
     data: dict[str, object] = {
         "pictures": [
             {
-                "src": _uri(picture.png),
+                "src": data_uri(picture.png),
                 "title": picture.title,
                 "caption": picture.caption,
                 "alt": picture.alt,
@@ -63,24 +69,21 @@ def show_pictures(
         "compare": compare,
         "reserve": reserve,
     }
+    pngs = {picture.role: picture.png for picture in pictures if picture.png is not None}
     if compare:
-        pngs = {picture.role: picture.png for picture in pictures if picture.png is not None}
-        data["spectra"] = [_uri(spectrum(pngs[role])) for role in ("iri", "target")]
+        data["spectra"] = [_spectrum_uri(pngs[role]) for role in ("iri", "target")]
+    if live is not None:
+        data["live"] = live
+        data["target_spectrum"] = _spectrum_uri(pngs["target"]) if "target" in pngs else ""
     # As text: in anything else Streamlit looks for data frames, and imports pandas to do so.
     _component(data={"json": json.dumps(data)}, key=key)
 
 
-def spectrum(png: bytes) -> bytes:
-    """Logarithmic power spectrum of the brightness, PNG; low frequencies in the middle.
-
-    All pictures of one size have the same scale: from 1e-4 to 1 of the largest power possible.
-    """
-    grey = from_png(png).astype(np.float64).mean(axis=2) / 255
-    window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))
-    power = np.abs(np.fft.fftshift(np.fft.fft2((grey - grey.mean()) * window))) / window.sum()
-    level = np.clip((np.log10(np.maximum(power, 1e-9)) + 4) / 4 * 1.25, 0, 1)
-    return to_png(np.repeat((level * 255).astype(np.uint8)[:, :, None], 3, axis=2))
+@lru_cache(maxsize=64)
+def _spectrum_uri(png: bytes) -> str:
+    return data_uri(spectrum(png))
 
 
-def _uri(png: bytes | None) -> str:
+def data_uri(png: bytes | None) -> str:
+    """A PNG file as an address that holds it; "" where there is none."""
     return "" if png is None else "data:image/png;base64," + base64.b64encode(png).decode()

@@ -22,6 +22,9 @@ _component = st.components.v2.component(
 )
 
 
-def show_sidebar_button() -> None:
+def show_sidebar_button(
+    sentence: str = "Choose settings in the sidebar, then press Generate.",
+    label: str = "Open settings",
+) -> None:
     """Where to choose: a sentence next to the open sidebar, a button on a phone."""
-    _component(key="sidebar_button")
+    _component(data={"sentence": sentence, "label": label}, key="sidebar_button")

@@ -36,7 +36,12 @@ PAGES: Registry[Page] = Registry(
     "page",
     [
         Page("explore", "Explore", "visibility", HERE / "explore.py", default=True),
+        Page("compare", "Compare", "compare", HERE / "compare.py"),
+        Page("sweep", "Sweep", "table_view", HERE / "sweep.py"),
         Page("examples", "Examples", "photo_library", HERE / "examples.py"),
+        Page("gallery", "Gallery", "grid_view", HERE / "gallery.py"),
+        Page("lesson", "Lesson", "school", HERE / "lesson.py"),
+        Page("class", "Class", "groups", HERE / "class_page.py"),
         Page("reading", "How to read it", "menu_book", HERE / "how_to_read.py", "centered"),
     ],
 )

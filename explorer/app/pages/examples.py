@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.analysis.examples import EXAMPLES
 from explorer.app import session
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.links import link
@@ -47,7 +48,9 @@ def _show(entry: Entry, result: Result) -> None:
 engine = session.engine()
 st.title("Examples")
 st.markdown("Finished results that ship with the app. Open one, then change a single setting.")
-results = [(entry, engine.result(entry.key)) for entry in starter.entries()]
+keys = {request.key for _, request in EXAMPLES}
+listed = [entry for entry in starter.entries() if entry.key in keys]
+results = [(entry, engine.result(entry.key)) for entry in listed]
 finished = [(entry, result) for entry, result in results if result is not None]
 if finished:
     st.caption(_overview([result for _, result in finished]))

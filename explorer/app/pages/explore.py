@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.app import session, sharing
+from explorer.app import asking, session, sharing
 from explorer.app.components.sidebar_button import show_sidebar_button
-from explorer.app.naming import literal
+from explorer.app.naming import literal, sentence
 from explorer.app.panels import (
     layer_picker,
     pending_view,
@@ -28,8 +28,9 @@ form = sidebar.read_form()
 
 st.title("Same to the network, same to you?")
 st.markdown(
-    "An **IRI** is an image made to be the same as the target to a neural network, at one of its "
-    "layers. Where it is, what still differs to your eyes is what the network ignores there."
+    "An **IRI** (identically represented input) is an image made to be the same as the target to a "
+    "neural network, at one of its layers. Where it is, what still differs to your eyes is what "
+    "the network ignores there."
 )
 show_sidebar_button()
 
@@ -47,9 +48,9 @@ if not sharing.may_be_seen(request):
 if form.submitted and engine.result(request.key) is not None:
     st.toast("Already generated. Change a setting or the random seed.")
 elif (form.submitted or pending_view.generation_requested()) and not is_hopeless:
-    engine.submit(request, session.uploads(), session.visitor())
-    session.requested().add(request.key)
+    asking.submit(request)
 
+asking.show_refusal()
 job = engine.job(request.key)
 running = job is not None and not job.finished
 result = None if running else engine.result(request.key)
@@ -62,15 +63,19 @@ if problem is not None and not said_here:
     with form.below_layer:
         layer_picker.show_problem(problem)
 if result is not None:
+    if job is not None and job.note:
+        st.warning(literal(sentence(job.note)), icon=":material/save:")
     result_view.show(result)
-elif running:
-    progress_view.show(request)
+elif job is not None and running:
+    progress_view.show(request, job)
 elif problem is not None and problem.is_final:
     layer_picker.show_problem(problem)
 elif job is not None and failed:
     pending_view.show_failure(request, job, problem.ask_again if problem else None)
 else:
-    pending_view.show(request, cancelled=job is not None and job.state == states.CANCELLED)
+    cancelled = job is not None and job.state == states.CANCELLED
+    why = sentence(job.error) if job is not None and cancelled and job.error else ""
+    pending_view.show(request, cancelled, why)
 
 if result is None:  # otherwise once the pictures are painted
     engine.start()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.analysis import people
 from explorer.images import gallery
+from explorer.losses.differences import DIFFERENCE_LOSSES
 from explorer.losses.variants import FAMILIES, HUMAN, LOSSES
 from explorer.models import catalogue
 from explorer.models.entry import Entry
@@ -105,7 +107,7 @@ def _loss_families() -> str:
         lines += ["", f"**{family.capitalize()}.** {text}", ""]
         lines += [
             f"- *{loss.title}* (`{loss.name}`): `{loss.formula}`"
-            for loss in LOSSES.values()
+            for loss in (*LOSSES.values(), *DIFFERENCE_LOSSES.values())
             if loss.family == family and loss.name == loss.base
         ]
         if family == HUMAN:
@@ -130,3 +132,9 @@ st.markdown("\n".join(map(_network, catalogue.listed("embedded"))))
 st.markdown(CAUTIONS)
 st.markdown("#### The pictures")
 st.markdown(_credits())
+st.markdown("#### What people recognised")
+st.markdown(
+    "People's recognition of model metamers, shown under the layer ladder of the networks whose "
+    f"weights are the same: {people.CITATION}; means and standard errors over participants of its "
+    f"public data, {people.LICENCE} licence, [source]({people.SOURCE})."
+)

@@ -17,6 +17,8 @@ def show_continue_button(result: Result) -> None:
     One that its goal ended before a match goes on to a smaller goal.
     """
     goal = smaller_goal(result)
+    if result.difference is not None:
+        return  # such an image begins at its seed
     if goal is None and (result.provenance.stopped != "budget" or result.converged):
         return
     to_goal = "" if goal is None else f", to a goal of {goal:g}"

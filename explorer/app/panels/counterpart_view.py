@@ -19,9 +19,10 @@ from explorer.result import Result
 from explorer.validation import validate
 
 
-def show_counterpart(result: Result) -> None:
+def show_counterpart(result: Result, with_person: bool = True) -> None:
     """Both IRIs where the other one is there, and the way to it; nothing without a counterpart.
 
+    with_person: also what the measures say of the other one.
     Nor where the visitor may neither see nor generate the other one: with a stranger's upload.
     """
     request = counterpart_of(result.request)
@@ -42,7 +43,8 @@ def show_counterpart(result: Result) -> None:
             ],
             key="counterpart_pictures",
         )
-        st.markdown(f"From the same seed, to the same target. {title}: {one_line(other)}")
+        answers = one_line(other, with_person)
+        st.markdown(f"From the same seed, to the same target. {title}: {answers}")
     else:
         st.markdown(
             f"{title} differs in adversarial training alone: ask it for the same target, from the "
@@ -69,7 +71,9 @@ def counterpart_of(request: Request) -> Request | None:
 
     None for a network that is not embedded or has none, and for what its page cannot ask for.
     """
-    if request.network.source != embedded.SOURCE.name or request.continues is not None:
+    if request.network.source != embedded.SOURCE.name:
+        return None
+    if request.continues is not None or request.away_from is not None:  # results of this network
         return None
     other = embedded.counterpart(request.network.name)
     if other is None:

@@ -17,7 +17,8 @@ from typing import Any
 import streamlit as st
 
 from explorer import validation
-from explorer.app import known_input, session, url_state
+from explorer.app import asking, known_input, session, url_state
+from explorer.app.components.live import nudge
 from explorer.app.naming import literal, sentence
 from explorer.app.panels import part_picker
 from explorer.errors import RequestError
@@ -39,7 +40,7 @@ Layers = dict[str, tuple[str, tuple[int, ...]]]
 
 def layer(model: str, size: int | None, default: str) -> str:
     """The layer that was chosen, of those that the network has, or a part of it: an expression."""
-    layers = _known_layers(model, size)
+    layers = known_layers(model, size)
     st.session_state.setdefault("layer", default)
     _split(layers, default)
     picked = _layer(layers) or default
@@ -171,7 +172,7 @@ def _parsed(text: str, layers: Layers) -> LayerExpression | None:
         return None
 
 
-def _known_layers(model: str, size: int | None) -> Layers:
+def known_layers(model: str, size: int | None) -> Layers:
     """The network's layers as far as they are known; the worker is asked where they are not."""
     try:
         validation.check_visitor_may_name(model)
@@ -202,10 +203,10 @@ def _ask_for_layers(reference: NetworkReference, answers: dict[str, Any]) -> Non
     if "problem" in answers:
         return
     if "future" not in answers:
-        answers["future"] = session.engine().call(work.layers, reference)
+        answers["future"] = asking.ask(work.layers, reference)
         wait([answers["future"]], timeout=0.5)  # a warm worker answers at once
     future = answers["future"]
-    if not future.done():
+    if not asking.has_come(future):
         _wait_for_layers(reference)
         return
     try:
@@ -247,8 +248,13 @@ def show_problem(found: Problem) -> None:
         st.button("Try again", on_click=found.ask_again, key="ask_again")
 
 
-@st.fragment(run_every=1.0)
+@st.fragment
 def _wait_for_layers(reference: NetworkReference) -> None:
-    st.caption(f":material/hourglass_top: Reading the layers of {literal(reference.model)} …")
-    if session.answers(str(reference))["future"].done():
+    future = session.answers(str(reference)).get("future")
+    if future is None or asking.has_come(future):
         url_state.rerun()
+    st.caption(
+        f":material/hourglass_top: Reading the layers of {literal(reference.model)} …"
+        f"{asking.place(future)}"
+    )
+    nudge(asking.keys_of(future), "layers")

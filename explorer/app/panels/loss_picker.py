@@ -13,6 +13,8 @@ import streamlit as st
 
 from explorer.app.url_state import Readers
 from explorer.errors import RequestError
+from explorer.losses.differences import CONTROVERSIAL, DIFFERENCE_LOSSES
+from explorer.losses.loss import DIFFERENCE
 from explorer.losses.term import LossTerm
 from explorer.losses.terms import TERMS
 from explorer.losses.terms.representation import COMPARISONS, RELATIVE_L2
@@ -52,15 +54,18 @@ def readers() -> Readers:
 def loss_panel(default: str) -> LossChoice:
     """Draw family, variant and weights; read them."""
     name = st.session_state.setdefault("loss", default)
-    loss = LOSSES.get(name)
+    loss = _known(name)
     _family(loss)
     name = _variant(name, loss)
-    loss = LOSSES.get(name)
+    loss = _known(name)
     if loss is None:
         return LossChoice(name, {}, RELATIVE_L2, None)
     if loss.family == HUMAN:
         _suffixes(loss)
     st.caption(loss.help)
+    if loss.needs:
+        st.markdown(f"`{loss.formula}`")
+        return LossChoice(name, {}, RELATIVE_L2, loss)
     formula = st.empty()
     weights, comparison = _adjust(loss)
     try:
@@ -69,6 +74,24 @@ def loss_panel(default: str) -> LossChoice:
         adjusted = None
     formula.markdown(f"`{adjusted.formula}`" if adjusted else "`0`")
     return LossChoice(name, weights, comparison, adjusted)
+
+
+def kept(default: str) -> LossChoice:
+    """What the panel was set to when it was drawn last, or by a link, without drawing it."""
+    name = st.session_state.get("loss") or default
+    comparison = st.session_state.get("representation") or RELATIVE_L2
+    loss = _known(name)
+    if loss is None:
+        return LossChoice(name, {}, RELATIVE_L2, None)
+    own, weights = loss.weights, {}
+    for term in TERMS:
+        weight = st.session_state.get(weight_key(term))
+        if weight is not None and weight != own.get(term, 0.0):
+            weights[term] = weight
+    try:
+        return LossChoice(name, weights, comparison, loss_named(name, weights, comparison))
+    except RequestError:
+        return LossChoice(name, weights, comparison, None)
 
 
 def _weight_in_range(text: str) -> float:
@@ -97,10 +120,24 @@ def _family(loss: Loss | None) -> None:
 def _take_family() -> None:
     family = st.session_state["_family"]
     if family is not None:
-        st.session_state["loss"] = next(
-            loss.name for loss in LOSSES.values() if loss.family == family
-        )
+        st.session_state["loss"] = _first_of(family)
         _forget_weights()
+
+
+def _first_of(family: str) -> str:
+    """The loss that a family begins with. Only results can be differed from, so not the first."""
+    if family == DIFFERENCE:
+        return CONTROVERSIAL
+    return next(loss.name for loss in LOSSES.values() if loss.family == family)
+
+
+def _known(name: str) -> Loss | None:
+    return LOSSES.get(name) or DIFFERENCE_LOSSES.get(name)
+
+
+def _title(name: str) -> str:
+    loss = _known(name.partition("+")[0])
+    return name if loss is None or _known(name) is None else loss.title
 
 
 def _variant(name: str, loss: Loss | None) -> str:
@@ -111,11 +148,13 @@ def _variant(name: str, loss: Loss | None) -> str:
         for each in LOSSES.values()
         if each.family == family and each.name == each.base + suffix
     ]
+    if family == DIFFERENCE:
+        options = [CONTROVERSIAL]
     return st.selectbox(
         "Variant",
         options if name in options else [*options, name],
         key="loss",
-        format_func=lambda each: LOSSES[each.partition("+")[0]].title if each in LOSSES else each,
+        format_func=_title,
         on_change=_forget_weights,
         help="Which terms the loss is made of.",
     )

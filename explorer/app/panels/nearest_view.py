@@ -19,6 +19,8 @@ def moved_sentence(result: Result) -> str:
     if moved.relative is not None:
         text += f"; {moved.relative:.0%} of the target's own distance from the seed"
     text += ")"
+    if result.difference is not None:
+        return f"{text}, to where it differs most."
     if tightening is None:
         text += ", as the search found it."
         if result.request.nearest:

@@ -10,7 +10,8 @@ import streamlit as st
 
 from explorer.app import known_input
 from explorer.app.naming import capitalised, code, literal
-from explorer.models import catalogue, pretrained
+from explorer.hosting import hosting
+from explorer.models import allowed, catalogue
 from explorer.models.entry import Entry
 from explorer.models.names import LOGITS, PENULTIMATE
 from explorer.models.sources import embedded
@@ -34,12 +35,21 @@ def network(default: str) -> str:
         format_func=lambda name: _title(name, entries),
         accept_new_options=True,
         on_change=_reset_layer,
-        help="The network to invert. Type to search: an architecture, or how it was trained. Any "
-        "name of timm's or torchvision's may be typed, too, such as timm:resnet18.",
+        help="The network to invert. Type to search: an architecture, or how it was trained. "
+        + which_may_be_typed(),
     )
     model = model or default
     _search(entries)
     return model
+
+
+def which_may_be_typed() -> str:
+    """Which networks may be named that a list does not hold, in a sentence."""
+    if hosting().restricts_networks:
+        more = ", ".join(hosting().networks[:5])
+        listed = f"those of the list and {more}" if more else "those of the list"
+        return f"This app offers {listed}; at home the program takes any of timm's."
+    return "Any name of timm's or torchvision's may be typed, too, such as timm:resnet18."
 
 
 def _entries() -> dict[str, Entry]:
@@ -72,7 +82,9 @@ def _title(reference: str, entries: dict[str, Entry]) -> str:
 
 
 def _search(entries: dict[str, Entry]) -> None:
-    count = len(pretrained.references())
+    count = allowed.searchable()
+    if not count:
+        return
     with st.expander(f"Search {count:,} more networks", icon=":material/search:"):
         words = st.text_input(
             "Search timm and torchvision",
@@ -80,7 +92,7 @@ def _search(entries: dict[str, Entry]) -> None:
             placeholder="such as beit base 224",
             help="Words that occur in the name, in any order.",
         )
-        matches = [name for name in pretrained.search(words) if name not in entries]
+        matches = [name for name in allowed.search(words) if name not in entries]
         if words and not matches:
             st.caption("No match among their pretrained networks.")
         for name in matches[:MATCHES_SHOWN]:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer import validation
-from explorer.app import session
-from explorer.app.naming import code, literal, network_title, number, sentence
-from explorer.errors import RequestError
-from explorer.jobs import work
+from explorer.app.naming import code, literal, number
 from explorer.metrics import no_match
 from explorer.metrics.match import LayerComparison, Match
 from explorer.metrics.null import Distribution
 from explorer.metrics.representation_measure import PairMeasure
 from explorer.metrics.representation_measures import pair_measures
-from explorer.models import catalogue, layer_expression
-from explorer.models.hubs import HubUnreachable
+from explorer.models import layer_expression
 from explorer.models.layer_expression import LayerExpression
 from explorer.plots.match import layer_profile, null_histogram
 from explorer.result import Result
 
 if TYPE_CHECKING:
-    from explorer.analysis.network_comparison import NetworkComparison
+    pass
 
 NO_BAR = {"displayModeBar": False}
-NO_NETWORK = "nobody"
 
 
 def show_null(result: Result) -> None:
@@ -113,9 +107,7 @@ def show_layers(result: Result) -> None:
     """What IRI and target have in common at every layer, of this network and of another one."""
     st.subheader("Where do the images become the same?")
     measure = _choose_measure("layers_by", measures_of(result.layers))
-    _layer_plot(
-        result.layers, measure, result.request.layer, "matched here", "layers", result.match
-    )
+    layer_plot(result.layers, measure, result.request.layer, "matched here", "layers", result.match)
     distances = [each.values.get("relative_l2") for each in result.layers]
     known = [distance for distance in distances if distance is not None]
     names = [each.name for each in result.layers]
@@ -174,7 +166,7 @@ def measures_of(layers: Sequence[LayerComparison]) -> list[PairMeasure]:
     return [each for name, each in pair_measures().items() if name in layers[0].values]
 
 
-def _layer_plot(
+def layer_plot(
     layers: Sequence[LayerComparison],
     measure: PairMeasure,
     layer: str,
@@ -182,6 +174,7 @@ def _layer_plot(
     key: str,
     match: Match,
 ) -> None:
+    """A measure at every layer; `layer` is marked, `mark` says as what. key: of the chart."""
     st.plotly_chart(
         layer_profile(layers, measure, layer, mark, match.values.get(measure.name)),
         config=NO_BAR,
@@ -196,80 +189,14 @@ def show_classes(result: Result) -> None:
     if not result.match.target_top:
         return
     st.subheader("What does the network call them?")
-    st.markdown(_classes(result.match))
+    st.markdown(classes_table(result.match))
 
 
-def _classes(match: Match) -> str:
+def classes_table(match: Match) -> str:
+    """The three likeliest classes of target and IRI, as a Markdown table."""
     lines = ["| | likeliest | second | third |", "| --- | --- | --- | --- |"]
     for title, predictions in (("target", match.target_top), ("IRI", match.iri_top)):
         cells = [f"{literal(each.name)} {each.probability:.0%}" for each in predictions]
         cells += ["–"] * (3 - len(cells))
         lines.append(f"| **{title}** | {' | '.join(cells[:3])} |")
     return "\n".join(lines)
-
-
-def show_other(result: Result) -> None:
-    """Another network, chosen here, looks at the same two images."""
-    st.subheader("How does another network see it?")
-    mine = result.request.model
-    entries = catalogue.offered_whole()
-    offered = [entry.reference for entry in entries if entry.reference != mine]
-    model = st.selectbox(
-        "Ask another network",
-        [NO_NETWORK, *offered],
-        key="other_network",
-        format_func=lambda name: "choose one …" if name == NO_NETWORK else network_title(name),
-        accept_new_options=True,
-        help="It looks at this IRI and its target as they are in the PNG. Any of timm's networks "
-        "works too: type its name.",
-    )
-    if model is None or model == NO_NETWORK:
-        return
-    try:
-        validation.check_visitor_may_name(model)
-        observer = validation.observer(validation.network_reference(model))
-    except (RequestError, HubUnreachable) as error:
-        st.error(literal(str(error)), icon=":material/error:")
-        return
-    question = session.answers(f"{observer.key} sees {result.request.key}")
-    if "answer" not in question:
-        question["answer"] = session.engine().call(
-            work.compare, result.to_bytes(), observer.to_dict()
-        )
-    if question["answer"].done():
-        _show_comparison(question)
-    else:
-        _wait(question)
-
-
-def _show_comparison(question: dict[str, Any]) -> None:
-    try:
-        comparison: NetworkComparison = question["answer"].result()
-    except (RequestError, RuntimeError, MemoryError) as error:
-        message = sentence(getattr(error, "message", str(error)))
-        st.error(literal(message), icon=":material/error:")
-        if not isinstance(error, RequestError):  # that would fail again
-            st.button("Try again", on_click=question.clear, key="ask_other_again")
-        return
-    match, null = comparison.match, comparison.null
-    st.markdown(
-        f"**To {literal(network_title(comparison.model))}, at {code(comparison.layer)}, the same? "
-        f"{'Matched' if match.same else 'Not matched'}.** Relative distance "
-        f"{number(match.relative_l2)}; the most alike of {null.n_pairs:,} pairs of unrelated "
-        f"images are {number(null.relative_l2.min)} apart. "
-        + " ".join([*no_match.reasons(match, match, null, literal), comparison.own_match])
-    )
-    if match.target_top:
-        st.markdown(_classes(match))
-    measure = pair_measures()[st.session_state.get("layers_by", "relative_l2")]
-    _layer_plot(
-        comparison.layers, measure, comparison.layer, "compared here", "other_layers", match
-    )
-    st.caption(f"Measured by {measure.title}, as chosen above.")
-
-
-@st.fragment(run_every=1.0)
-def _wait(question: dict[str, Any]) -> None:
-    st.caption(":material/hourglass_top: the other network is looking …")
-    if question.get("answer") is None or question["answer"].done():
-        st.rerun()

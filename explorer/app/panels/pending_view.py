@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-import numpy as np
 import streamlit as st
 
 from explorer.app import session
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.known_input import input_or_guess
 from explorer.app.naming import describe, literal, picture_title, sentence
-from explorer.images import gallery, noise_targets, seeds
+from explorer.images import seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
-from explorer.images.fitting import fit
-from explorer.images.luma import grey_picture
+from explorer.images.named_pictures import PlainFitting, fit_picture, seed_image, target_image
 from explorer.jobs.job import Job
 from explorer.request import Request
 
 _REQUESTED = "_generation_requested"
 
 
-def show(request: Request, cancelled: bool = False) -> None:
-    """Seed and target with an empty frame between them, and the button that fills it."""
+def show(request: Request, cancelled: bool = False, why: str = "") -> None:
+    """Seed and target with an empty frame between them, and the button that fills it.
+
+    why: it was cancelled, a sentence; "" where somebody pressed Cancel.
+    """
     show_pictures(pending_pictures(request, None), reserve=True, key="pictures")
-    text = "Cancelled." if cancelled else "Not generated yet."
+    text = (literal(why) or "Cancelled.") if cancelled else "Not generated yet."
     st.markdown(f"{text} {describe(request)}")
     st.button(
         "Generate",
@@ -42,7 +43,7 @@ def show_failure(request: Request, job: Job, ask_again: Callable[[], None] | Non
     ask_again: called, too, when it is pressed.
     """
     show_pictures(pending_pictures(request, None), reserve=True, key="pictures")
-    field = f" ({job.field})" if job.field else ""
+    field = f" ({literal(job.field)})" if job.field else ""
     message = sentence(job.error or "the reason is not known")
     st.error(f"Generation failed{field}. {literal(message)}", icon=":material/error:")
     if job.field is None:  # else the request is at fault, and would fail again
@@ -93,38 +94,31 @@ def pending_pictures(
 
 
 @lru_cache(maxsize=200)
-def _gallery_png(name: str, size: tuple[int, int], channels: int) -> bytes:
-    return _png_as_fitted(gallery.load(name), size, channels)
+def _target_png(name: str, how: PlainFitting) -> bytes:
+    return to_png(to_8bit(target_image(name, how)))
 
 
-@lru_cache(maxsize=50)
-def _seed_png(kind: str, size: tuple[int, int], rng_seed: int, channels: int) -> bytes:
-    return to_png(to_8bit(seeds.make_seed(kind, size, rng_seed, channels=channels)))
+@lru_cache(maxsize=200)
+def _seed_png(name: str, rng_seed: int, how: PlainFitting) -> bytes:
+    return to_png(to_8bit(seed_image(name, rng_seed, how)))
 
 
 def seed_as_fitted(
     name: str, size: tuple[int, int], rng_seed: int, channels: int = 3
 ) -> bytes | None:
     """A seed kind, gallery picture or upload as the network would see it; None if it is gone."""
-    if name in seeds.kinds():
-        return _seed_png(name, size, rng_seed, channels)
-    return _as_fitted(name, size, channels)
+    how = PlainFitting(size, channels)
+    if name.startswith("picture:"):
+        return _upload_png(name, how)
+    return _seed_png(name, rng_seed if name in seeds.kinds() else 0, how)
 
 
 def target_as_fitted(name: str, size: tuple[int, int], channels: int = 3) -> bytes | None:
     """A noise target, gallery picture or upload as the network would see it; None if it is gone."""
-    if noise_targets.is_noise_target(name):
-        return to_png(to_8bit(noise_targets.make_target(name, size, channels=channels)))
-    return _as_fitted(name, size, channels)
+    how = PlainFitting(size, channels)
+    return _upload_png(name, how) if name.startswith("picture:") else _target_png(name, how)
 
 
-def _as_fitted(name: str, size: tuple[int, int], channels: int) -> bytes | None:
-    if not name.startswith("picture:"):
-        return _gallery_png(name, size, channels)
+def _upload_png(name: str, how: PlainFitting) -> bytes | None:
     png = session.uploads().get(name)
-    return None if png is None else _png_as_fitted(from_png(png), size, channels)
-
-
-def _png_as_fitted(picture: np.ndarray, size: tuple[int, int], channels: int) -> bytes:
-    picture = grey_picture(picture) if channels == 1 else picture
-    return to_png(to_8bit(np.asarray(fit(picture, size))))
+    return None if png is None else to_png(to_8bit(fit_picture(from_png(png), how)))

@@ -10,16 +10,23 @@ import streamlit as st
 from explorer.app import session, sharing
 from explorer.app.components.deferred import is_painted
 from explorer.app.components.pictures import Picture, show_pictures
+from explorer.app.links import link
 from explorer.app.naming import describe, literal, network_title, picture_title
+from explorer.app.panels import copy_view, own_opinion
+from explorer.app.panels.along_the_way import show_along_the_way
+from explorer.app.panels.compare_button import show_compare_button
 from explorer.app.panels.continue_view import show_continue_button, show_earlier
 from explorer.app.panels.counterpart_view import show_counterpart
+from explorer.app.panels.difference_view import show_controversial
+from explorer.app.panels.diverse_view import show_diverse
 from explorer.app.panels.nearest_view import moved_sentence, show_nearest
-from explorer.app.panels.network_plots import show_classes, show_layers, show_null, show_other
+from explorer.app.panels.network_plots import show_classes, show_layers, show_null
 from explorer.app.panels.network_settings import show_assumptions, show_settings
+from explorer.app.panels.other_network import show_other
 from explorer.app.panels.pending_view import request_generation
 from explorer.app.panels.seed_runs import show_seed_runs
 from explorer.app.panels.verdicts import show_verdicts
-from explorer.cli.options import command_line
+from explorer.app.turns import TURNS
 from explorer.metrics.perceptual_verdict import Comparison, why_counted_here
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.models import layer_expression
@@ -30,7 +37,6 @@ from explorer.result import Result
 from explorer.result.ending import how_it_ended
 
 NO_BAR = {"displayModeBar": False}
-FRAMES_IN_STRIP = 8
 
 
 def show(result: Result) -> None:
@@ -38,27 +44,42 @@ def show(result: Result) -> None:
     show_pictures(_pictures(result), compare=True, key="pictures")
     if moved := moved_sentence(result):
         st.caption(moved)
-    show_verdicts(result)
-    show_counterpart(result)
+    show_verdicts(result, asks_first=True)
+    show_controversial(result)
+    asked = own_opinion.is_open_question(result)
+    show_counterpart(result, with_person=not asked)
     show_assumptions(result.network)
     sharing.show_switch(result.request)
     with st.container(horizontal=True):
         show_continue_button(result)
         if sharing.may_be_generated(result.request):
             _again(result)
+        show_compare_button(result.request)
     show_earlier(result)
     if _is_random(result.request.seed):
-        show_seed_runs(result)
+        show_seed_runs(result, with_person=not asked)
+    show_diverse(result)
+    _details(result, asks_first=True)
+
+
+def show_stored(result: Result) -> None:
+    """A result for which the sidebar has no settings: all but what goes on from it."""
+    show_pictures(_pictures(result), compare=True, key="pictures")
+    if moved := moved_sentence(result):
+        st.caption(moved)
+    show_verdicts(result, may_go_on=False)
+    show_assumptions(result.network)
     _details(result)
 
 
 @st.fragment
-def _details(result: Result) -> None:
+def _details(result: Result, asks_first: bool = False) -> None:
     if not is_painted(result.request.key):
         return
-    _plots(result)
-    _download(result)
-    _provenance(result)
+    with TURNS.later():
+        _plots(result, asks_first)
+        _download(result)
+        _provenance(result)
     session.engine().start()
 
 
@@ -100,7 +121,7 @@ def _next_random_number(now: int) -> None:
     request_generation()
 
 
-def _plots(result: Result) -> None:
+def _plots(result: Result, asks_first: bool) -> None:
     network, person = st.columns(2, gap="large")
     with network:
         show_null(result)
@@ -108,9 +129,17 @@ def _plots(result: Result) -> None:
         show_classes(result)
         show_other(result)
     with person:
-        _perception(result)
-        show_nearest(result)
+        if asks_first and own_opinion.is_open_question(result):
+            _perception_follows()
+        else:
+            _perception(result)
+            show_nearest(result)
         _curve(result)
+
+
+def _perception_follows() -> None:
+    st.subheader("Nearer the target or the seed?")
+    st.caption("First say what *you* see, above: what the measures say is shown after your answer.")
 
 
 def _perception(result: Result) -> None:
@@ -151,7 +180,7 @@ def _row(comparison: Comparison) -> dict[str, str]:
         "to target": _value(comparison.to_target),
         "to seed": _value(comparison.to_seed),
         "to wrong targets": _value(comparison.to_mismatched),
-        "counted": why_counted_here(comparison),
+        "counted": literal(why_counted_here(comparison)),
     }
 
 
@@ -199,15 +228,7 @@ def _curve(result: Result) -> None:
         + (f", after {provenance.steps_before:,} before" if provenance.steps_before else "")
         + f". {how_it_ended(result)}{_rise(result)}"
     )
-    frames = [frame for frame in result.frames if frame[0] > 0][-FRAMES_IN_STRIP:]
-    if frames:
-        show_pictures(
-            [
-                Picture(png, f"{step:,}", "", f"The image after {step:,} steps", "frame")
-                for step, png in frames
-            ],
-            key="frames",
-        )
+    show_along_the_way(result)
 
 
 def _rise(result: Result) -> str:
@@ -224,22 +245,6 @@ def _rise(result: Result) -> str:
         f" At step {at:,} the distance rises to {highest:.2g} for a while; what is shown is the "
         "nearest image of all steps."
     )
-
-
-def _where_it_works(request: Request) -> str:
-    """What the command needs besides the program; "" where that is nothing."""
-    sentences = []
-    if request.continues is not None:
-        sentences.append(
-            "`--continue` with this key works where the earlier result is in the cache; elsewhere, "
-            "give the folder or the zip in which that result was saved."
-        )
-    if request.network.source == "own":
-        sentences.append(
-            "`own:` names a network of this server: the command works where the same `models.toml` "
-            "is."
-        )
-    return " ".join(sentences)
 
 
 def _download(result: Result) -> None:
@@ -267,10 +272,15 @@ def _download(result: Result) -> None:
         )
     limits = sharing.limits_of_link(result.request)
     st.caption(f"The address of this page is a link to this result{limits}.")
-    st.caption("On the command line:")
-    st.code(command_line(result.request), language="bash", wrap_lines=True)
-    if needs := _where_it_works(result.request):
-        st.caption(needs)
+    copy_view.show([result.request], _link(result.request), copy_view.COMMAND)
+
+
+def _link(request: Request) -> dict[str, str] | None:
+    """The URL parameters of this page; None where the sidebar has no such settings."""
+    try:
+        return link(request)
+    except ValueError:
+        return None
 
 
 def _provenance(result: Result) -> None:
@@ -278,11 +288,12 @@ def _provenance(result: Result) -> None:
     with st.expander("How it was made"):
         st.markdown(describe(result.request))
         st.markdown(
-            f"Optimiser: {provenance.optimiser.help}. Best step: {provenance.best_step:,}. "
-            f"Device: {provenance.device}. Search {provenance.seconds_making:.1f} s, measuring "
+            f"Optimiser: {literal(provenance.optimiser.help)}. "
+            f"Best step: {provenance.best_step:,}. Device: {literal(provenance.device)}. "
+            f"Search {provenance.seconds_making:.1f} s, measuring "
             f"{provenance.seconds_measuring:.1f} s."
         )
         show_settings(result.network)
         versions = ", ".join(f"{name} {number}" for name, number in provenance.versions.items())
-        st.markdown(f"Versions: {versions}.")
+        st.markdown(f"Versions: {literal(versions)}.")
         st.json(json.dumps({"key": result.request.key, **result.request.to_dict()}), expanded=False)

@@ -9,6 +9,7 @@ from explorer.app import known_input
 from explorer.app.links import DEFAULT_EFFORT, DEFAULTS, EFFORTS
 from explorer.app.panels.select import select
 from explorer.app.url_state import Readers
+from explorer.hosting import hosting
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
 from explorer.network_reference import SIZE_RANGE
 from explorer.request import GOAL_RANGE, RELU_GRADIENTS, RNG_SEED_RANGE
@@ -23,12 +24,24 @@ _IMAGES = {
 }
 
 
+def efforts() -> list[str]:
+    """The names of the efforts that this app allows, at least the least."""
+    most = hosting().max_steps
+    fitting = [name for name, steps in EFFORTS.items() if most is None or steps <= most]
+    return fitting or list(EFFORTS)[:1]
+
+
+def largest_size() -> int:
+    """The largest side in px of the images that networks may take on this app."""
+    return min(SIZE_RANGE[1], hosting().max_px or SIZE_RANGE[1])
+
+
 def effort() -> str:
     """The name of the effort, which stands for a number of steps."""
     st.session_state.setdefault("effort", DEFAULT_EFFORT)
     return st.select_slider(
         "Effort",
-        list(EFFORTS),
+        efforts(),
         key="effort",
         format_func=lambda name: f"{name} ({EFFORTS[name]:,})",
         help="How many steps the search may take to reach a match. It stops earlier when the goal "
@@ -114,7 +127,7 @@ def input_resolution() -> int | None:
     size = st.number_input(
         "Input resolution (px)",
         min_value=SIZE_RANGE[0],
-        max_value=SIZE_RANGE[1],
+        max_value=largest_size(),
         step=16,
         key="size",
         placeholder="as it was trained",
@@ -146,7 +159,7 @@ def _adversaries(model: str, size: int | None) -> list[str]:
 
 
 def _effort(text: str) -> str:
-    if text not in EFFORTS:
+    if text not in efforts():
         raise ValueError(text)
     return text
 
@@ -172,7 +185,7 @@ def _nearest(text: str) -> str:
 
 
 def _size(text: str) -> int:
-    return min(SIZE_RANGE[1], max(SIZE_RANGE[0], int(text)))
+    return min(largest_size(), max(SIZE_RANGE[0], int(text)))
 
 
 READERS: Readers = {

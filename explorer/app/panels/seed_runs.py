@@ -29,11 +29,10 @@ class SeedRun:
         """Whether it is the same to the network, converged or not."""
         return self.state is not MatchState.NOT_MATCHED
 
-    @property
-    def caption(self) -> str:
+    def caption(self, with_person: bool) -> str:
         """The state of its match and the relative distance; what the measures say of a match."""
         match = f"{self.state} ({number(self.relative_l2)})"
-        return f"{match}; {self.nearer_target}" if self.matched else match
+        return f"{match}; {self.nearer_target}" if self.matched and with_person else match
 
 
 @dataclass
@@ -44,9 +43,10 @@ class SeedRuns:
     by_rng_seed: dict[int, SeedRun] = field(default_factory=dict)
 
 
-def show_seed_runs(result: Result) -> None:
+def show_seed_runs(result: Result, with_person: bool = True) -> None:
     """Keep this result for the session and, where there are several, show them in a row.
 
+    with_person: also what the measures say of each.
     Only the last MOST of the request shown now are kept; another request begins anew.
     """
     request_key = replace(result.request, rng_seed=0).key
@@ -69,17 +69,18 @@ def show_seed_runs(result: Result) -> None:
     matched = [run for run in by_rng_seed.values() if run.matched]
     converged = sum(run.state is MatchState.CONVERGED for run in matched)
     spread = MatchRange.of(run.relative_l2 for run in matched)
+    measures = " and, where it matches, how many measures call it nearer the target"
     st.markdown(
         f"**From {len(by_rng_seed)} random seeds:** {len(matched)} match, {converged} of these "
-        "converged. Under each: its relative distance and, where it matches, how many measures "
-        f"call it nearer the target. {spread.warning}"
+        f"converged. Under each: its relative distance{measures if with_person else ''}. "
+        f"{spread.warning}"
     )
     show_pictures(
         [
             Picture(
                 run.iri_png,
                 f"{rng_seed:,}",
-                run.caption,
+                run.caption(with_person),
                 f"The IRI from random seed {rng_seed}",
                 "frame",
             )

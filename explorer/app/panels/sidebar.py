@@ -11,6 +11,7 @@ from explorer import validation
 from explorer.app import continued, links, url_state
 from explorer.app.links import DEFAULTS, EFFORTS, SidebarFields
 from explorer.app.panels import (
+    difference_picker,
     image_picker,
     layer_picker,
     loss_picker,
@@ -20,6 +21,7 @@ from explorer.app.panels import (
 from explorer.app.url_state import Readers
 from explorer.errors import RequestError
 from explorer.images.errors import PictureError
+from explorer.jobs.visitor_limits import check_request
 from explorer.losses.variants import Loss
 from explorer.models.hubs import HubUnreachable
 from explorer.request import Request
@@ -29,7 +31,32 @@ _READERS: Readers = {
     "layer": str,
     **image_picker.READERS,
     **search_settings.READERS,
+    **difference_picker.READERS,
 }
+
+_ELSEWHERE = "_sidebar_elsewhere"
+"""What was chosen elsewhere on the page when the sidebar was drawn to its end last."""
+_SOMETIMES = {"adversary", difference_picker.OBSERVER, difference_picker.OBSERVER_LAYER}
+"""Controls that are drawn for some losses only."""
+
+
+def readers() -> Readers:
+    """How each URL parameter of the controls is read, those of every registered term, too."""
+    return {**_READERS, **loss_picker.readers()}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the sidebar is set to, `continues` excepted.
+
+    loss: None where its name or weights cannot be right. below_layer: where the sidebar has room
+    for what is wrong with the network's layers.
+    """
+
+    fields: SidebarFields
+    effort: str
+    loss: Loss | None
+    below_layer: DeltaGenerator
 
 
 @dataclass(frozen=True)
@@ -51,19 +78,61 @@ class Form:
 
 def read_form() -> Form:
     """Draw the sidebar, write its state into the URL, and read it."""
-    read = url_state.read({**_READERS, **loss_picker.readers()}, links.first_example())
+    read = url_state.read(readers(), links.first_example())
     if read is not None:
         continued.go_on_from(read.get(continued.PARAMETER))
+    settings = draw_settings()
+    fields, effort, below_layer = settings.fields, settings.effort, settings.below_layer
     with st.sidebar:
-        model = network_picker.network(DEFAULTS.model)
-        facts = st.container()
-        layer = layer_picker.layer(model, st.session_state.get("size"), DEFAULTS.layer)
+        submitted = _generate_button()
+    fields["continues"] = continued.key_for(links.parameters(fields, effort))
+    url_state.write(links.parameters(fields, effort))
+    try:
+        request = _request(fields, EFFORTS[effort])
+    except (RequestError, PictureError) as error:
+        return Form(None, str(error), submitted, below_layer)
+    except HubUnreachable as error:
+        return Form(None, str(error), submitted, below_layer, is_invalid=False)
+    problem = layer_picker.problem(fields["model"], fields["size"])
+    return Form(request, "", submitted, below_layer, problem=problem)
+
+
+def draw_settings(
+    elsewhere: str | None = None, model: str | None = None, adversarial: bool = False
+) -> Settings:
+    """Draw the sidebar's controls, from the network to the effort and more, and read them.
+
+    elsewhere: a field (`model`, `layer`, `target`, `seed`, `loss`) that is chosen elsewhere on the
+    page: its control is left out, and its value is the one in the URL. model: the network whose
+    layers are offered, where `model` is chosen elsewhere. adversarial: offer the adversary,
+    whatever the loss.
+    """
+    _keep(elsewhere)
+    with st.sidebar:
+        if elsewhere == "model":
+            chosen = _kept("model", DEFAULTS.model)
+        else:
+            chosen = network_picker.network(DEFAULTS.model)
+        model, facts = model or chosen, st.container()
+        if elsewhere == "layer":
+            layer = _kept("layer", DEFAULTS.layer)
+        else:
+            layer = layer_picker.layer(model, st.session_state.get("size"), DEFAULTS.layer)
         below_layer = st.container()
-        with facts:
-            network_picker.show_facts(model)
-        target = image_picker.target()
-        seed = image_picker.seed()
-        loss = loss_picker.loss_panel(DEFAULTS.loss)
+        if elsewhere != "model":
+            with facts:
+                network_picker.show_facts(model)
+        if elsewhere == "target":
+            target = _kept("target", DEFAULTS.target)
+            image_picker.upload()
+        else:
+            target = image_picker.target()
+        seed = _kept("seed", DEFAULTS.seed) if elsewhere == "seed" else image_picker.seed()
+        if elsewhere == "loss":
+            loss = loss_picker.kept(DEFAULTS.loss)
+        else:
+            loss = loss_picker.loss_panel(DEFAULTS.loss)
+        difference = difference_picker.difference(loss.loss, model, st.session_state.get("size"))
         effort = search_settings.effort()
         with st.expander("More settings", icon=":material/tune:"):
             optimiser = search_settings.optimiser()
@@ -73,11 +142,11 @@ def read_form() -> Form:
             rng_seed = search_settings.random_seed()
             relu_gradient = search_settings.relu_gradient()
             size = search_settings.input_resolution()
-            adversarial = loss.loss is not None and loss.loss.uses_distance
+            adversarial |= loss.loss is not None and loss.loss.uses_distance
             adversary = search_settings.adversary(model, size) if adversarial else None
-        submitted = _generate_button()
+    st.session_state[_ELSEWHERE] = elsewhere
     fields = SidebarFields(
-        model=model,
+        model=chosen,
         layer=layer,
         target=target,
         seed=seed,
@@ -92,20 +161,35 @@ def read_form() -> Form:
         size=size,
         continues=None,
         nearest=nearest,
+        **difference,
     )
     if nearest is not False and (reason := _why_not_nearest(fields, loss.loss)):
         fields["nearest"] = None
         below_nearest.caption(f"Here the image is as the search finds it: {reason}.")
-    fields["continues"] = continued.key_for(links.parameters(fields, effort))
-    url_state.write(links.parameters(fields, effort))
-    try:
-        request = _request(fields, EFFORTS[effort])
-    except (RequestError, PictureError) as error:
-        return Form(None, str(error), submitted, below_layer)
-    except HubUnreachable as error:
-        return Form(None, str(error), submitted, below_layer, is_invalid=False)
-    problem = layer_picker.problem(model, size)
-    return Form(request, "", submitted, below_layer, problem=problem)
+    return Settings(fields, effort, loss.loss, below_layer)
+
+
+def _keep(elsewhere: str | None) -> None:
+    """Have the values of controls outlive the runs in which they are not drawn.
+
+    Streamlit would drop them. Nor would it send a control's value to the browser when the control
+    is drawn again, unless the value was set in that run: the browser would answer with a default.
+    So all are set where other controls are drawn than before. They are not set in every run, which
+    would undo what somebody is typing.
+    """
+    if elsewhere is None:
+        return
+    if st.session_state.get(_ELSEWHERE) != elsewhere:
+        keys = set(readers())
+    else:
+        keys = _SOMETIMES | set(loss_picker.readers() if elsewhere == "loss" else {elsewhere})
+    for key in keys:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
+
+
+def _kept(key: str, default: str) -> str:
+    return st.session_state.get(key) or default
 
 
 def _why_not_nearest(fields: SidebarFields, loss: Loss | None) -> str:
@@ -140,7 +224,11 @@ def _generate_button() -> bool:
 
 def _request(fields: SidebarFields, steps: int) -> Request:
     """The validated request; RequestError or PictureError says why there is none."""
-    validation.check_visitor_may_name(fields["model"])
+    for name in (fields["model"], fields["observer"]):
+        if name is not None:
+            validation.check_visitor_may_name(name)
     network = validation.network_reference(fields["model"], size=fields["size"])
     request = Request.from_dict({**fields, **network.to_dict(), "steps": steps})
-    return validation.with_null(validation.validate(request))
+    request = validation.with_null(validation.validate(request))
+    check_request(request)
+    return request

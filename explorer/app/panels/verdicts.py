@@ -6,13 +6,16 @@ from math import isfinite
 
 import streamlit as st
 
-from explorer.app.naming import code, literal, number
+from explorer.app.naming import capitalised, code, literal, number
+from explorer.app.panels import own_opinion
 from explorer.images import gallery
 from explorer.metrics import no_match
 from explorer.metrics.match import Match, MatchState
 from explorer.metrics.perceptual_verdict import MIN_VOTES, PerceptualVerdict
-from explorer.models import layer_expression
+from explorer.models import catalogue, layer_expression
+from explorer.request import Request
 from explorer.result import Result
+from explorer.result.difference import NO_ANSWER
 from explorer.result.ending import how_it_ended
 
 _STATES = {
@@ -35,13 +38,34 @@ _ANSWERS = {
 }
 
 
-def show_verdicts(result: Result) -> None:
-    """To the network: the same? To a person: the same?"""
+def state_title(state: MatchState) -> str:
+    """The first answer without colour or icon: `Converged`."""
+    return _STATES[state].rpartition("] ")[2]
+
+
+def answer_title(person: PerceptualVerdict) -> str:
+    """The second answer without colour or icon, with its votes: `Mostly yes, 2 of 2`."""
+    if person.answer == "not measured":
+        return "Not measured"
+    title = _ANSWERS[person.answer].rpartition("] ")[2]
+    return f"{title}, {person.nearer_target} of {person.counted}"
+
+
+def show_verdicts(result: Result, may_go_on: bool = True, asks_first: bool = False) -> None:
+    """To the network: the same? To a person: the same?
+
+    may_go_on: whether the page has what the advice for an image without a match asks to press.
+    asks_first: what the visitor says, before the second answer is shown.
+    """
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         _network(result)
     with right, st.container(border=True, height="stretch"):
-        _person(result)
+        if asks_first and own_opinion.is_open_question(result):
+            own_opinion.ask(result)
+            return
+        _person(result, _advice(result) if may_go_on else "")
+        own_opinion.show_answer(result)
 
 
 def _network(result: Result) -> None:
@@ -57,19 +81,22 @@ def _network(result: Result) -> None:
     ]
     lines += no_match.reasons(match, match_8bit, result.null, literal)
     if match.same_class is not False or match.part_of_layer:
-        lines.append(_classes(match))
+        lines.append(_classes(match, result.request))
     lines.append(how_it_ended(result))
     st.markdown("  \n".join(line for line in lines if line))
 
 
-def _classes(match: Match) -> str:
+def _classes(match: Match, request: Request) -> str:
     if match.same_class is None:
         return ""
+    entry = catalogue.find(request.model)
+    known = 0 if entry is None else len(entry.classes)
+    of_all = f"Of the {known:,} classes that it knows, it" if known else "It"
     target, iri = match.target_top[0], match.iri_top[0]
     name = literal(target.name)
     if match.same_class:
-        return f"It calls both “{name}” ({target.probability:.0%} and {iri.probability:.0%})."
-    return f"It calls the target “{name}” but the IRI “{literal(iri.name)}”."
+        return f"{of_all} calls both “{name}” ({target.probability:.0%} and {iri.probability:.0%})."
+    return f"{of_all} calls the target “{name}” but the IRI “{literal(iri.name)}”."
 
 
 def smaller_goal(result: Result) -> float | None:
@@ -107,14 +134,20 @@ def _advice(result: Result) -> str:
     return "Try another optimiser or a later layer."
 
 
-def _person(result: Result) -> None:
+def _person(result: Result, advice: str) -> None:
     person = result.person
     st.markdown("**To a person: the same?**")
     if not result.matched:
         st.markdown("### :gray[:material/do_not_disturb_on:] No answer without a match")
         st.markdown(
             "The image has not arrived at a match, so it shows where the search stopped, not what "
-            f"the network ignores. {_advice(result)}"
+            f"the network ignores. {advice}"
+        )
+        return
+    if result.difference is not None:
+        st.markdown("### :gray[:material/do_not_disturb_on:] Not asked")
+        st.markdown(
+            f"{capitalised(NO_ANSWER)}. It shows how much the network ignores: look for yourself."
         )
         return
     if person.answer == "not measured":
@@ -168,10 +201,12 @@ def _control(person: PerceptualVerdict) -> str:
     )
 
 
-def one_line(result: Result) -> str:
-    """Both answers in one line, and how the search ended."""
+def one_line(result: Result, with_person: bool = True) -> str:
+    """Both answers in one line, and how the search ended; on request without the second one."""
     distance, ended = number(result.match.relative_l2), how_it_ended(result)
     state = f"{_STATES[result.state]} (relative distance {distance})"
     if not result.matched:
         return f"{state}, so nothing can be concluded. {ended}"
-    return f"{state}. {ended} {result.person.sentence}"
+    if result.difference is not None:
+        return f"{state}. {ended} Not asked of people: {NO_ANSWER}."
+    return f"{state}. {ended} {result.person.sentence}" if with_person else f"{state}. {ended}"

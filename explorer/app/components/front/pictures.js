@@ -120,6 +120,29 @@ function spectrum(stage, data) {
 
 const DRAW = { side: sideBySide, slide: slider, blink, difference, spectrum };
 
+// The picture of a running job, and what is said of it, as live.js hears of them.
+function follow(data, stage, redraw) {
+  const iri = data.pictures.find((each) => each.role === "iri");
+  const update = ({ caption, preview, spectrum, look }) => {
+    const before = iri.src;
+    Object.assign(iri, { caption, src: preview || iri.src });
+    if (spectrum) data.spectra = [spectrum, data.target_spectrum];
+    if (look && spectrum && !data.compare) {
+      data.compare = true;
+      return redraw();
+    }
+    if (stage.querySelector(".row.side")) return sideBySide(stage, data);
+    for (const image of stage.querySelectorAll("img")) if (image.src === before) image.src = iri.src;
+  };
+  const listen = ({ detail }) => { if (detail.key === data.live) update(detail); };
+  const known = document.iriLive && document.iriLive.get(data.live);
+  if (known) update(known);
+  document.addEventListener("iri-live", listen);
+  return () => document.removeEventListener("iri-live", listen);
+}
+
+const ends = new WeakMap();
+
 export default function (component) {
   const { parentElement } = component;
   const root = parentElement.querySelector(".pictures");
@@ -127,6 +150,7 @@ export default function (component) {
   const stage = root.querySelector(".stage");
   if (!component.data) return;
   const data = JSON.parse(component.data.json);
+  if (ends.has(parentElement)) ends.get(parentElement)();
   let stop;
 
   const draw = (view, focus) => {
@@ -140,22 +164,27 @@ export default function (component) {
     }
     stop = DRAW[view](stage, data);
   };
-
-  views.hidden = !data.compare && !data.reserve;
-  views.replaceChildren(...VIEWS.map(([view, label], index) => {
-    const button = element("button", { type: "button", textContent: label });
-    button.dataset.view = view;
-    button.setAttribute("role", "radio");
-    button.disabled = !data.compare;
-    button.onclick = () => draw(view);
-    button.onkeydown = (event) => {
-      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      draw(VIEWS[(index + by + VIEWS.length) % VIEWS.length][0], true);
-    };
-    return button;
-  }));
-  draw(data.compare ? root.dataset.view || "side" : "side");
-  return () => stop && stop();
+  const show = () => {
+    views.hidden = !data.compare && !data.reserve;
+    views.replaceChildren(...VIEWS.map(([view, label], index) => {
+      const button = element("button", { type: "button", textContent: label });
+      button.dataset.view = view;
+      button.setAttribute("role", "radio");
+      button.disabled = !data.compare;
+      button.onclick = () => draw(view);
+      button.onkeydown = (event) => {
+        const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+        if (!by) return;
+        event.preventDefault();
+        draw(VIEWS[(index + by + VIEWS.length) % VIEWS.length][0], true);
+      };
+      return button;
+    }));
+    draw(data.compare ? root.dataset.view || "side" : "side");
+  };
+  show();
+  const unfollow = data.live ? follow(data, stage, show) : () => {};
+  const end = () => { unfollow(); if (stop) stop(); };
+  ends.set(parentElement, end);
+  return end;
 }

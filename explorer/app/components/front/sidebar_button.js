@@ -11,7 +11,10 @@ function afterGenerate(event) {
   setTimeout(() => press("stSidebarCollapseButton")); // after Streamlit has handled the click
 }
 
-export default function ({ parentElement }) {
+export default function ({ data, parentElement }) {
+  if (!data) return;
+  parentElement.querySelector(".sidebar-hint").textContent = data.sentence;
+  parentElement.querySelector(".sidebar-open").textContent = data.label;
   parentElement.querySelector(".sidebar-open").onclick = () => press("stExpandSidebarButton");
   document.addEventListener("click", afterGenerate);
   return () => document.removeEventListener("click", afterGenerate);

@@ -1,14 +1,17 @@
-"""The app's entry: page settings and navigation. `streamlit run app.py` and `iri app` run this."""
+"""Page settings and navigation: what Streamlit runs for every visit to every page."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
 from explorer.app.pages import PAGES
+from explorer.app.turns import TURNS
 
-ICON = Path(__file__).resolve().parent / "components/front/icon.png"
+SCRIPT = Path(__file__).resolve()
+ICON = SCRIPT.parent.parent / "components/front/icon.png"
 
 
 def run() -> None:
@@ -25,11 +28,13 @@ def run() -> None:
         )
         for record in PAGES.values()
     }
-    current = st.navigation(list(pages.values()), position="top")
+    position: Literal["hidden", "top"] = "hidden" if st.context.is_embedded else "top"
+    current = st.navigation(list(pages.values()), position=position)
     name = next(name for name, page in pages.items() if page is current)
     st.set_page_config(layout=PAGES[name].layout)
-    current.run()
+    with TURNS.page():
+        current.run()
 
 
-if __name__ == "__main__":  # as `streamlit run explorer/app/main.py`
+if __name__ == "__main__":  # as Streamlit runs a script
     run()

@@ -1,0 +1,1 @@
+"""The lesson: seven steps of finished results, with questions that can be checked."""
