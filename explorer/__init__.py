@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from explorer.analysis.align import align
     from explorer.analysis.comparison import compare
     from explorer.analysis.continuation import continue_result
+    from explorer.analysis.diverse import diverse_set
+    from explorer.analysis.eyes import observer_matrix
     from explorer.analysis.generation import generate, generate_batch
     from explorer.analysis.profile import layer_profile, null
     from explorer.analysis.stir import stir
@@ -33,10 +35,12 @@ _HOMES = {
     "align": "explorer.analysis.align",
     "compare": "explorer.analysis.comparison",
     "continue_result": "explorer.analysis.continuation",
+    "diverse_set": "explorer.analysis.diverse",
     "generate": "explorer.analysis.generation",
     "generate_batch": "explorer.analysis.generation",
     "layer_profile": "explorer.analysis.profile",
     "null": "explorer.analysis.profile",
+    "observer_matrix": "explorer.analysis.eyes",
     "stir": "explorer.analysis.stir",
 }
 
@@ -49,10 +53,12 @@ __all__ = [
     "align",
     "compare",
     "continue_result",
+    "diverse_set",
     "generate",
     "generate_batch",
     "layer_profile",
     "null",
+    "observer_matrix",
     "stir",
 ]
 

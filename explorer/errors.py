@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+LONGEST_NAME = 200
+"""Characters that a name may have, and still be a slip of one that there is."""
 
 
 class RequestError(ValueError):
@@ -24,8 +28,11 @@ def did_you_mean(
     """`did you mean 'layer4'? ` with the nearest names, or nothing where none is near.
 
     prefix: written before each suggestion, such as `timm:`. most: how many are suggested at most.
-    cutoff: least similarity, in [0, 1] (`difflib.get_close_matches`).
+    cutoff: least similarity, in [0, 1] (`difflib.get_close_matches`). What is longer than any name
+    is near none: comparing 5,000 characters with all of timm's names would take seconds.
     """
+    if len(name) > LONGEST_NAME:
+        return ""
     near = difflib.get_close_matches(name, list(names), n=most, cutoff=cutoff)
     if not near:
         return ""
@@ -37,8 +44,19 @@ def unknown(field: str, kind: str, name: object, names: Iterable[str]) -> Reques
     names = list(names)
     suggestion = did_you_mean(str(name), names)
     return RequestError(
-        field, f"unknown {kind} {name!r}; {suggestion}choose one of {', '.join(names)}"
+        field, f"unknown {kind} {shortened(name)}; {suggestion}choose one of {', '.join(names)}"
     )
+
+
+_FOLDERS = re.compile(r"""(?<![\w:/.])/(?:[^\s/'"`:,;()]+/)+(?=[^\s/'"`:,;()])""")
+
+
+def without_folders(text: str) -> str:
+    """A library's message for a page: of each absolute path only the last part.
+
+    Visitors must not learn where things are on the server; its log has the whole message.
+    """
+    return _FOLDERS.sub("", text)
 
 
 def shortened(value: object) -> str:

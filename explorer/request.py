@@ -26,6 +26,7 @@ RNG_SEED_RANGE = (0, 2**32 - 1)
 NULL_PREFIX = "folder:"
 TERM_WEIGHT_RANGE = (0.0, 1e6)
 RELU_GRADIENTS = ("identity",)
+MOST_AWAY_FROM = 7
 TRANSFORMS, CENTRED_TRANSFORMS = "transforms", "centred-transforms"
 """Suffixes of a loss's name after a +: the published random transforms, and those of our own."""
 FOURIER_SUFFIX = "+fourier"
@@ -36,7 +37,7 @@ NETWORK_FIELDS = tuple(each.name for each in fields(NetworkReference))
 _NAMES = ("model", "layer", "target", "seed", "loss", "optimiser")
 _OPTIONAL_NAMES = (
     *("adversary", "architecture", "weights", "null", "null_folder", "representation"),
-    *("weights_key", "interpolation", "classes", "classes_file"),
+    *("weights_key", "interpolation", "classes", "classes_file", "observer", "observer_layer"),
 )
 _PATHS = ("null_folder", "classes_file")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -83,6 +84,10 @@ class Request:
         distance at the layer allows (`explorer.synthesis.tightening`).
         `explorer.validation.validate` decides on None: true where that suits the loss and takes no
         long wait; elsewhere None stays, and stands for false.
+    observer, observer_layer: for the loss `controversial`, the reference of the network to which
+        the image is to differ from the target, and its layer; None is `penultimate`.
+    away_from: for the loss `diverse`, the keys of up to MOST_AWAY_FROM results from whose IRIs the
+        image is to be far, sorted.
 
     Raises RequestError for a field of the wrong form or out of range.
     """
@@ -114,6 +119,9 @@ class Request:
     classes_file: str | None = None
     continues: str | None = None
     nearest: bool | None = None
+    observer: str | None = None
+    observer_layer: str | None = None
+    away_from: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in (*_NAMES, *_OPTIONAL_NAMES):
@@ -141,6 +149,7 @@ class Request:
             raise RequestError("null", "it is 'folder:' followed by 64 hexadecimal digits, or none")
         if self.continues is not None and not _SHA256.fullmatch(str(self.continues)):
             raise RequestError("continues", "it is the key of a result, 64 hexadecimal digits")
+        object.__setattr__(self, "away_from", _keys(self.away_from))
         if not (self.nearest is None or isinstance(self.nearest, bool)):
             raise RequestError("nearest", f"{shortened(self.nearest)} is neither true nor false")
 
@@ -231,7 +240,8 @@ class Request:
         """Requests with the same one can run as one batch: same network, layer and search."""
         representation = (self.network, self.layer, self.transforms, self.relu_gradient)
         search = (self.parametrisation, self.optimiser, self.steps, self.adversary, self.null)
-        return (*representation, *search, self.continues is None)
+        different = (self.observer, self.observer_layer, self.away_from is None)
+        return (*representation, *search, self.continues is None, *different)
 
 
 def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
@@ -252,6 +262,19 @@ def _term_weights(given: object) -> tuple[tuple[str, float], ...] | None:
             raise RequestError("term_weights", f"{shortened(name)} is given more than once")
     weights = {name: _number("term_weights", value, TERM_WEIGHT_RANGE) for name, value in pairs}
     return tuple(sorted(weights.items())) or None
+
+
+def _keys(given: object) -> tuple[str, ...] | None:
+    """Keys of results, each once and sorted; None where there are none."""
+    if given is None:
+        return None
+    keys = sorted(set(map(str, given))) if isinstance(given, list | tuple) else [""]
+    if len(keys) > MOST_AWAY_FROM or not all(map(_SHA256.fullmatch, keys)):
+        raise RequestError(
+            "away_from",
+            f"it is 1 to {MOST_AWAY_FROM} keys of results, each of 64 hexadecimal digits",
+        )
+    return tuple(keys) or None
 
 
 def _name(field: str, value: object) -> None:

@@ -17,6 +17,7 @@ from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
 from explorer.images.identity import same_picture, upload_name
 from explorer.images.reading import pixel_digest, read_picture
+from explorer.losses.difference_checks import normal_difference
 from explorer.losses.terms.representation import RELATIVE_L2, REPRESENTATION
 from explorer.losses.variants import Loss, loss_named, loss_of
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
@@ -44,7 +45,7 @@ class Upload:
 
 
 def read_upload(data: bytes) -> Upload:
-    """An uploaded picture, decoded safely; PictureError says what was wrong with it."""
+    """A picture file, decoded in this process; PictureError says what was wrong with it."""
     picture = read_picture(data)
     return Upload(upload_name(pixel_digest(picture)), to_png(picture))
 
@@ -67,7 +68,7 @@ def parse_request(
     pictures: dict[str, bytes] = {}
     names = {}
     for field, text in (("target", target), ("seed", seed)):
-        names[field] = _picture_name(field, text, pictures)
+        names[field] = picture_name(field, text, pictures)
     reference = network_reference(model, **choices)
     request = validate(Request.from_dict({**choices, **reference.to_dict(), **names}))
     request = with_null(request, null_folder)
@@ -126,7 +127,8 @@ def with_null(request: Request, null_folder: str | Path | None = None) -> Reques
     try:
         null = NULL_PREFIX + folder.digest_of(path)
     except (PictureError, OSError) as error:
-        raise RequestError("null_folder", str(error)) from error
+        # A page may show it, and no page shows where folders are.
+        raise RequestError("null_folder", str(error).replace(str(path), path.name)) from error
     return replace(request, null=null, null_folder=str(path))
 
 
@@ -145,6 +147,7 @@ def validate(request: Request) -> Request:
         raise RequestError("seed", "seed and target are the same image; choose another seed")
     request = _in_normal_form(request)
     loss = loss_of(request)
+    request = normal_difference(request, loss, _why_only_searched(request, loss))
     optimisers.check_suits(request.optimiser, loss, request.relu_gradient is not None)
     return replace(
         request,
@@ -157,6 +160,13 @@ def validate(request: Request) -> Request:
 
 def why_not_nearest(request: Request, loss: Loss) -> str:
     """Why the image cannot be brought nearest to its seed, in a few words; "" where it can."""
+    if loss.largest:
+        return "the loss asks for an image as different as possible"
+    return _why_only_searched(request, loss)
+
+
+def _why_only_searched(request: Request, loss: Loss) -> str:
+    """Why the image that the search found cannot be moved within its match; "" where it can."""
     if set(loss.weights) != {REPRESENTATION}:
         return "the loss asks for more than the match"
     if loss.comparison != RELATIVE_L2:
@@ -247,7 +257,12 @@ def _adversary(name: str | None, loss: Loss, size: tuple[int, int] | None) -> st
     return name
 
 
-def _picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
+def picture_name(field: str, text: str, pictures: dict[str, bytes]) -> str:
+    """The name in requests of the target or seed (`field`) that somebody wrote as `text`.
+
+    That of a file is `picture:SHA256`, and its PNG bytes are added to `pictures`. Not for words of
+    a visitor, who must not learn which files there are. Raises RequestError with the field.
+    """
     if text.startswith("picture:") or text in _names(field):
         return text
     path = Path(text)

@@ -66,6 +66,11 @@ def random_seeds(words: str) -> list[int]:
         ) from None
 
 
+def keys(words: str) -> tuple[str, ...]:
+    """`KEY,KEY` → (KEY, KEY); whether they are keys is for the Request to say."""
+    return tuple(word.strip() for word in words.split(","))
+
+
 def file_path(word: str) -> Path:
     """The path of a file or folder; an empty one, such as that of an unset variable, is refused."""
     return Path(some_text(word))

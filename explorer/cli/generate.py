@@ -30,6 +30,7 @@ from explorer.errors import RequestError
 from explorer.files import write_atomically
 from explorer.metrics import no_match
 from explorer.metrics.equal_match import MatchRange
+from explorer.result.difference import NO_ANSWER
 
 if TYPE_CHECKING:
     from explorer.request import Request
@@ -163,6 +164,7 @@ def _print_result(result: Result) -> None:
         print(f"  {reason}")
     print(f"  {how_it_ended(result)}")
     _print_moved(result)
+    _print_difference(result)
     _print_person(result)
     print(
         f"{provenance.steps} steps, stopped by {provenance.stopped}, {provenance.seconds:.1f} s "
@@ -176,8 +178,11 @@ def _print_person(result: Result) -> None:
     if not result.matched:
         print("To a person the same? not answered: there is no match")
         return
+    if result.difference is not None:
+        print(f"To a person the same? not asked: {NO_ANSWER}")
+        return
     person = result.person
-    print(f"To a person the same? {person.answer}\n  {person.sentence}")
+    print(f"To a person the same? {person.title}\n  {person.sentence}")
     if person.wrong_nearer is not None:
         print(
             f"  control: of {len(person.mismatched)} wrong targets they call "
@@ -197,6 +202,19 @@ def _print_moved(result: Result) -> None:
             f"{number(tightening.searched_relative_l2, 4)}; {tightening.passes} passes towards the "
             "seed"
         )
+
+
+def _print_difference(result: Result) -> None:
+    made = result.difference
+    if made is None:
+        return
+    if made.observed is not None:
+        print(f"To {made.observed.model} at {made.observed.layer} different?")
+        print(f"  {made.observed.sentence(result.matched)}")
+        before = number(made.observed.searched_relative_l2)
+        print(f"  as searched at relative distance {before}; {made.passes} passes")
+    else:
+        print(f"  {made.distances()}")
 
 
 def _print_before(result: Result) -> None:

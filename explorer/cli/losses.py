@@ -8,6 +8,7 @@ from explorer.cli.command import Command, print_rows
 
 
 def _run(options: argparse.Namespace) -> None:
+    from explorer.losses.differences import DIFFERENCE_LOSSES
     from explorer.losses.terms import TERMS
     from explorer.losses.variants import LOSSES
 
@@ -20,7 +21,7 @@ def _run(options: argparse.Namespace) -> None:
         return
     print_rows(
         options,
-        [loss.to_dict() for loss in LOSSES.values()],
+        [loss.to_dict() for loss in (*LOSSES.values(), *DIFFERENCE_LOSSES.values())],
         lambda row: f"{row['name']!s:36} {row['family']!s:18} {row['formula']}",
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from explorer.cli.arguments import (
     channel_values,
+    keys,
     random_seeds,
     real_number,
     some_text,
@@ -130,6 +131,23 @@ SEARCH_OPTIONS = (
         "--relu-gradient",
         "relu_gradient",
         "identity: straight-through gradient at the ReLU that ends the layer",
+    ),
+    Option(
+        "--observer",
+        "observer",
+        "for the loss controversial, the network to which the image is to differ from the target",
+    ),
+    Option(
+        "--observer-layer",
+        "observer_layer",
+        "the observer's layer at which it is to differ (default: penultimate)",
+    ),
+    Option(
+        "--away-from",
+        "away_from",
+        "for the loss diverse, the keys of results in the cache, separated by commas",
+        keys,
+        metavar="KEY,KEY",
     ),
     Option("--optimiser", "optimiser", lambda: ", ".join(optimiser_choices()), default="auto"),
     Option("--steps", "steps", "budget of forward and backward passes", whole_number()),

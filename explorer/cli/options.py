@@ -183,8 +183,11 @@ def _each_once(random_seeds: Sequence[int]) -> list[int]:
     return once
 
 
-def command_line(request: Request) -> str:
-    """The command that generates the same; names in capitals stand for the user's own files."""
+def command_line(request: Request, out: str = "iri") -> str:
+    """The command that generates the same into the folder `out`.
+
+    Names in capitals stand for the user's own files.
+    """
     defaults = Request.defaults()
     words = ["python", "-m", "explorer", "generate"]
     always: tuple[str, ...] = ("model", "layer", "target", "seed", "loss")
@@ -207,7 +210,7 @@ def command_line(request: Request) -> str:
             words += [option.flag, _word(value)]
     if request.null is not None:
         words += ["--null-folder", "YOUR_PICTURES"]
-    return shlex.join([*words, "--out", "iri"])
+    return shlex.join([*words, "--out", out])
 
 
 def _word(value: object) -> str:

@@ -10,22 +10,31 @@ from importlib import import_module
 from pathlib import Path
 
 from explorer import cli
+from explorer.cli import interrupts
 from explorer.cli.command import Command, CommandFailed
 from explorer.errors import RequestError
+from explorer.hosting import lift_limits
 from explorer.models.hubs import HubUnreachable
 from explorer.registry import Registry
 
 _MODULES = (
     "explorer.cli.generate",
+    "explorer.cli.diverse",
     "explorer.cli.compare",
     "explorer.cli.align",
     "explorer.cli.stir",
+    "explorer.cli.animate",
+    "explorer.cli.plan",
+    "explorer.cli.sweep",
+    "explorer.cli.eyes",
     "explorer.cli.models",
     "explorer.cli.layers",
     "explorer.cli.losses",
     "explorer.cli.optimisers",
     "explorer.cli.measures",
     "explorer.cli.gallery",
+    "explorer.cli.people",
+    "explorer.cli.experiment",
     "explorer.cli.cache",
     "explorer.cli.worker",
     "explorer.app.command",
@@ -55,10 +64,17 @@ def run(arguments: list[str] | None = None) -> int:
         return 0
 
 
+_OF_VISITORS = ("app", "worker")
+"""Commands that work for the visitors of an app; every other one is the operator's own."""
+
+
 def _run(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
+    if options.program.split()[-1] not in _OF_VISITORS:
+        lift_limits()
     try:
-        options.run(options)
+        with interrupts.noted():
+            options.run(options)
     except BrokenPipeError:
         raise
     except RequestError as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
+from explorer.cli import interrupts
 from explorer.cli.command import CommandFailed
 from explorer.errors import RequestError
 from explorer.request import Request
 
 if TYPE_CHECKING:
+    from explorer.analysis.eyes import FinishedIris, ObserverViews
     from explorer.analysis.network_comparison import NetworkComparison
     from explorer.analysis.runner import IriSet
     from explorer.jobs.engine import Engine
@@ -23,10 +26,11 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0  # the longest wait for the scheduler at DASK_SCHEDULER_ADDRESS
 POLL_SECONDS = 0.05
+ASK_SECONDS = 0.5  # between two looks for an interruption
 SUBSCRIBER = "command line"
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 
 class EngineRunner:
@@ -52,7 +56,13 @@ class EngineRunner:
         try:
             yield cls(engine)
         finally:
-            engine.close()
+            with _without_schedulers_complaints():
+                engine.close()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for what takes longer than one call."""
+        return self._engine
 
     def generate(
         self,
@@ -74,6 +84,7 @@ class EngineRunner:
                 self._engine.submit(batch, pictures, subscriber=SUBSCRIBER)
             self._wait(missing)
         except KeyboardInterrupt:
+            interrupts.seen()
             for request in missing:
                 self._engine.cancel(request.key, subscriber=SUBSCRIBER)
             raise
@@ -82,9 +93,14 @@ class EngineRunner:
 
     def compare(self, result: Result, observer: Request) -> NetworkComparison:
         """What the network, layer and null of `observer` make of a result's IRI and target."""
+        from explorer.analysis.network_comparison import keep_comparison, known_comparison
         from explorer.jobs import work
 
-        return self.ask(work.compare, result.to_bytes(), observer.to_dict())
+        known = known_comparison(result.request.key, observer, self._engine.store)
+        if known is None:
+            known = self.ask(work.compare, result.to_bytes(), observer.to_dict())
+            keep_comparison(known, observer, self._engine.store)
+        return known
 
     def shared_invariance(self, first: IriSet, second: IriSet) -> SharedInvariance:
         """STIR of two networks in both directions."""
@@ -92,12 +108,25 @@ class EngineRunner:
 
         return self.ask(work.stir, first, second)
 
-    def ask(
-        self, function: Callable[_P, _T | Failure], *arguments: _P.args, **named: _P.kwargs
-    ) -> _T:
+    def observe(self, observer: Request, made: Sequence[FinishedIris]) -> ObserverViews:
+        """What a network makes of several networks' IRIs, from the cache or measured now."""
+        from explorer.analysis.eyes import keep_views, known_views
+        from explorer.jobs import work
+
+        known = known_views(observer, made, self._engine.store)
+        if known is None:
+            known = self.ask(work.observe, observer.to_dict(), made)
+            keep_views(observer, made, known, self._engine.store)
+        return known
+
+    def ask(self, function: Callable[[*_Ts], _T | Failure], *arguments: *_Ts) -> _T:
         """The answer of a function of `explorer.jobs.work`; CommandFailed where there is none."""
         try:
-            return self._engine.call(function, *arguments, **named).result()
+            call = self._engine.call(function, *arguments)
+            while True:
+                interrupts.check()
+                with suppress(TimeoutError):
+                    return call.result(ASK_SECONDS)
         except (RuntimeError, MemoryError) as error:
             raise CommandFailed(str(error)) from error
 
@@ -105,8 +134,9 @@ class EngineRunner:
         """Until all are finished or one has failed."""
         from explorer.jobs import job as states
 
-        line = _ProgressLine()
+        line = ProgressLine()
         while True:
+            interrupts.check()
             jobs = [self._engine.job(request.key) for request in requests]
             open_jobs = [job for job in jobs if job is not None and not job.finished]
             failed = any(job is not None and job.state == states.FAILED for job in jobs)
@@ -114,7 +144,7 @@ class EngineRunner:
                 break
             job = next((job for job in open_jobs if job.state == states.RUNNING), open_jobs[0])
             done = f"{len(jobs) - len(open_jobs)} of {len(jobs)} done; " if len(jobs) > 1 else ""
-            line.show(f"{done}{_progress(job)}")
+            line.show(f"{done}{progress_of(job)}")
             time.sleep(POLL_SECONDS)
         line.end()
 
@@ -132,7 +162,24 @@ class EngineRunner:
         return result
 
 
-def _progress(job: Job) -> str:
+@contextmanager
+def _without_schedulers_complaints() -> Iterator[None]:
+    """While an engine is closed, the scheduler calls each worker that it loses so an error."""
+
+    def is_ours(record: logging.LogRecord) -> bool:
+        return False
+
+    loggers = [logging.getLogger(f"distributed.{name}") for name in ("scheduler", "core")]
+    for logger in loggers:
+        logger.addFilter(is_ours)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_ours)
+
+
+def progress_of(job: Job) -> str:
     """How far the search is; once its image is made, how well that matches."""
     if job.look is not None:
         step = f": step {job.step}" if job.step else ""
@@ -141,11 +188,16 @@ def _progress(job: Job) -> str:
     return f"{job.stage}: step {job.step} of {job.steps}, relative distance {distance}"
 
 
-class _ProgressLine:
+class ProgressLine:
     """One line on the terminal that is overwritten; nothing where there is no terminal."""
 
     def __init__(self) -> None:
         self._visible = sys.stderr.isatty()
+
+    @property
+    def visible(self) -> bool:
+        """Whether there is a terminal."""
+        return self._visible
 
     def show(self, text: str) -> None:
         if self._visible:
