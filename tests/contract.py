@@ -14,7 +14,7 @@ from explorer import Request, cli
 from explorer.analysis.runner import InProcess
 from explorer.app import session
 
-APP = str(Path(__file__).parent.parent / "app.py")
+APP = str(Path(__file__).parent.parent / "explorer/app/script/main.py")
 QUICK = Request(model="embedded:residual-simclr", target="cat", steps=4, goal=0.0)
 WORDS = (
     *("--model", "embedded:residual-simclr", "--target", "cat"),
@@ -63,7 +63,7 @@ class NothingCached:
 
     def start(self) -> None: ...
 
-    def call(self, function, *arguments) -> Future:
+    def call(self, function, *arguments, **who) -> Future:
         return Future()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -34,16 +35,17 @@ def until(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> An
 
 
 class App:
-    """A running app. `log` is the file that holds what it prints."""
+    """A running app. `log` is the file that holds what it prints, `base` the path of its pages."""
 
-    def __init__(self, process: subprocess.Popen, port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen, port: int, log: Path, base: str = "") -> None:
         self.process = process
         self.port = port
         self.log = log
+        self.base = base
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.base}"
 
     def processes(self) -> list[psutil.Process]:
         """The app itself and all that it started."""
@@ -61,8 +63,13 @@ class App:
 
 
 @contextmanager
-def running_app(cache: Path, environment: Mapping[str, str] | None = None) -> Iterator[App]:
-    """`streamlit run app.py` as a user would start it, on a free port, with a cache of its own."""
+def running_app(
+    cache: Path, environment: Mapping[str, str] | None = None, base: str = ""
+) -> Iterator[App]:
+    """`streamlit run app.py` as a user would start it, on a free port, with a cache of its own.
+
+    base: the path below which it is served, such as "/demo".
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -70,27 +77,36 @@ def running_app(cache: Path, environment: Mapping[str, str] | None = None) -> It
     log = cache.parent / "app.log"
     with log.open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+            [
+                *(sys.executable, "-m", "streamlit", "run", "app.py"),
+                *(f"--server.port={port}", f"--server.baseUrlPath={base}"),
+            ],
             cwd=ROOT,
             env=os.environ | {"IRI_CACHE_DIR": str(cache)} | dict(environment or {}),
             stdout=printed,
             stderr=subprocess.STDOUT,
         )
-    app = App(process, port, log)
+    app = App(process, port, log, base)
     try:
         until(lambda: _is_healthy(app.url) or process.poll() is not None)
         assert process.poll() is None, log.read_text()
         yield app
+    except BaseException:
+        print(f"the app's log:\n{log.read_text()[-4000:]}", file=sys.stderr)
+        raise
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE_SECONDS)
 
 
 @contextmanager
-def visitor(app: App) -> Iterator[Visitor]:
-    """A new session of the app."""
-    address = f"ws://127.0.0.1:{app.port}/_stcore/stream"
-    with connect(address, subprotocols=["streamlit"], max_size=None) as connection:
+def visitor(app: App, browser: str = "") -> Iterator[Visitor]:
+    """A new session of the app. browser: the name in its cookie, 32 hexadecimal digits."""
+    address = f"{app.url.replace('http', 'ws')}/_stcore/stream"
+    cookie = {"Cookie": f"iri_visitor={browser}"} if browser else None
+    with connect(
+        address, subprotocols=["streamlit"], max_size=None, additional_headers=cookie
+    ) as connection:
         yield Visitor(connection)
 
 
@@ -107,6 +123,13 @@ class Visitor:
     def __init__(self, connection: ClientConnection) -> None:
         self._socket = connection
         self._buttons: dict[str, str] = {}
+        self.token: str | None = None
+        """By which the browser watches the job of the page that was shown last."""
+
+    @property
+    def buttons(self) -> set[str]:
+        """The labels of the buttons that were shown last."""
+        return set(self._buttons)
 
     def send(self, **message: Any) -> None:
         """One message of the protocol, whatever it is."""
@@ -129,16 +152,39 @@ class Visitor:
             message = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE_SECONDS))
             kind = message.WhichOneof("type")
             if kind == "new_session":
-                shown, started = [], True
+                shown, started, self.token = [], True, None
+                self._buttons = {}
             elif kind == "delta":
                 element = message.delta.new_element
                 if element.WhichOneof("type") == "button":
                     self._buttons[element.button.label] = element.button.id
+                self.token = _token(element) or self.token
                 shown.append(str(message.delta))
             elif kind == "script_finished" and started:
                 if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                     return "\n".join(shown)
                 started = False
+
+
+def _token(element: Any) -> str | None:
+    """The token in the component that draws a running job (`explorer.app.components.live`)."""
+    if not element.bidi_component.component_name.endswith("iri_live"):
+        return None
+    return json.loads(json.loads(element.bidi_component.json)["json"])["token"]
+
+
+def job_now(app: App, token: str) -> dict[str, Any]:
+    """What a browser is told of the job that a token allows to watch, where it asks once."""
+    with urllib.request.urlopen(f"{app.url}/live/{token}/now", timeout=PATIENCE_SECONDS) as answer:
+        return json.load(answer)
+
+
+def job_events(app: App, token: str) -> Iterator[dict[str, Any]]:
+    """What a browser is told of a job, event by event, until the job or the connection ends."""
+    with urllib.request.urlopen(f"{app.url}/live/{token}", timeout=PATIENCE_SECONDS) as stream:
+        for line in stream:
+            if line.startswith(b"data: ") and line.strip() != b"data: {}":
+                yield json.loads(line[6:])
 
 
 def listening(process: psutil.Process) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -30,9 +31,9 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 90_000
-SMALL = "?model=embedded:residual-multi-adv2"
-"""The query of a finished example of a small network."""
+PATIENCE_MS = 180_000
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+DESKTOP = {"width": 1440, "height": 1000}
 expect.set_options(timeout=PATIENCE_MS)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -66,16 +67,46 @@ def app(tmp_path_factory):
         yield running
 
 
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+@contextmanager
+def new_page(browser, **options):
+    """A page in a context of its own; an error in its scripts fails the test."""
+    context = browser.new_context(**options)
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE_MS)
-    opened.problems = []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    yield opened
-    assert not opened.problems
-    context.close()
+    problems, asked = [], []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.asked = asked
+    try:
+        yield opened
+    finally:
+        context.close()
+    assert not problems
+
+
+@pytest.fixture
+def page(browser):
+    with new_page(browser, viewport=DESKTOP) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def example_page(browser, app):
+    with new_page(browser, viewport=DESKTOP) as opened:
+        visit(opened, app)
+        complete(opened)
+        yield opened
+
+
+@pytest.fixture
+def example(example_page):
+    """The finished example that a newcomer sees, side by side; the tests here look at one page."""
+    example_page.set_viewport_size(DESKTOP)
+    example_page.keyboard.press("Escape")
+    side_by_side = views(example_page).get_by_role("radio", name="Side by side")
+    side_by_side.click()
+    expect(side_by_side).to_be_checked()
+    return example_page
 
 
 def visit(page, app, query=""):
@@ -91,10 +122,16 @@ def finished(page):
     page.get_by_text("To the network: the same?").wait_for()
 
 
+def views(page):
+    """The page without its sidebar, where a family of losses is called Difference, too."""
+    return page.get_by_test_id("stMainBlockContainer")
+
+
 def complete(page):
     """Finished, and drawn to the end: the plots come last, when the pictures are painted."""
     finished(page)
-    page.locator(".js-plotly-plot").nth(3).wait_for()
+    page.locator(".js-plotly-plot").nth(2).wait_for()
+    page.locator(".st-key-curve .js-plotly-plot").wait_for()
 
 
 def settled(page, measure):
@@ -116,36 +153,106 @@ def decoded(images, count, rendering="pixelated"):
         expect(images.nth(index)).to_have_css("image-rendering", rendering)
 
 
-def test_a_newcomer_sees_a_finished_example_in_exact_pixels(page, app):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    visit(page, app)
-    images = page.locator(".frame img")
+def test_a_newcomer_sees_a_finished_example_in_exact_pixels(example, app):
+    images = example.locator(".frame img")
     decoded(images, 3)
     sources = images.evaluate_all("all => all.slice(0, 3).map(one => one.src)")
     assert all(source.startswith("data:image/png;base64,") for source in sources)
-    complete(page)
     looks = settled(
-        page,
+        example,
         lambda: images.evaluate_all(
             "all => all.slice(0, 3).map("
             "one => [one.naturalWidth, Math.round(one.getBoundingClientRect().width)])"
         ),
     )
     assert looks == [[64, looks[0][1]]] * 3
-    expect(page.locator(".frame img[alt='']")).to_have_count(0)
-    elsewhere = [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
+    expect(example.locator(".frame img[alt='']")).to_have_count(0)
+    elsewhere = [url for url in example.asked if not url.startswith((app.url, "data:", "blob:"))]
     assert not elsewhere, "a page must need nothing but its own server"
 
 
-def test_generate_watch_judge_download_and_come_back_by_link(page, app, tmp_path):
-    visit(page, app, "?target=cat&seed=uniform&effort=thorough&goal=0&optimiser=adam")
+@pytest.mark.parametrize("picker", ["Network", "Layer"])
+def test_no_choice_is_cut_off(example, picker):
+    example.get_by_role("combobox", name=picker, exact=True).click()
+    options = example.get_by_role("option")
+    options.nth(5).wait_for()
+    cut = """
+      all => all.filter(one => [one, ...one.querySelectorAll("*")].some(
+        part => part.scrollWidth > part.clientWidth)).map(one => one.textContent)"""
+    assert settled(example, lambda: options.evaluate_all(cut)) == []
+
+
+def test_generate_is_in_sight_however_long_the_panel(example):
+    example.set_viewport_size({"width": 1440, "height": 700})
+    panel = example.get_by_test_id("stSidebar")
+    more = panel.get_by_test_id("stExpander").filter(has_text="More settings")
+    more.get_by_text("More settings").click()
+    expect(more.locator("details")).to_have_attribute("open", "")
+    expect(more.get_by_text("Input resolution (px)")).to_be_visible()  # the last one in there
+    button = panel.get_by_role("button", name="Generate", exact=True)
+    _, place = settled(example, lambda: (more.bounding_box(), button.bounding_box()))
+    content = panel.get_by_test_id("stSidebarContent")
+    assert content.evaluate("one => one.scrollHeight > one.clientHeight"), "it is a long panel"
+    assert place["y"] >= 0
+    assert place["y"] + place["height"] <= 700
+
+
+def test_the_difference_shown_is_the_difference_of_the_pixels(example):
+    decoded(example.locator(".frame img"), 3)
+    sources = example.locator(".frame img").evaluate_all(
+        "all => all.slice(1, 3).map(one => one.src.split(',')[1])"
+    )
+    iri, target = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB"), dtype=int)
+        for one in sources
+    )
+    views(example).get_by_role("radio", name="Difference").click()
+    frame = example.locator(".frame.blended")
+    decoded(frame.locator("img"), 2)
+    frame.evaluate("one => Object.assign(one.style, {width: '640px', height: '640px', border: 0})")
+    taken = settled(example, frame.screenshot)
+    shown = np.asarray(Image.open(io.BytesIO(taken)).convert("RGB"), dtype=int)
+    middles = slice(5, 640, 10)  # of the 64 pixels a side, each drawn 10 wide
+    assert np.abs(shown[middles, middles] - np.abs(iri - target)).max() <= 1
+
+
+def test_views_are_reached_by_keyboard(example):
+    example.get_by_role("radio", name="Side by side").press("ArrowRight")
+    expect(example.get_by_role("radio", name="Slider")).to_be_checked()
+    expect(example.get_by_role("slider", name="How much of the target")).to_be_visible()
+    for view, seen in (("Blink", ".frame"), ("Difference", "img"), ("Spectrum", "img")):
+        views(example).get_by_role("radio", name=view).click()
+        expect(views(example).get_by_role("radio", name=view)).to_be_checked()
+        expect(example.locator(f".stage {seen}").first).to_be_visible()
+
+
+def test_a_published_network_looks_at_the_images_of_others(example):
+    example.get_by_role("combobox", name="Ask another network").click()
+    example.keyboard.type("Labor")
+    example.get_by_role("option", name="Laboratory", exact=True).click()
+    example.get_by_text("To Laboratory, at penultimate, the same?").wait_for()
+
+
+def test_generate_watch_judge_download_and_come_back_by_link_and_no_picture_moves(
+    page, app, tmp_path
+):
+    def place():
+        page.locator("figure[data-role=target] img").first.wait_for()
+        frame = page.locator("figure[data-role=target] .frame").first
+        box = settled(page, frame.bounding_box)
+        return [round(box[side]) for side in ("x", "y", "width", "height")]
+
+    # All of the steps, however near it comes, so that it is seen under way.
+    visit(page, app, "?target=cat&seed=uniform&goal=0&optimiser=adam")
     page.get_by_text("Not generated yet.").wait_for()
+    before = place()
     press(page, "Generate")
     page.get_by_role("button", name="Cancel").wait_for()
     page.get_by_text("step ").first.wait_for()
+    assert place() == before
     page.locator("figure[data-role=iri] img").wait_for()
-    finished(page)
+    complete(page)
+    assert place() == before
     with page.expect_download() as caught:
         press(page, "Everything (zip)")
     saved = tmp_path / "result.zip"
@@ -163,70 +270,14 @@ def test_generate_watch_judge_download_and_come_back_by_link(page, app, tmp_path
     assert "target=cat" in link
 
 
-def test_views_are_reached_by_keyboard(page, app):
-    visit(page, app)
-    complete(page)
-    page.get_by_role("radio", name="Side by side").press("ArrowRight")
-    expect(page.get_by_role("radio", name="Slider")).to_be_checked()
-    expect(page.get_by_role("slider", name="How much of the target")).to_be_visible()
-    for view, seen in (("Blink", ".frame"), ("Difference", "img"), ("Spectrum", "img")):
-        page.get_by_role("radio", name=view).click()
-        expect(page.get_by_role("radio", name=view)).to_be_checked()
-        expect(page.locator(f".stage {seen}").first).to_be_visible()
-
-
-def test_the_difference_shown_is_the_difference_of_the_pixels(page, app):
-    visit(page, app, SMALL)
-    complete(page)
-    decoded(page.locator(".frame img"), 3)
-    sources = page.locator(".frame img").evaluate_all(
-        "all => all.slice(1, 3).map(one => one.src.split(',')[1])"
-    )
-    iri, target = (
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB"), dtype=int)
-        for one in sources
-    )
-    page.get_by_role("radio", name="Difference").click()
-    frame = page.locator(".frame.blended")
-    decoded(frame.locator("img"), 2)
-    frame.evaluate("one => Object.assign(one.style, {width: '640px', height: '640px', border: 0})")
-    taken = settled(page, frame.screenshot)
-    shown = np.asarray(Image.open(io.BytesIO(taken)).convert("RGB"), dtype=int)
-    middles = slice(5, 640, 10)  # of the 64 pixels a side, each drawn 10 wide
-    assert np.abs(shown[middles, middles] - np.abs(iri - target)).max() <= 1
-
-
-def test_no_picture_moves_when_the_image_is_there(page, app):
-    def place():
-        page.locator("figure[data-role=target] img").wait_for()
-        frame = page.locator("figure[data-role=target] .frame").first
-        box = settled(page, frame.bounding_box)
-        return [round(box[side]) for side in ("x", "y", "width", "height")]
-
-    # All of the steps, however near it comes, so that it is seen under way.
-    visit(page, app, "?target=retina&goal=0&optimiser=adam")
-    page.get_by_text("Not generated yet.").wait_for()
-    before = place()
-    press(page, "Generate")
-    page.get_by_role("button", name="Cancel").wait_for()
-    assert place() == before
-    complete(page)
-    assert place() == before
-
-
-def test_cancel_is_answered_and_frees_the_worker(page, app):
-    visit(page, app, "?target=rocket&effort=long&goal=0&optimiser=adam")
+def test_cancel_frees_the_worker_and_a_killed_one_is_said_and_replaced(page, app):
+    long = "effort=long&goal=0&optimiser=adam"
+    visit(page, app, f"?target=rocket&{long}")
     press(page, "Generate")
     page.get_by_text("Generating the image: step").first.wait_for()
     press(page, "Cancel")
     page.get_by_text("Cancelled.").wait_for()  # how soon is test_jobs' business
-    visit(page, app, "?target=rocket&effort=quick&nearest=no")
-    press(page, "Generate")
-    finished(page)
-
-
-def test_a_killed_worker_is_said_and_replaced(page, app):
-    visit(page, app, "?target=raccoon&effort=long&goal=0&optimiser=adam")
+    visit(page, app, f"?target=raccoon&{long}")
     press(page, "Generate")
     page.get_by_text("Generating the image: step").first.wait_for()
     os.kill(until(app.workers)[0].pid, signal.SIGKILL)
@@ -236,7 +287,7 @@ def test_a_killed_worker_is_said_and_replaced(page, app):
     finished(page)
 
 
-def test_a_published_network_goes_from_its_file_to_a_finished_page_and_looks_at_others(page, app):
+def test_a_published_network_goes_from_its_file_to_a_finished_page(page, app):
     visit(page, app, "?model=own:lab&target=coffee&seed=white&effort=quick&nearest=no")
     page.get_by_text("Not generated yet.").wait_for()
     press(page, "Generate")
@@ -251,20 +302,13 @@ def test_a_published_network_goes_from_its_file_to_a_finished_page_and_looks_at_
     expect(page.get_by_text("Versions: torch")).to_be_visible()
     expect(page.get_by_test_id("stJson")).to_be_visible()
 
-    visit(page, app, SMALL)
-    complete(page)
-    page.get_by_role("combobox", name="Ask another network").click()
-    page.keyboard.type("Labor")
-    page.get_by_role("option", name="Laboratory", exact=True).click()
-    page.get_by_text("To Laboratory, at penultimate, the same?").wait_for()
-
 
 def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, app, tmp_path):
     good, bad = tmp_path / "mine.png", tmp_path / "broken.png"
     ramp = np.linspace(0, 255, 96 * 80, dtype=np.uint8).reshape(80, 96)
     Image.fromarray(ramp).save(good)
     bad.write_bytes(good.read_bytes()[:60])
-    visit(page, app, "?effort=quick")
+    visit(page, app, "?effort=quick&nearest=no")
     page.get_by_text("Upload a picture").click()
     page.locator("input[type=file]").set_input_files(bad)
     page.get_by_text("broken.png:").wait_for()
@@ -274,69 +318,41 @@ def test_an_upload_becomes_the_target_and_a_bad_one_is_refused(page, app, tmp_pa
     finished(page)
 
 
-def test_generate_is_in_sight_however_long_the_panel(page, app):
-    page.set_viewport_size({"width": 1440, "height": 700})
-    visit(page, app)
-    panel = page.get_by_test_id("stSidebar")
-    more = panel.get_by_test_id("stExpander").filter(has_text="More settings")
-    more.get_by_text("More settings").click()
-    expect(more.locator("details")).to_have_attribute("open", "")
-    expect(more.get_by_text("Input resolution (px)")).to_be_visible()  # the last one in there
-    button = panel.get_by_role("button", name="Generate", exact=True)
-    _, place = settled(page, lambda: (more.bounding_box(), button.bounding_box()))
-    content = panel.get_by_test_id("stSidebarContent")
-    assert content.evaluate("one => one.scrollHeight > one.clientHeight"), "it is a long panel"
-    assert place["y"] >= 0
-    assert place["y"] + place["height"] <= 700
+def test_a_phone_shows_all_without_scrolling_sideways_and_opens_the_panel_by_a_button(browser, app):
+    with new_page(browser, **PHONE, color_scheme="light") as page:
+        visit(page, app)
+        complete(page)
+        page.locator(".frame img").first.wait_for()
+        wide = "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).length"
+        colours = set()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            drawn = page.get_by_test_id("stApp")
+            expect(drawn).to_have_css("color-scheme", scheme)
+            colours.add(drawn.evaluate("one => getComputedStyle(one).backgroundColor"))
+            width = settled(page, lambda: page.evaluate("document.documentElement.scrollWidth"))
+            assert width <= 390
+            assert settled(page, lambda: page.locator(".frame").evaluate_all(wide)) == 0
+        assert len(colours) == 2
 
-
-def test_on_a_phone_the_panel_opens_by_a_button_and_makes_way_for_the_image(browser, app):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    visit(page, app, "?target=galaxies&effort=quick&nearest=no")
-    page.get_by_test_id("stExpandSidebarButton").wait_for()  # what the next one presses in turn
-    page.get_by_role("button", name="Open settings").click()
-    panel = page.get_by_test_id("stSidebar")
-    panel.get_by_role("combobox", name="Seed").wait_for()
-    panel.get_by_role("button", name="Generate", exact=True).click()
-    finished(page)
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
-    )
-    context.close()
-
-
-@pytest.mark.parametrize("picker", ["Network", "Layer"])
-def test_no_choice_is_cut_off(page, app, picker):
-    visit(page, app)
-    page.get_by_role("combobox", name=picker, exact=True).click()
-    options = page.get_by_role("option")
-    options.nth(5).wait_for()
-    cut = """
-      all => all.filter(one => [one, ...one.querySelectorAll("*")].some(
-        part => part.scrollWidth > part.clientWidth)).map(one => one.textContent)"""
-    assert settled(page, lambda: options.evaluate_all(cut)) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_without_scrolling_sideways(browser, app, scheme):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    visit(page, app)
-    complete(page)
-    page.locator(".frame img").first.wait_for()
-    width = settled(page, lambda: page.evaluate("document.documentElement.scrollWidth"))
-    assert width <= 390
-    wide = """
-      all => all.filter(one => one.getBoundingClientRect().right > innerWidth).length"""
-    assert settled(page, lambda: page.locator(".frame").evaluate_all(wide)) == 0
-    context.close()
+        visit(page, app, "?target=galaxies&effort=quick&nearest=no")
+        page.get_by_test_id("stExpandSidebarButton").wait_for()  # what the next one presses
+        page.get_by_role("button", name="Open settings").click()
+        panel = page.get_by_test_id("stSidebar")
+        panel.get_by_role("combobox", name="Seed").wait_for()
+        panel.get_by_role("button", name="Generate", exact=True).click()
+        finished(page)
+        page.wait_for_function(
+            "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
+        )
 
 
 def test_a_search_that_ended_by_its_budget_is_continued(page, app):
-    visit(page, app, f"{SMALL}&target=coffee&seed=white&rng=5&effort=quick&optimiser=paper&goal=0")
+    visit(
+        page,
+        app,
+        "?model=embedded:residual-multi-adv2&target=coffee&seed=white&rng=5&effort=quick&optimiser=paper&goal=0",
+    )
     press(page, "Generate")
     page.get_by_text("It used all its steps.").first.wait_for()
     press(page, "Continue")

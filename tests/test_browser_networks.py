@@ -12,12 +12,12 @@ import torch
 import torchvision
 from PIL import Image
 from stranger import running_app
-from test_browser import PATIENCE_MS, browser, complete, page, visit
+from test_browser import DESKTOP, browser, complete, new_page, visit
 from torch import nn
 
 from explorer.models.architectures import architecture_named
 
-__all__ = ["browser", "page"]  # fixtures
+__all__ = ["browser"]  # a fixture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -41,7 +41,7 @@ def grey_network() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    """The app, with the networks of five layouts that its operator publishes."""
+    """The app, with the networks of four layouts that its operator publishes."""
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
     resnet18 = architecture_named("cifar:resnet18").create().state_dict()
@@ -55,7 +55,6 @@ def app(tmp_path_factory):
     namespace: dict = {}
     exec(textwrap.dedent(CODE), namespace)
     files = {
-        "kuangliu": ({"net": resnet18, "acc": 95.1, "epoch": 7}, "cifar:resnet18", ""),
         "akamaster": (
             {"state_dict": {f"module.{name}": value for name, value in resnet20.items()}},
             "cifar:resnet20",
@@ -84,10 +83,16 @@ def app(tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="module")
+def page(browser):
+    """One page for all of them, whose scripts the browser compiles once."""
+    with new_page(browser, viewport=DESKTOP) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize(
     ("name", "size", "said"),
     [
-        ("kuangliu", 32, "mean"),
         ("akamaster", 32, "mean"),
         ("robustness", 32, "0.247"),
         ("grey", 64, "0.1307"),
@@ -95,7 +100,6 @@ def app(tmp_path_factory):
     ],
 )
 def test_a_checkpoint_goes_to_a_finished_page(page, app, name, size, said):
-    page.set_default_timeout(2 * PATIENCE_MS)
     search = "layer=penultimate&effort=quick&goal=0.9&nearest=no"
     visit(page, app, f"?model=own:{name}&target=cat&{search}")
     page.get_by_role("button", name="Generate", exact=True).last.click()

@@ -1,11 +1,17 @@
 """The command line: files, JSON, exit codes and messages that scripts rely on."""
 
+import hashlib
+import io
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +34,7 @@ from explorer.models.sources import embedded
 from explorer.models.sources.embedded import names as embedded_names
 from explorer.request import Request
 from explorer.result import Result
-from explorer.store import Store
+from explorer.store import Store, starter
 from explorer.zoo.architectures import build
 
 ROOT = Path(__file__).parents[1]
@@ -80,13 +86,23 @@ def run(capsys):
 
 
 @pytest.fixture(scope="module")
-def generated(tmp_path_factory) -> tuple[Path, dict]:
+def shared_engine():
+    """One engine for several commands, so that its worker starts once."""
+    engine = engines.Engine(Store())
+    close, engine.close = engine.close, lambda: None
+    yield engine
+    close()
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory, shared_engine) -> tuple[Path, dict]:
     folder = tmp_path_factory.mktemp("made") / "by" / "generate"
-    process = explorer(*WORDS, "--out", str(folder), "--json")
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 0, stderr
-    assert stderr == ""
-    return folder, json.loads(stdout)
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(engines, "Engine", lambda store, **_: shared_engine)
+        code = cli.main([*WORDS, "--out", str(folder), "--json"])
+    assert (code, err.getvalue()) == (0, "")
+    return folder, json.loads(out.getvalue())
 
 
 # generate
@@ -376,7 +392,7 @@ def test_layers_of_an_embedded_network_need_no_worker(no_worker, run):
 def test_losses_and_gallery_list_what_there_is(no_worker, run):
     code, out, _ = run("losses", "--json")
     rows = {row["name"]: row for row in json.loads(out)}
-    assert (code, list(rows)) == (0, list(LOSSES))
+    assert (code, list(rows)) == (0, [*LOSSES, "diverse", "controversial"])
     for base in ("regularizer-free", "freq", "freq-tv", "freq-blur", "freq-lp", "freq-tv-l6"):
         for suffix in ("", "+transforms", "+centred-transforms", "+fourier", "+transforms+fourier"):
             formula = rows[base + suffix]["formula"]
@@ -425,40 +441,70 @@ def test_what_cannot_be_measured_is_said(no_worker, run, tmp_path):
         assert field in err
 
 
-def test_the_cache_is_looked_after(no_worker, run, tmp_path, monkeypatch):
+def test_the_cache_is_managed(no_worker, run, tmp_path, monkeypatch):
     monkeypatch.setenv("IRI_CACHE_DIR", str(tmp_path / "cache"))
+    keys = [entry.key for entry in starter.entries()[-2:]]
+    results = [Result.from_bytes(starter.load(key) or b"") for key in keys]
+    results = [replace(each, request=replace(each.request, steps=9)) for each in results]
+    keys = [each.request.key for each in results]
     store = Store()
-    store.put("a" * 64, b"one")
-    store.put("b" * 64, b"two")
+    for result in results:
+        store.put(result.request.key, result.to_bytes())
+    store.put("null:" + "c" * 64, b"{}")
     store.close()
     said = json.loads(run("cache", "stats", "--json")[1])
-    assert (said["entries"], said["directory"]) == (2, str(tmp_path / "cache"))
-    pack = tmp_path / "results.pack"
-    assert json.loads(run("cache", "export", pack, "--json")[1]) == {"exported": 2}
+    assert (said["entries"], said["directory"]) == (3, str(tmp_path / "cache"))
+    listed = json.loads(run("cache", "list", "--json")[1])
+    assert [row["key"] for row in listed][:2] == keys[::-1]
+    assert listed[0]["relative_l2"] == results[1].match.relative_l2
+    assert [row["key"] for row in listed if not row["shipped"]] == keys[::-1]
+    words = f"{keys[0][:12]} {results[0].request.target}"
+    found = run("cache", "list", "--search", words)[1].splitlines()
+    assert len(found) == 1
+    pack, one = tmp_path / "results.pack", tmp_path / "one.pack"
+    assert json.loads(run("cache", "export", pack, "--json")[1]) == {"exported": 3}
+    assert run("cache", "export", one, "--result", keys[1][:10])[0] == 0
+    assert {keys[1], "index.html"} <= set(zipfile.ZipFile(one).namelist())
+    assert json.loads(run("cache", "delete", "--result", keys[0], "--json")[1]) == {"removed": 1}
     assert json.loads(run("cache", "clear", "--json")[1]) == {"removed": 2}
     code, out, _ = run("cache", "import", pack, "--json")
     assert code == 0
-    assert json.loads(out)["imported"] == ["a" * 64, "b" * 64]
+    assert json.loads(out)["imported"] == keys
+    assert [name for name, _ in json.loads(out)["refused"]] == ["null:" + "c" * 64]
+    assert json.loads(run("cache", "import", pack, "--all", "--json")[1])["refused"] == []
     said = json.loads(run("cache", "verify", "--json")[1])
-    assert (said["checked"], said["damaged"]) == (2, [])
-    assert "entries: 2" in run("cache", "stats")[1]
-    assert run("cache", "export")[0] == 2
-    assert run("cache", "stats", pack)[0] == 2
+    assert said["damaged"] == []
+    assert "entries: 3" in run("cache", "stats")[1]
+    for mistake in (
+        ["export"],
+        ["stats", pack],
+        ["delete"],
+        ["delete", "--result", starter.entries()[0].key],
+        ["clear", "--result", keys[0]],
+        ["export", one, "--result", "abc"],
+        ["import", tmp_path / "missing.pack"],
+    ):
+        assert run("cache", *mistake)[0] == 2, mistake
+    rows = [
+        {"key": f"null:{n}", "sha256": hashlib.sha256(b"x").hexdigest(), "size": 1}
+        for n in range(23)
+    ]
+    with zipfile.ZipFile(tmp_path / "other.pack", "w") as other:
+        for row in rows:
+            other.writestr(row["key"], b"x")
+        other.writestr(
+            "manifest.json", json.dumps({"format": "iri-explorer-pack-1", "entries": rows})
+        )
+    code, out, err = run("cache", "import", tmp_path / "other.pack")
+    assert (code, out.count("null:")) == (1, 20)
+    assert "\n  … and 3 more\n" in out
+    assert "nothing was imported; refused all 23 entries, first null:0: is not a result" in err
+    assert run("cache", "import", tmp_path / "other.pack", "--all")[0] == 0
     (tmp_path / "no.pack").write_bytes(b"no pack")
-    assert run("cache", "import", tmp_path / "no.pack")[0] in (1, 2)
-    assert run("cache", "import", tmp_path / "missing.pack")[0] in (1, 2)
+    assert run("cache", "import", tmp_path / "no.pack")[0] == 2
 
 
 # Own checkpoints, with a real worker
-
-
-@pytest.fixture(scope="module")
-def shared_engine():
-    """One engine for several commands, so that its worker starts once."""
-    engine = engines.Engine(Store())
-    close, engine.close = engine.close, lambda: None
-    yield engine
-    close()
 
 
 @pytest.mark.slow
@@ -618,3 +664,24 @@ def test_a_worker_without_a_scheduler_says_so(run, monkeypatch):
     assert (code, out) == (1, "")
     assert "python -m explorer worker: no scheduler answers at tcp://127.0.0.1:9" in err
     assert "Traceback" not in err
+
+
+def test_a_scheduler_that_loses_its_workers_on_purpose_says_nothing(tmp_path, monkeypatch):
+    logger, said = logging.getLogger("distributed.scheduler"), []
+    handler = logging.Handler()
+    handler.emit = said.append
+
+    def close(engine):
+        logger.critical("workers died")
+
+    monkeypatch.setenv("IRI_CACHE_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("explorer.jobs.engine.Engine.close", close)
+    logger.addHandler(handler)
+    try:
+        with EngineRunner.started():
+            close(None)
+        assert len(said) == 1
+        close(None)
+        assert len(said) == 2
+    finally:
+        logger.removeHandler(handler)

@@ -76,7 +76,7 @@ def test_the_shipped_results_are_overwritten_only_when_that_is_confirmed(
 
     made = next(iter(starter.entries(ROOT / "cache" / "starter")))
     result = Result.from_bytes(starter.load(made.key, ROOT / "cache" / "starter"))
-    monkeypatch.setattr(examples, "EXAMPLES", (("a title", Request(model=MODEL, steps=7)),))
+    monkeypatch.setattr(examples, "SHIPPED", (("a title", Request(model=MODEL, steps=7)),))
     monkeypatch.setattr(generation, "generate", lambda request: result)
     assert cli.main(["cache", "starter", "--yes"]) == 0
     assert capsys.readouterr().out == "made: 1\n"
@@ -122,6 +122,20 @@ def test_a_wrong_setting_is_named_before_anything_starts(
     assert said in line
 
 
+def test_a_network_given_twice_is_named(mistake):
+    code, said = mistake("eyes", MODEL, MODEL)
+    assert (code, said.partition("eyes: ")[2]) == (
+        2,
+        f"models: {MODEL} is given twice; give each network once",
+    )
+
+
+def test_a_search_of_the_cache_without_a_hit_says_so(capsys):
+    assert cli.main(["cache", "list", "--search", "zzz qqq"]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "no result has all of these words: zzz qqq\n")
+
+
 @pytest.mark.parametrize("variable", ["IRI_CACHE_LIMIT", "IRI_CACHE_DIR"])
 def test_the_cache_commands_name_the_setting_not_the_pack(mistake, monkeypatch, variable):
     monkeypatch.setenv(variable, "/dev/null/x")
@@ -139,10 +153,12 @@ def test_an_engine_with_a_wrong_setting_fails_its_jobs_in_a_sentence(monkeypatch
     monkeypatch.setenv("IRI_NETWORKS_MEMORY", "much")
     engine = engines.Engine(Store(tmp_path / "data"))
     try:
-        engine.start()
+        request = Request(model=MODEL, steps=3)
+        engine.submit(request)
         assert engine._ready.wait(20)
-        job = engine.submit(Request(model=MODEL, steps=3))[0]
-        assert "IRI_NETWORKS_MEMORY: 'much' is not a size" in job.error
+        job = engine.job(request.key)
+        assert job is not None
+        assert "IRI_NETWORKS_MEMORY: 'much' is not a size" in (job.error or "")
     finally:
         engine.close()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,11 +64,15 @@ def as_environment(settings: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def scheduler(
-    protocol: str, place: Path, environment: dict[str, str], host: str = "127.0.0.1"
+    protocol: str,
+    place: Path,
+    environment: dict[str, str],
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[str]:
     """The address of a scheduler process that runs in the folder `place`."""
     file = place / "scheduler.json"
-    words = ["--host", f"{protocol}://{host}", "--port", "0", "--no-dashboard"]
+    words = ["--host", f"{protocol}://{host}", "--port", str(port), "--no-dashboard"]
     words += ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
     with process("distributed.cli.dask_scheduler", *words, cwd=place, environment=environment):
         until(lambda: file.is_file() and file.read_text().endswith("}"))
@@ -86,7 +92,8 @@ def process(*words: str, cwd: Path, environment: dict[str, str]) -> Iterator[psu
     try:
         yield started
     finally:
-        started.terminate()
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself
+            started.terminate()
         started.wait(timeout=20)
 
 
@@ -195,19 +202,32 @@ def test_a_scheduler_that_does_not_know_the_project_is_not_taken_for_a_dead_work
         engine.close()
 
 
-def test_a_scheduler_that_goes_away_fails_what_waits_and_what_comes_in_a_sentence(tmp_path):
+def test_a_scheduler_that_goes_away_is_said_at_once_and_used_again_once_it_is_back(
+    tmp_path, caplog
+):
     known = {"PYTHONPATH": str(ROOT)}
-    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
-        with scheduler("tcp", tmp_path, known) as address:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with ExitStack() as stack:
+        with scheduler("tcp", tmp_path, known, port=port) as address:
             engine = Engine(Store(tmp_path / "cache"), scheduler_address=address)
+            stack.callback(engine.close)
             engine.submit(QUICK)
-            until(lambda: engine.job(QUICK.key).stage != "the worker is starting")
-        until(lambda: engine.job(QUICK.key).finished)
-        later = replace(QUICK, steps=51)
-        engine.submit(later)
-        for request in (QUICK, later):
-            assert engine.job(request.key).error == SCHEDULER_GONE
-        engine.close()
+            until(lambda: engine.job(QUICK.key).stage == "the cluster has no worker yet", 20)
+        for steps in (51, 52):  # just after it has gone, and later
+            later = replace(QUICK, steps=steps)
+            engine.submit(later)
+            for request in (QUICK, later):
+                until(lambda key=request.key: engine.job(key).finished, 6)
+                assert engine.job(request.key).error == SCHEDULER_GONE
+        (tmp_path / "scheduler.json").unlink(missing_ok=True)
+        address = stack.enter_context(scheduler("tcp", tmp_path, known, port=port))
+        until(lambda: engine._cluster._contact.holds, 3)
+        engine.submit(QUICK)
+        stack.enter_context(process("explorer", "worker", address, cwd=ROOT, environment={}))
+        until(lambda: engine.job(QUICK.key).state == states.DONE)
+    assert not [each for each in caplog.records if each.levelno > logging.WARNING]
 
 
 def test_a_worker_refuses_a_scheduler_on_its_machine_that_others_reach(

@@ -13,12 +13,14 @@ from explorer.analysis.continuation import continuation
 from explorer.analysis.network_comparison import NetworkComparison
 from explorer.app import session, sharing
 from explorer.app.links import DEFAULTS, EFFORTS, link
+from explorer.app.panels.copy_view import where_it_works
 from explorer.app.panels.network_plots import _verdict_differs
-from explorer.app.panels.result_view import _rise, _where_it_works
+from explorer.app.panels.result_view import _rise
 from explorer.app.panels.verdicts import smaller_goal
 from explorer.cli import compare, generate
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import RUNNING, Job
+from explorer.live.tokens import watched_by
 from explorer.metrics.representation_measures import pair_measures
 from explorer.network_reference import NetworkReference
 from explorer.plots.match import falling_curve
@@ -27,7 +29,7 @@ from explorer.result.provenance import Curves
 from explorer.store.store import Store
 from explorer.validation import validate
 
-APP = str(Path(__file__).parent.parent / "app.py")
+APP = str(Path(__file__).parent.parent / "explorer/app/script/main.py")
 SMALL = {"model": DEFAULTS.model}
 
 
@@ -55,10 +57,12 @@ class StoppedEngine:
     def job(self, key: str) -> None:
         return None
 
-    def submit(self, request, pictures, subscriber) -> None:
+    def submit(self, request, pictures, **who) -> None:
         self.submitted.append(request)
 
     def start(self) -> None: ...
+
+    def touch(self, keys) -> None: ...
 
     def cancel(self, key: str, subscriber: str) -> None: ...
 
@@ -200,6 +204,21 @@ def test_the_advice_fits_why_the_search_stopped(engine, stopped, advice):
     assert has_button(app) is (stopped == "budget")
 
 
+def test_where_nothing_can_be_pressed_there_is_no_advice_to_press_it(engine):
+    engine.results[DEFAULTS.key] = no_match_by_spearman(engine.first, "budget")
+
+    def page(key):
+        from explorer.app import session
+        from explorer.app.panels.result_view import show_stored
+
+        show_stored(session.engine().result(key))
+
+    app = AppTest.from_function(page, default_timeout=60, args=(DEFAULTS.key,)).run()
+    assert not app.exception
+    assert "shows where the search stopped" in text(app)
+    assert "Continue" not in text(app)
+
+
 def test_a_goal_so_small_that_none_is_smaller_gives_way_to_all_steps(engine):
     assert smaller_goal(no_match_by_spearman(engine.first, "goal", goal=0.002)) == 0
     assert smaller_goal(no_match_by_spearman(engine.first, "goal", goal=0)) is None
@@ -222,10 +241,14 @@ def test_while_it_continues_steps_count_on(engine):
     engine.job = lambda key: job if key == request.key else None
     app = opened(**link(request))
     assert not app.exception
-    (chart,) = app.get("plotly_chart")
-    figure = json.loads(chart.proto.spec)
-    assert figure["layout"]["xaxis"]["range"] == [0, 1000]
-    assert "step 540 of 1,000" in app.get("progress")[0].proto.text
+    shown = [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    plain = [json.loads(each["json"]) for each in shown if "json" in each]
+    (curve,) = [each for each in plain if "budget" in each]
+    assert (curve["budget"], curve["steps_before"]) == (1000, 500)
+    assert curve["before"] == [[0, 1.0], [500, 0.1]]
+    (progress,) = [each for each in plain if "token" in each]
+    assert "step 540 of 1,000" in progress["now"]["status"]
+    assert watched_by(progress["token"]).steps_before == 500
     assert "goes on from an earlier result" in text(app)
 
 
@@ -237,9 +260,9 @@ def test_a_rise_after_it_was_continued_is_said_and_what_the_command_needs(engine
         curves = replace(curves, relative_l2=distances)
         result = replace(second, curves=curves)
         assert ("At step 550 the distance rises to 0.25" in _rise(result)) is shown
-    assert "where the earlier result is in the cache" in _where_it_works(second.request)
-    assert "`models.toml`" in _where_it_works(replace(DEFAULTS, model="own:lab", weights="1" * 64))
-    assert _where_it_works(DEFAULTS) == ""
+    assert "where the earlier result is in the cache" in where_it_works([second.request])
+    assert "`models.toml`" in where_it_works([replace(DEFAULTS, model="own:lab", weights="1" * 64)])
+    assert where_it_works([DEFAULTS]) == ""
 
 
 def test_the_address_holds_it_until_a_control_is_changed(engine):
@@ -268,9 +291,9 @@ def test_another_effort_starts_anew(engine):
 def test_another_page_and_back_finds_it_as_it_was(engine):
     second = engine.add_second()
     app = opened(**link(second.request))
-    app.switch_page("explorer/app/pages/how_to_read.py").run()
+    app.switch_page("../pages/how_to_read.py").run()
     app.query_params.clear()
-    app.switch_page("explorer/app/pages/explore.py").run()
+    app.switch_page("../pages/explore.py").run()
     assert "in 500 steps" in text(app)
 
 

@@ -1,5 +1,6 @@
 """A step that is replayed comes to what it comes to when it is called."""
 
+import functools
 import logging
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from explorer.losses.variants import loss_named
-from explorer.research.benchmark.cases import LIVE, TARGETS, images_of, network_of
+from explorer.research.benchmark import cases
+from explorer.research.benchmark.cases import LIVE, TARGETS, images_of
 from explorer.synthesis.cuda_graphs import WARM_UP_CALLS, CudaGraphs, Replay
 from explorer.synthesis.evaluator import Evaluation
 from explorer.synthesis.loop import Problem, synthesise
@@ -25,6 +27,7 @@ from explorer.synthesis.samples import Samples
 from explorer.synthesis.state import State
 from explorer.synthesis.tightening import tighten
 
+network_of = functools.cache(cases.network_of)  # a live one passes the gallery's photographs
 NETWORK, LAYER = "embedded:residual-multi-adv2", "penultimate"
 REFUSED = "operation not permitted when stream is capturing"
 # What makes the host wait for the device, or the device read the host's memory.
@@ -250,8 +253,8 @@ def test_steps_are_recorded_anew_when_l_bfgs_has_handed_over():
     network = network_of(LIVE, 64, "cpu")
     targets, seeds = images_of(network, TARGETS[:1])
     problem = Problem(network, "layer4", targets, seeds, [loss_named(FREE)], [0.0])
-    (trace,) = synthesise(problem, optimiser, 60, recorder=recorder)
-    (plain,) = synthesise(problem, optimiser, 60)
+    (trace,) = synthesise(problem, optimiser, 40, recorder=recorder)
+    (plain,) = synthesise(problem, optimiser, 40)
     assert len(recorder.recorded) == 2
     assert_same_traces([trace], [plain])
 

@@ -254,7 +254,7 @@ def test_images_and_matches_are_told_before_anything_is_compared_with_them():
     requests = [replace(simple, rng_seed=number) for number in (5, 6)]
     results = generate_batch(requests, callback=callback)
     told = callback.stages.index("made")
-    assert callback.stages[told - 1] == "measuring"
+    assert callback.stages[told - 1] == "measuring the match"
     nearest = RecordingCallback()
     generate(replace(simple, nearest=True, goal=0.3), callback=nearest)
     brought = [stage for stage in nearest.stages if stage == "made" or "nearer" in stage]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.jobs import cluster, encryption, work, worker_processes
+from explorer.jobs import cluster, encryption, job_table, results, work, worker_processes
 from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.jobs.job import Job
-from explorer.jobs.job_table import JobTable
 from explorer.jobs.tasks import OUT_OF_MEMORY, WORKER_DIED, Failure
 from explorer.network_reference import NetworkReference
 from explorer.request import Request, RequestError
@@ -28,6 +28,7 @@ from explorer.store import CacheError, Store
 ROOT = Path(__file__).parents[1]
 QUICK = Request(model="embedded:residual-multi-standard", layer="stage1", steps=3, goal=0.0)
 LONG = replace(QUICK, layer="grid", steps=50_000)
+WATCHABLE_STEPS = 400  # some seconds: a worker reports its progress every 0.3 s
 WORKER_SECONDS = 120
 
 
@@ -57,7 +58,7 @@ def finished(engine: Engine, request: Request) -> Job:
 
 
 def running(engine: Engine, request: Request, step: int = 1) -> Job:
-    until(lambda: engine.job(request.key).step >= step)
+    until(lambda: engine.job(request.key).step >= step or engine.job(request.key).finished)
     job = engine.job(request.key)
     assert job.state == states.RUNNING
     return job
@@ -121,11 +122,14 @@ def test_jobs_submitted_before_there_is_a_worker_wait_in_order_and_are_made(engi
         assert engine.store.get(request.key) == result.to_bytes()
 
 
-def test_what_is_in_the_store_is_not_made_again(engine, runs):
+def test_what_is_in_the_store_is_not_made_again(engine, runs, monkeypatch):
     finished_before = replace(QUICK, steps=6)
     engine.submit(finished_before)
     assert finished(engine, finished_before).state == states.DONE
-    engine._jobs = JobTable()
+    with monkeypatch.context() as patch:
+        patch.setattr(job_table, "MAX_FINISHED_JOBS", 0)
+        engine._jobs.drop_old()
+    assert engine.job(finished_before.key) is None
     (job,) = engine.submit(finished_before)
     assert job.state == states.DONE
     assert len(runs) == 1
@@ -226,30 +230,27 @@ def test_cancelling_a_running_job_frees_the_same_worker_within_a_second(engine):
 
 
 def test_cancelling_a_queued_job_leaves_the_running_one_alone(engine, runs):
-    long, queued, last = (
-        replace(LONG, rng_seed=2),
-        replace(QUICK, steps=10),
-        replace(QUICK, steps=11),
-    )
-    engine.submit(long, subscriber="a")
-    engine.submit(queued, subscriber="a")
-    engine.submit(last, subscriber="a")
+    long, queued, last = (replace(LONG, rng_seed=rng_seed) for rng_seed in (2, 7, 8))
+    for request in (long, queued, last):
+        engine.submit(request, subscriber="a")
     before = running(engine, long).step
-    assert engine.job(queued.key).ahead == 1
+    assert [engine.job(each.key).ahead for each in (queued, last)] == [0, 1]
     engine.cancel(queued.key, "a")
     assert engine.job(queued.key).state == states.CANCELLED
-    assert engine.job(last.key).ahead == 1
+    assert engine.job(last.key).ahead == 0
     running(engine, long, before + 1)
     engine.cancel(long.key, "a")
-    assert finished(engine, last).state == states.DONE
+    running(engine, last)
     assert engine.job(queued.key).state == states.CANCELLED
-    assert engine.result(queued.key) is None
     engine.submit(queued, subscriber="a")
-    assert finished(engine, queued).state == states.DONE
+    engine.cancel(last.key, "a")
+    running(engine, queued)
+    engine.cancel(queued.key, "a")
+    assert runs == [[long.key], [last.key], [queued.key]]
 
 
 def test_a_subscriber_who_leaves_does_not_stop_what_another_still_wants(engine):
-    request = replace(LONG, steps=50, rng_seed=3)
+    request = replace(LONG, steps=WATCHABLE_STEPS, rng_seed=3)
     engine.submit(request, subscriber="a")
     engine.submit(request, subscriber="b")
     running(engine, request)
@@ -260,7 +261,9 @@ def test_a_subscriber_who_leaves_does_not_stop_what_another_still_wants(engine):
 
 
 def test_cancelling_one_of_a_batch_leaves_the_others(engine):
-    batch = [replace(LONG, steps=60, target=name) for name in ("cat", "coffee", "rocket")]
+    batch = [
+        replace(LONG, steps=WATCHABLE_STEPS, target=name) for name in ("cat", "coffee", "rocket")
+    ]
     engine.submit(batch, subscriber="a")
     running(engine, batch[0])
     engine.cancel(batch[1].key, "a")
@@ -271,7 +274,7 @@ def test_cancelling_one_of_a_batch_leaves_the_others(engine):
 
 @pytest.mark.parametrize("rng_seed", [10, 11])
 def test_a_request_that_is_cancelled_and_asked_for_again_at_once_is_made(engine, runs, rng_seed):
-    request = replace(LONG, steps=60, rng_seed=rng_seed)
+    request = replace(LONG, steps=WATCHABLE_STEPS, rng_seed=rng_seed)
     engine.submit(request, subscriber="a")
     reached = running(engine, request, step=10).step
     engine.cancel(request.key, "a")
@@ -282,7 +285,7 @@ def test_a_request_that_is_cancelled_and_asked_for_again_at_once_is_made(engine,
         assert first < reached, "reports of the run that was given up are not mixed in"
         time.sleep(0.01)
     assert job.state == states.DONE
-    assert engine.result(request.key).provenance.steps == 60
+    assert engine.result(request.key).provenance.steps == WATCHABLE_STEPS
     assert len(runs) == 2
 
 
@@ -317,21 +320,55 @@ def test_a_failed_job_can_be_submitted_again(engine, runs):
     assert len(runs) == 2
 
 
-def test_a_result_that_cannot_be_stored_fails_in_a_sentence(engine, monkeypatch):
-    def full(key, data):
-        raise CacheError("the disk is full")
+def test_a_result_that_cannot_be_stored_is_shown_with_a_sentence_and_stored_later(
+    engine, monkeypatch
+):
+    full = "The disk of the result cache is full, so new results are not kept."
+
+    def refuse(key, data):
+        raise CacheError("no space left on /srv/cache")
 
     request = replace(QUICK, steps=12)
-    monkeypatch.setattr(engine.store, "put", full)
-    engine.submit(request)
-    job = finished(engine, request)
-    assert (job.state, job.error) == (
-        states.FAILED,
-        "the result could not be stored: the disk is full",
-    )
-    monkeypatch.undo()
-    engine.submit(request)
-    assert finished(engine, request).state == states.DONE
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.store, "put", refuse)
+        patch.setattr(engine.store, "why_not_kept", lambda: full)
+        engine.submit(request)
+        job = finished(engine, request)
+        assert (job.state, job.error) == (states.DONE, None)
+        assert job.note == f"{full} Download this one to keep it."
+        assert engine.result(request.key).request == request
+        assert request.key not in engine.store
+        engine.submit(request)
+        assert engine.job(request.key).state == states.DONE, "it is not made again"
+    until(lambda: request.key in engine.store, 5)  # by itself: no other result comes
+    until(lambda: engine.job(request.key).note is None, 1)
+    assert engine.job(request.key).version > job.version
+
+
+def test_a_thread_tries_to_store_what_is_in_memory_and_ends_with_it(tmp_path, monkeypatch):
+    def trying() -> list[threading.Thread]:
+        return [one for one in set(threading.enumerate()) - before if one.name == "results"]
+
+    def refuse(key, data, *more, **named):
+        raise CacheError("locked")
+
+    monkeypatch.setattr(results, "AGAIN_SECONDS", 0.02)
+    store, stored = Store(tmp_path / "data", limit=10**6), []
+    held = results.Results(store)
+    held.on_stored = stored.append
+    before = set(threading.enumerate())
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "put", refuse)
+        assert held.put("a" * 64, bytes(2 * 10**6)).startswith(results.UNKNOWN)
+        assert held.put("b" * 64, b"1").startswith(results.UNKNOWN)
+        assert len(trying()) == 1
+    until(lambda: stored == ["b" * 64], 5)  # though the one before it fits no cache
+    assert store.get("b" * 64) == b"1"
+    assert held.is_held("a" * 64)
+    store.limit = 10**7
+    until(lambda: stored == ["b" * 64, "a" * 64], 5)
+    until(lambda: not trying(), 5)
+    store.close()
 
 
 def test_calls_are_answered_by_the_worker(engine):
@@ -472,8 +509,56 @@ def test_a_scheduler_that_is_not_there_fails_the_jobs_in_a_sentence(tmp_path, mo
         engine = Engine(Store(tmp_path), scheduler_address="tcp://127.0.0.1:9")
         engine.submit(QUICK, subscriber="a")
         until(lambda: engine.job(QUICK.key).finished, 30)
-    assert "the job engine did not start" in engine.job(QUICK.key).error
-    assert engine.submit(replace(QUICK, steps=4))[0].state == states.FAILED
+        assert "the job engine did not start" in engine.job(QUICK.key).error
+        again = engine.submit(replace(QUICK, steps=4))[0].key
+        until(lambda: engine.job(again).finished, 30)
+    assert "no scheduler answers" in engine.job(again).error
+    engine.close()
+
+
+@pytest.mark.slow
+def test_nobody_waits_for_dask_while_holding_the_lock_that_its_answers_need(engine, monkeypatch):
+    from distributed.utils import SyncMethodMixin
+
+    engine.start()
+    until(lambda: not engine.starting)
+    waited, sync = [], SyncMethodMixin.sync
+
+    def noted(self, function, *arguments, **options):
+        waited.append(engine._lock._is_owned())
+        return sync(self, function, *arguments, **options)
+
+    monkeypatch.setattr(SyncMethodMixin, "sync", noted)
+    requests = [replace(LONG, rng_seed=700 + number) for number in range(6)]
+    for number, request in enumerate(requests):
+        engine.submit(request, subscriber="a", party=f"party {number % 3}")
+        if number == 0:
+            until(lambda: engine.job(requests[0].key).step)
+    for request in reversed(requests):  # the second one's run is there, and has not begun
+        engine.cancel(request.key, "a")
+    until(lambda: all(engine.job(request.key).finished for request in requests))
+    until(lambda: waited)
+    assert not any(waited)
+
+
+@pytest.mark.slow
+def test_an_engine_that_could_not_start_is_started_again_when_it_is_next_needed(
+    tmp_path, monkeypatch
+):
+    def late(*_, **__):
+        raise TimeoutError("the scheduler took too long")
+
+    engine = Engine(Store(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr("distributed.Client", late)
+        engine.submit(QUICK, subscriber="a")
+        until(lambda: engine.job(QUICK.key).finished, 30)
+    assert "took too long" in engine.job(QUICK.key).error
+    assert engine.worker_pids() == []
+    engine.submit(QUICK, subscriber="a")
+    until(lambda: engine.job(QUICK.key).finished)
+    assert engine.job(QUICK.key).state == states.DONE
+    assert len(engine.worker_pids()) == 1
     engine.close()
 
 

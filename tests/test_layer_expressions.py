@@ -603,7 +603,7 @@ def test_the_command_line_says_how_parts_are_written(capsys):
 
 # The page
 
-APP = str(Path(__file__).parent.parent / "app.py")
+APP = str(Path(__file__).parent.parent / "explorer/app/script/main.py")
 
 
 def opened(**parameters: str) -> AppTest:

@@ -24,6 +24,7 @@ from explorer.images.encoding import from_8bit, from_png
 from explorer.images.folder import picture_files
 from explorer.images.gallery import load as gallery_picture
 from explorer.request import RNG_SEED_RANGE
+from explorer.research.documents.library import library
 from explorer.validation import validate, with_null
 
 STANDARD, ROBUST = "embedded:residual-simclr", "embedded:residual-simclr-adv2"
@@ -33,6 +34,15 @@ QUICK = Request(model=STANDARD, steps=12, seed="uniform", nearest=False)
 @pytest.fixture(scope="module")
 def result():
     return generate(QUICK)
+
+
+def test_the_reference_lists_every_argument_and_describes_each_in_an_item():
+    found = library()
+    of_set = found.partition("\n## diverse_set\n")[2].partition("\n## ")[0]
+    assert "\n    *,\n    compare: bool = True,\n" in of_set
+    assert "\n- `compare`: make the IRIs from random seeds, too.\n" in of_set
+    assert "\n- `null_folder`, `classes_file`: the folder" in found
+    assert "\n    result = continue_result(result, steps=500)\n```" in found
 
 
 def test_every_exported_name_is_there():

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from safetensors.torch import save_file
 
 from explorer.analysis import generation
 from explorer.errors import RequestError
+from explorer.hosting import hosting
 from explorer.models import catalogue, downloads, hubs
 from explorer.models.hubs import HubUnreachable
 from explorer.models.loading import load, untrained
@@ -38,6 +40,7 @@ class Hub:
         self.break_after: int | None = None
         self.gated = False
         self.etags: dict[str, str] = {}
+        self.says_length = True
         outer = self
 
         class Answer(BaseHTTPRequestHandler):
@@ -68,7 +71,10 @@ class Hub:
                     return
                 start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
                 self.send_response(206 if asked else 200)
-                self.send_header("Content-Length", str(len(content) - start))
+                if outer.says_length:
+                    self.send_header("Content-Length", str(len(content) - start))
+                else:
+                    self.send_header("Connection", "close")
                 self.end_headers()
                 if outer.break_after is not None:
                     self.wfile.write(content[start : start + outer.break_after])
@@ -86,6 +92,7 @@ class Hub:
                 self.end_headers()
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.server.handle_error = lambda *_: None  # a reader that had enough
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -109,6 +116,40 @@ def say_nothing(text: str) -> None: ...
 
 def here(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+# Limits
+
+
+@pytest.fixture
+def limited(monkeypatch, tmp_path):
+    file = tmp_path / "hosting.toml"
+    file.write_text("max_network_bytes = 1_000_000\nfree_disk_bytes = 1_000_000\n")
+    monkeypatch.setenv("IRI_HOSTING", str(file))
+    hosting.cache_clear()
+    yield
+    hosting.cache_clear()
+
+
+@pytest.mark.parametrize("says_how_large", [True, False])
+def test_weights_larger_than_allowed_are_broken_off_and_deleted(
+    server, limited, tmp_path, says_how_large
+):
+    server.files["/net.pth"] = bytes(1_500_000)
+    server.says_length = says_how_large
+    with pytest.raises(RequestError, match="this app downloads at most 1 MB"):
+        downloads.from_url("a network", f"{server.url}/net.pth", say_nothing)
+    assert here(tmp_path / "models") == []
+
+
+def test_a_download_leaves_room_on_the_disk(server, limited, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage._replace(free=1_600_000))
+    server.files["/net.pth"] = bytes(700_000)
+    with pytest.raises(HubUnreachable, match=r"the disk has 2 MB free, of which 1 MB stay free"):
+        downloads.from_url("a network", f"{server.url}/net.pth", say_nothing)
+    server.files["/small.pth"] = bytes(500_000)
+    downloads.from_url("a network", f"{server.url}/small.pth", say_nothing)
 
 
 # Plain files

@@ -14,19 +14,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer import validation
-from explorer.analysis.examples import EXAMPLES
+from explorer.analysis.examples import EXAMPLES, SHIPPED
 from explorer.analysis.network_comparison import NetworkComparison
 from explorer.app import components, naming, session
 from explorer.app.links import link
+from explorer.app.panels import network_picker, progress_view
 from explorer.app.panels.sidebar import DEFAULTS
 from explorer.errors import RequestError
+from explorer.hosting.settings import DEMO
 from explorer.images.encoding import to_png
 from explorer.jobs import work
-from explorer.jobs.job import FAILED, RUNNING, Job
+from explorer.jobs.job import CANCELLED, DONE, FAILED, RUNNING, Job
+from explorer.jobs.queue import QueueFull
+from explorer.live.tokens import watched_by
 from explorer.metrics.first_look import FirstLook
 from explorer.metrics.match import MatchState
 from explorer.metrics.null import Distribution
@@ -35,7 +40,8 @@ from explorer.request import Request
 from explorer.store import starter
 from explorer.validation import NEAREST_STAGE, validate
 
-APP = str(Path(__file__).parent.parent / "app.py")
+ROOT = Path(__file__).parent.parent
+APP = str(ROOT / "explorer/app/script/main.py")
 SMALL = {"model": DEFAULTS.model}
 """The address of a finished example of a small network."""
 
@@ -55,14 +61,16 @@ class IdleEngine:
     def job(self, key: str) -> Job | None:
         return self.jobs.get(key)
 
-    def submit(self, request, pictures, subscriber) -> None:
+    def submit(self, request, pictures, **who) -> None:
         self.submitted.append(request)
 
-    def call(self, function, *arguments) -> Future:
+    def call(self, function, *arguments, **who) -> Future:
         self.asked.append((function, *arguments))
         return self.answer
 
     def start(self) -> None: ...
+
+    def touch(self, keys) -> None: ...
 
     def cancel(self, key: str, subscriber: str) -> None: ...
 
@@ -130,7 +138,7 @@ def test_the_plots_wait_until_the_browser_has_painted_the_pictures(engine):
     app = opened(**SMALL)
     assert not app.get("plotly_chart")
     app.session_state["_painted"] = DEFAULTS.key
-    app.run()
+    app.button(key="opinion_skipped").click().run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 4
     assert "| measure | to target |" in text(app)
@@ -230,16 +238,21 @@ def test_the_likeliest_classes_of_both_pictures_are_named(engine):
         assert f"{one.name} {one.probability:.0%}" in text(app)
 
 
-def test_another_network_can_be_asked_how_it_sees_the_picture(engine):
+def test_another_network_can_be_asked_how_it_sees_the_picture(engine, monkeypatch):
     found = engine.result(DEFAULTS.key)
     app = painted()
     assert not engine.asked
+    assert "Any name of timm's" in app.selectbox(key="other_network").help
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(network_picker, "hosting", lambda: DEMO)
+        assert "offers those of the list" in app.run().selectbox(key="other_network").help
     other = "embedded:residual-multi-standard"
     app.selectbox(key="other_network").select(other).run()
     ((function, data, observer),) = engine.asked
     assert (function, observer["model"]) == (work.compare, other)
     assert data == found.to_bytes()
-    assert "the other network is looking" in text(app)
+    assert "The other network is looking" in text(app)
+    assert app.button(key="cancel_other")
     match = replace(found.match, beyond_null=False, values={"relative_l2": 0.77})
     engine.answer.set_result(
         NetworkComparison(
@@ -305,7 +318,7 @@ def test_the_first_verdict_has_three_answers_and_says_how_the_search_ended(
 def test_the_examples_say_how_many_converged_and_whether_they_match_equally_well(engine):
     results = [engine.result(request.key) for _, request in EXAMPLES]
     app = opened()
-    app.switch_page("explorer/app/pages/examples.py").run()
+    app.switch_page("../pages/examples.py").run()
     matched = [one for one in results if one.matched]
     converged = sum(one.converged for one in results)
     assert f"Of these {len(EXAMPLES)}, {len(matched)} match the target, and {converged}" in text(
@@ -456,12 +469,14 @@ def test_generate_on_a_finished_one_says_so_and_makes_nothing(engine):
 def test_a_page_that_runs_again_of_itself_sets_the_panel_anew(engine, monkeypatch):
     """Else a browser that has not drawn the panel yet would draw it with its defaults."""
     key = submitted_key(engine)
-    states = [RUNNING, FAILED]  # it ends between the page's look and the watcher's
+    engine.jobs[key] = Job(key, RUNNING)
 
-    def job(_):
-        return Job(key, states.pop(0) if len(states) > 1 else states[0], error="it broke")
+    def ended_at_once(job, steps_before, on_end) -> None:  # as live.js has the page run
+        engine.jobs[key] = Job(key, FAILED, error="it broke")
+        on_end()
+        st.rerun()
 
-    monkeypatch.setattr(engine, "job", job)
+    monkeypatch.setattr(progress_view, "show_progress", ended_at_once)
     app = opened(target="coffee", seed="white")
     assert "It broke." in app.error[0].value
     panel = [app.selectbox(key="target"), app.selectbox(key="seed"), app.number_input(key="rng")]
@@ -495,6 +510,58 @@ def test_what_several_random_numbers_gave_is_counted_until_another_thing_is_aske
     assert "random seeds:" not in text(app)
 
 
+def test_what_the_queue_has_no_room_for_is_said_and_can_be_asked_for_again(engine, monkeypatch):
+    def full(*_, **who):
+        assert who["party"]
+        assert who["subscriber"]
+        assert who["abandonable"] is True
+        raise QueueFull("you have 2 jobs in line already; wait until one has begun")
+
+    monkeypatch.setattr(engine, "submit", full)
+    app = opened(target="coffee", seed="white")
+    app.button(key="generate_here").click().run()
+    assert not app.exception
+    assert app.warning[0].value == "You have 2 jobs in line already; wait until one has begun."
+    assert "Not generated yet." in text(app)
+    assert app.selectbox(key="target").value == "coffee"
+    monkeypatch.undo()
+    monkeypatch.setattr(session, "engine", lambda: engine)
+    app.button(key="generate_here").click().run()
+    assert len(engine.submitted) == 1
+    assert not app.warning
+
+
+def test_a_question_for_which_the_queue_has_no_room_can_be_asked_again(engine, monkeypatch):
+    def full(*_, **who):
+        raise QueueFull("you have asked 3 questions already")
+
+    monkeypatch.setattr(engine, "call", full)
+    app = painted()
+    app.selectbox(key="other_network").select("embedded:residual-multi-standard").run()
+    assert "You have asked 3 questions already." in app.error[0].value
+    monkeypatch.undo()
+    monkeypatch.setattr(session, "engine", lambda: engine)
+    app.button(key="ask_other_again").click().run()
+    assert "The other network is looking" in text(app)
+
+
+def test_a_result_that_could_not_be_stored_is_shown_and_says_so(engine):
+    engine.jobs[DEFAULTS.key] = Job(
+        DEFAULTS.key, DONE, note="the disk is full, so download this result: it is not kept"
+    )
+    app = opened(**SMALL)
+    (warning,) = app.warning
+    assert warning.value == "The disk is full, so download this result: it is not kept."
+    assert "To the network: the same?" in text(app)
+
+
+def test_a_job_that_was_given_up_for_want_of_watchers_says_so(engine):
+    key = submitted_key(engine)
+    engine.jobs[key] = Job(key, CANCELLED, error="cancelled because nobody watched it")
+    app = opened(target="coffee", seed="white")
+    assert "Cancelled because nobody watched it. **" in text(app)
+
+
 def test_a_running_job_shows_how_far_it_is_and_can_be_cancelled(engine):
     key = submitted_key(engine)
     engine.jobs[key] = Job(
@@ -502,8 +569,21 @@ def test_a_running_job_shows_how_far_it_is_and_can_be_cancelled(engine):
     )
     app = opened(target="coffee", seed="white")
     assert not app.exception
-    assert app.button(key="cancel")
-    assert "Relative distance" not in text(app)
+    assert not [each for each in app.button if each.key == "cancel"], "somebody else's"
+    assert "can be cancelled only there" in text(app)
+    asked = frozenset({app.session_state["_visitor"]})
+    engine.jobs[key] = replace(engine.jobs[key], subscribers=asked)
+    assert app.run().button(key="cancel")
+    assert "can be cancelled only there" not in text(app)
+    now = live(app)["now"]
+    assert now["status"] == (
+        "Generating the image: step 40 of 500, relative distance 0.250, at most 9 s left"
+    )
+    assert (now["share"], now["look"], now["points"]) == (0.08, "", [[40, 0.25]])
+    watched = watched_by(live(app)["token"])
+    assert watched.keys == (key,)
+    assert app.session_state["_visitor"] not in watched.visitor, "an address may be logged"
+    assert not app.get("plotly_chart")
 
 
 def test_an_image_that_is_made_is_shown_with_its_match_while_the_rest_is_measured(engine):
@@ -515,16 +595,24 @@ def test_an_image_that_is_made_is_shown_with_its_match_while_the_rest_is_measure
     )
     app = opened(target="coffee", seed="white")
     assert not app.exception
-    assert "Relative distance 0.0199 (0.0211 after rounding to 8 bits)" in text(app)
-    assert "the target is “mug”, the IRI “tabby_cat”" in html.unescape(text(app))
-    assert "Measuring every layer" in text(app)
-    assert app.button(key="cancel")
+    now = live(app)["now"]
+    assert now["headline"] == "Generated"
+    assert "Relative distance 0.0199 (0.0211 after rounding to 8 bits)" in now["look"]
+    assert "the target is “mug”, the IRI “tabby_cat”" in now["look"]
+    assert now["status"] == "Verdicts and plots follow. Measuring every layer …"
     assert top_pictures(app)[1]["caption"] == "generated"
     engine.jobs[key] = replace(engine.jobs[key], stage=NEAREST_STAGE, step=94)
     app.run()
-    assert "taking back what the match did not need: pass 94 …" in text(app)
-    assert "Generated" not in text(app)
+    now = live(app)["now"]
+    assert now["status"] == "Now taking back what the match did not need: pass 94 …"
+    assert now["headline"] == "Search finished"
     assert top_pictures(app)[1]["caption"] == "coming nearer to its seed"
+
+
+def live(app: AppTest) -> dict:
+    """What the browser is told of the running job: how it is now, and by what token it watches."""
+    progress = next(each.proto for each in app.get("bidi_component") if '"token' in each.proto.json)
+    return json.loads(json.loads(progress.json)["json"])
 
 
 def top_pictures(app: AppTest) -> list[dict[str, str]]:
@@ -547,16 +635,16 @@ def submitted_key(engine) -> str:
 
 
 def test_every_example_of_the_pack_is_what_the_code_would_ask_for(engine):
-    assert [entry.key for entry in starter.entries()] == [one.key for _, one in EXAMPLES]
+    assert [entry.key for entry in starter.entries()] == [one.key for _, one in SHIPPED]
     assert not starter.damaged()
-    for _, request in EXAMPLES:
+    for _, request in SHIPPED:
         assert engine.result(request.key) is not None
 
 
 @pytest.mark.parametrize("page", ["examples", "how_to_read"])
 def test_the_other_pages_open(engine, page):
     app = opened()
-    app.switch_page(f"explorer/app/pages/{page}.py").run()
+    app.switch_page(f"../pages/{page}.py").run()
     assert not app.exception
     assert app.title
 
@@ -704,7 +792,7 @@ def contrast(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_what_is_selected_can_be_read_in_both_themes():
-    theme = tomllib.loads((Path(APP).parent / ".streamlit/config.toml").read_text())["theme"]
+    theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"]
     css = (Path(components.__file__).parent / "front/page.css").read_text(encoding="utf-8")
     texts = re.search(r" color: light-dark\((#\w{6}), (#\w{6})\)", css)
     assert texts is not None

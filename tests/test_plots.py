@@ -115,3 +115,15 @@ def test_measures_that_do_not_count_are_hatched_and_missing_ones_left_out():
         "of-another-version": (TARGET, ""),
         "structure": (TARGET, "/"),
     }
+
+
+def test_a_figure_is_drawn_once_for_the_same_numbers_and_anew_for_others():
+    steps, distances = (0, 10, 20), (1.0, 0.25, 0.125)
+    drawn = falling_curve(steps, distances, 0.02)
+    assert falling_curve((0, 10, 20), (1.0, 0.25, 0.125), 0.02) is drawn
+    others = (
+        falling_curve(steps, (1.0, 0.25, 0.1250001), 0.02),
+        falling_curve(steps, distances, 0.03),
+    )
+    assert drawn not in others
+    assert others[0].to_json() != drawn.to_json() != others[1].to_json()

@@ -162,26 +162,21 @@ def test_an_effect_between_sides_at_unequal_match_says_so():
     assert "not at equal match in 1 of 2 comparisons, the worst 0.03 against 0.12" in text
 
 
-def test_a_side_that_measures_cannot_judge_is_left_out_and_named():
-    high, low, other = answers(1.0, wrong=0.06), answers(0.5, wrong=0.05), answers(0.0)
+def test_wrong_targets_are_taken_off_and_sides_that_too_few_measures_judge_left_out():
+    high, low, other = answers(1.0, wrong=0.3), answers(0.5, wrong=0.05), answers(0.0)
     few = replace(other, counted=("one",))
     effect = difference("", [(high, other), (low, other), (low, few)])
-    assert effect.points == pytest.approx(50)
-    assert effect.unjudged == (2, 3)
-    assert "without 2 of 3 comparisons" in _effect(effect)
-    # What no rule asks for: alignment less wrong targets, of the pairs that match.
-    assert effect.net is not None
-    assert effect.net[0] == pytest.approx(100 * np.mean([1 - 0.06, 0.5 - 0.05, 0.5 - 0.05]))
-    nothing = difference("", [(high, other)])
+    assert effect.points == pytest.approx(100 * np.mean([1 - 0.3, 0.5 - 0.05]))
+    assert effect.unjudged == (1, 3)
+    assert "without 1 of 3 comparisons" in _effect(effect)
+    # What no rule asks for: alignment alone.
+    assert effect.aligned is not None
+    assert effect.aligned[0] == pytest.approx(100 * np.mean([1, 0.5]))
+    # Measures that call anything near say nothing.
+    assert difference("", [(answers(1.0, wrong=1.0), other)]).verdict == FAILS
+    nothing = difference("", [(high, few)])
     assert (nothing.points, nothing.verdict) == (None, UNCLEAR)
-    assert nothing.net is not None
-    assert nothing.net[0] == pytest.approx(94)
-    assert nothing.net_verdict == HOLDS
-    assert Claim(2, "imagenette", (nothing,)).net_verdict == HOLDS
-    assert (
-        Claim(2, "imagenette", (nothing, Effect("", 1, 0, 2, net=(1, 0, 2)))).net_verdict == FAILS
-    )
-    assert "cannot judge" in _effect(nothing)
+    assert "too few measures judge it" in _effect(nothing)
 
 
 def test_the_nearest_iris_decide_and_those_as_searched_stand_beside_them():
@@ -189,9 +184,9 @@ def test_the_nearest_iris_decide_and_those_as_searched_stand_beside_them():
     effect = difference("A minus B", [(nearest, answers(0.0))])
     assert effect.points == pytest.approx(25)
     assert effect.searched is not None
-    assert effect.searched[0] == pytest.approx(75)
+    assert effect.searched[0] == pytest.approx(25)  # 75 less the half of the wrong targets
     text = _effect(effect)
-    assert text.index("+25 points") < text.index("as searched +75 points")
+    assert text.index("A minus B: +25 points") < text.index("as searched +25 points")
 
 
 def world(robust: float, leaning: float, adversarial: float) -> tuple[dict, dict]:
@@ -384,7 +379,7 @@ def test_the_papers_numbers_stand_beside_ours():
 def test_a_paragraph_says_what_was_measured_what_not_and_what_the_paper_found():
     run = made_up({"cifar10-resnet-standard": 0.03, "cifar10-resnet-adv1": 0.6})
     text = paragraph(run, next(claim for claim in run.claims if claim.number == 2))
-    assert "CIFAR-10: holds.** (Less wrong targets, which decides nothing: holds.)" in text
+    assert "CIFAR-10: holds.** Measured on" in text
     assert "2 networks" in text
     assert "100 photographs" in text
     assert "(3,200 against 2,000 updates): +57 points" in text

@@ -78,6 +78,9 @@ def test_the_key_is_the_same_in_another_process_with_another_hash_seed():
         ("size", 128),
         ("nearest", True),
         ("nearest", False),
+        ("observer", "embedded:other"),
+        ("observer_layer", "logits"),
+        ("away_from", [DIGEST]),
     ],
 )
 def test_every_field_changes_the_key(field, value):
@@ -103,6 +106,9 @@ def test_every_field_is_in_the_canonical_form():
         nearest=True,
         classes_file="/b",
         continues=DIGEST,
+        observer="embedded:other",
+        observer_layer="logits",
+        away_from=(DIGEST,),
     )
     names = {field.name for field in fields(Request)} - {"null_folder", "classes_file"}
     assert set(json.loads(full.canonical)) == names | {"parametrisation", "schema"}

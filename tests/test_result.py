@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -363,6 +364,19 @@ TIGHTENING = {
             "tightening.searched.relative_l2 .* no finite number",
         ),
         ({"layers": [{"relative_l2": 1}]}, "'layers' cannot be read"),
+        ({"layers": [{"name": 5}]}, "'layers.0..name' .* is '5'; it must be text"),
+        ({"steps": "many"}, "steps .* no whole number"),
+        ({"batch": True}, "batch .* no whole number"),
+        ({"seconds": "long"}, "seconds .* no finite number"),
+        ({"stopped": 5}, "'stopped' .* is '5'; it must be text"),
+        ({"device": {"a": 1}}, "'device' .* must be text"),
+        ({"weights": "x"}, "'weights' .* must be an object"),
+        ({"weights": {"prior": "x"}}, "'weights.prior' .* must be a number"),
+        ({"versions": {"numpy": 2}}, "'versions.numpy' .* must be text"),
+        ({"optimiser": {"name": []}}, "'optimiser.name' .* must be text"),
+        ({"optimiser": 5}, "'optimiser' cannot be read"),
+        ({"keys_before": [5]}, "'keys_before.0.' .* must be text"),
+        ({"curves": {"step": [0], "loss": ["x"], "relative_l2": [1]}}, "'curves.loss.0.' .*number"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -458,3 +472,50 @@ def test_bytes_that_were_cut_off_are_refused(result):
     for length in range(0, len(data), 7):
         with pytest.raises(ResultError):
             Result.from_bytes(data[:length])
+
+
+def test_a_small_zip_does_not_unpack_to_two_hundred_megabytes(result):
+    """Every file is within a result's bounds, and so was their sum; the zip has 0.3 MB."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        frames = {f"frames/{step:05d}.png": bytes(4 * 2**20) for step in range(3, 53)}
+        for name, data in (result.files() | frames).items():
+            archive.writestr(name, data)
+    assert len(buffer.getvalue()) < 400_000
+    tracemalloc.start()
+    with pytest.raises(ResultError, match="unpack to more than any result's"):
+        Result.from_bytes(buffer.getvalue())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 400_000_000), (3, 4, 3), ()])
+def test_an_array_that_says_another_size_than_it_has_is_refused(result, shape):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    files = result.files() | {"iri.npy": file.getvalue() + bytes(3 * 4 * 4 * 4)}
+    with pytest.raises(ResultError, match=r"iri\.npy is damaged"):
+        Result.from_files(files)
+
+
+def test_a_zip_that_unpacks_to_more_than_it_says_is_not_unpacked(result):
+    large, said = 64 * 2**20, 1000
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in (result.files() | {"frames/00002.png": bytes(large)}).items():
+            archive.writestr(name, data)
+    lying = buffer.getvalue().replace(large.to_bytes(4, "little"), said.to_bytes(4, "little"))
+    tracemalloc.start()
+    with pytest.raises(ResultError, match="damaged"):
+        Result.from_bytes(lying)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("iri.png", bytes(large))
+    with pytest.raises(ResultError, match=r"its iri\.png is packed in a way that is not read"):
+        Result.from_bytes(buffer.getvalue())

@@ -13,13 +13,15 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis.examples import EXAMPLES
 from explorer.app import session
 from explorer.app.links import link
+from explorer.app.pages import PAGES
 from explorer.app.panels import image_picker
 from explorer.app.panels.counterpart_view import counterpart_of
+from explorer.hosting import hosting
 from explorer.result import Result
-from explorer.store import starter
+from explorer.store import CacheError, Store, starter
 from explorer.validation import read_upload
 
-APP = str(Path(__file__).parent.parent / "app.py")
+APP = str(Path(__file__).parent.parent / "explorer/app/script/main.py")
 VERDICT = "To the network: the same?"
 
 
@@ -30,10 +32,12 @@ class IdleEngine:
         self.result, self.store, self.job = real.result, real.store, lambda key: None
         self.submitted: list = []
 
-    def submit(self, request, pictures, subscriber) -> None:
+    def submit(self, request, pictures, **who) -> None:
         self.submitted.append(request)
 
     def start(self) -> None: ...
+
+    def touch(self, keys) -> None: ...
 
 
 @pytest.fixture
@@ -92,13 +96,25 @@ def test_a_link_to_a_result_from_an_upload_opens_elsewhere_only_once_it_is_share
     own.toggle(key=f"share_{made.request.key}").set_value(True).run()
     assert VERDICT in says(opened(made))
     assert "is a link to this result." in says(own)
+    assert "everybody who has the link sees the uploaded picture" in says(own)
     stranger = opened(made)
     assert "shared by whoever made it" in says(stranger)
     assert f"share_{made.request.key}" not in [each.key for each in stranger.toggle]
     assert "again" not in [each.key for each in stranger.button]  # it would end at the lock
     assert "again" in [each.key for each in own.button]
 
+    def no_room(*_):
+        raise CacheError("The disk is full.", "The disk is full (/srv/cache).")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(session.engine().store), "delete", no_room)
+        own.toggle(key=f"share_{made.request.key}").set_value(False).run()
+    assert "Who sees it has not changed. The disk is full." in [each.value for each in own.toast]
+    assert own.toggle(key=f"share_{made.request.key}").value
+    assert not own.exception
+
     own.toggle(key=f"share_{made.request.key}").set_value(False).run()
+    assert "everybody who has the link" not in says(own)
     assert VERDICT not in says(opened(made))
 
 
@@ -120,6 +136,16 @@ def test_nothing_is_started_for_who_may_not_see_it(engine, made):
     elsewhere.button(key="generate").click().run()
     assert not elsewhere.exception
     assert not engine.submitted
+
+
+def test_a_link_to_what_somebody_else_uploaded_says_who_can_share_it(made):
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.switch_page(str(PAGES["compare"].script))
+    for name, value in link(made.request).items():
+        app.query_params[name] = value
+    said = says(app.run())
+    assert "which others see only once whoever uploaded it shares it" in said
+    assert "goes on from" not in said
 
 
 def test_whoever_asked_for_a_result_goes_on_seeing_it_when_the_upload_was_displaced(made):
@@ -152,6 +178,29 @@ def test_a_continuation_is_not_said_to_be_shared_by_somebody_else(engine, made):
     assert VERDICT not in says(opened(continued))
 
 
+def test_the_gallery_counts_others_uploads_at_home_only(engine, made, tmp_path, monkeypatch):
+    engine.store = Store(tmp_path)
+    engine.store.put(made.request.key, made.to_bytes())
+
+    def of_gallery() -> str:
+        app = AppTest.from_file(APP, default_timeout=60)
+        app.switch_page(str(PAGES["gallery"].script)).run()
+        assert not app.exception
+        return "\n".join(each.value for each in [*app.caption, *app.markdown, *app.title])
+
+    at_home = of_gallery()
+    assert "1 more, made from an uploaded picture, is listed only in the session" in at_home
+    monkeypatch.setenv("IRI_HOSTED", "1")
+    hosting.cache_clear()
+    try:
+        shown = of_gallery()
+    finally:
+        monkeypatch.undo()
+        hosting.cache_clear()
+    assert "Gallery" in shown
+    assert "upload" not in shown
+
+
 def test_the_panel_says_who_sees_an_upload_and_which_formats_are_read(made, upload):
     said = says(opened(made, {upload.name: upload.png}))
     assert "Only this session sees it" in said
@@ -160,11 +209,11 @@ def test_the_panel_says_who_sees_an_upload_and_which_formats_are_read(made, uplo
 
 
 def test_an_upload_that_the_address_names_as_the_seed_stays_the_seed(monkeypatch, upload):
-    state = {"_upload_file": io.BytesIO(upload.png), "seed": upload.name, "target": "cat"}
+    state = {"_upload_file0": io.BytesIO(upload.png), "seed": upload.name, "target": "cat"}
     monkeypatch.setattr(image_picker.st, "session_state", state)
     image_picker._take_upload()
     assert (state["seed"], state["target"]) == (upload.name, "cat")
     assert list(state["_uploads"]) == [upload.name]
-    state["seed"] = "noise"
+    state |= {"_upload_file1": io.BytesIO(upload.png), "seed": "noise"}
     image_picker._take_upload()
     assert state["target"] == upload.name

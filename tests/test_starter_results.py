@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from explorer import generate
-from explorer.analysis.examples import EXAMPLES, as_shipped
+from explorer.analysis.examples import EXAMPLES, LESSON, SHIPPED, as_shipped
 from explorer.analysis.measured_again import measured_again
 from explorer.app.links import link
 from explorer.app.panels.counterpart_view import counterpart_of
@@ -114,7 +114,7 @@ def test_a_result_measured_again_is_as_today_whatever_it_said_before():
 
 def test_the_pack_is_small_enough_to_ship():
     sizes = [path.stat().st_size for path in STARTER.glob("*.zip")]
-    assert len(sizes) == len(EXAMPLES)
+    assert len(sizes) == len(SHIPPED)
     assert max(sizes) < 1e6
     assert sum(sizes) < 9e6
 
@@ -131,13 +131,22 @@ def test_only_large_images_ship_without_their_key_frames():
     assert as_shipped(large).iri is large.iri
 
 
+def test_the_lessons_own_results_ship_without_their_search():
+    for _, request in LESSON:
+        result = shipped(request)
+        assert result.matched
+        assert not result.frames
+        assert result.searched_png is None
+        assert as_shipped(result).to_bytes() == (STARTER / f"{request.key}.zip").read_bytes()
+
+
 def test_the_keys_of_shipped_results_are_those_of_their_requests():
     listed = json.loads((STARTER / "manifest.json").read_text(encoding="utf-8"))["entries"]
-    assert [entry["key"] for entry in listed] == [request.key for _, request in EXAMPLES]
-    assert [shipped(request).request.key for _, request in EXAMPLES] == [
-        request.key for _, request in EXAMPLES
+    assert [entry["key"] for entry in listed] == [request.key for _, request in SHIPPED]
+    assert [shipped(request).request.key for _, request in SHIPPED] == [
+        request.key for _, request in SHIPPED
     ]
-    assert [entry["title"] for entry in listed] == [title for title, _ in EXAMPLES]
+    assert [entry["title"] for entry in listed] == [title for title, _ in SHIPPED]
 
 
 def test_a_key_never_changes():

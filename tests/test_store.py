@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer.store import CacheError, Store, settings
+from explorer.store import CacheError, Store, frame, settings, signing
+from explorer.store.disk import PlainCache
 from explorer.store.errors import DamagedEntry
 
 ROOT = Path(__file__).parents[1]
@@ -119,8 +120,10 @@ def test_the_directory_is_private(store, tmp_path):
 def test_a_directory_with_other_things_in_it_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     mode = tmp_path.stat().st_mode
-    with pytest.raises(CacheError, match=r"contains other files \('thesis.txt'\)"):
+    with pytest.raises(CacheError, match="contains other files; set IRI_CACHE_DIR") as refused:
         Store(tmp_path).put("a", b"1")
+    assert "thesis.txt" in refused.value.for_operator
+    assert "thesis.txt" not in str(refused.value)
     assert Store(tmp_path).get("a") is None
     assert tmp_path.stat().st_mode == mode
 
@@ -169,14 +172,14 @@ print(took)
 
 
 def test_the_least_recently_used_entries_are_evicted(tmp_path):
-    store = Store(tmp_path / "data", limit=10_500)
+    store = Store(tmp_path / "data", limit=11_100)
     for number in range(10):
         store.put(f"k{number}", bytes(1000))
     store.get("k0")
     store.get("k1")
     store.put("large", bytes(3000))
     assert set(store.keys()) == {"k0", "k1", *(f"k{n}" for n in range(5, 10)), "large"}
-    assert store.stats().bytes <= 10_500
+    assert store.stats().bytes <= 11_100
     assert len(value_files(store)) == len(store.keys())
 
 
@@ -186,7 +189,7 @@ def test_an_entry_as_large_as_the_limit_stays_and_a_larger_one_is_refused(tmp_pa
     with pytest.raises(CacheError, match=r"0\.1 MB does not fit .* raise IRI_CACHE_LIMIT"):
         store.put("too-large", bytes(100_000))
     assert store.keys() == ("small",)
-    store.put("largest", bytes(99_950))
+    store.put("largest", bytes(99_900))
     assert store.keys() == ("largest",)
 
 
@@ -205,7 +208,7 @@ except CacheError as error:
 assert store.get("a") == b"1" and "b" not in store
 """
     output, _ = python(code, tmp_path / "data").communicate()
-    assert output.startswith(b"said: nothing can be written to the cache")
+    assert output == b"said: The disk of the result cache is full, so new results are not kept.\n"
     assert len(list((tmp_path / "data").rglob("*.val"))) == 1
 
 
@@ -277,7 +280,7 @@ def test_verify_drops_what_is_damaged_and_says_which(store):
 
 
 @pytest.mark.parametrize("how", ["garbage", "header", "truncated", "directory", "other tables"])
-def test_a_damaged_database_is_moved_aside_and_a_new_one_begun(store, how, caplog):
+def test_a_damaged_database_is_moved_aside_and_its_entries_are_found_again(store, how, caplog):
     for number in range(50):
         store.put(f"k{number}", b"value")
     store.close()
@@ -297,13 +300,36 @@ def test_a_damaged_database_is_moved_aside_and_a_new_one_begun(store, how, caplo
         else:
             with closing(sqlite3.connect(path)) as db:
                 db.execute("CREATE TABLE Cache (something)")
-    assert store.get("k1") is None
+    assert store.get("k1") == b"value"
     store.put("b", PAYLOAD)
     assert store.get("b") == PAYLOAD
-    assert store.keys() == ("b",)
-    assert len(value_files(store)) == 1
+    assert store.keys() == (*(f"k{number}" for number in range(50)), "b")
+    assert len(value_files(store)) == 51
+    assert store.verify().damaged == ()
     assert (store.directory / "cache.db.damaged").exists()
     assert "is damaged" in caplog.text
+
+
+def test_of_a_lost_database_only_the_newest_signed_entries_are_found_again(store):
+    for key, value in (("a", b"old"), ("b", b"value"), ("c", b"deleted"), ("a", b"new")):
+        store.put(key, value)
+    store.delete("c")
+    store.close()
+    notes = store.directory / "cache.db.entries"
+    theirs, planted = next(iter(notes.read_text().splitlines()[1:])).split()[0], "0" * 28
+    with notes.open("a") as file:  # what somebody could add who can write there
+        file.write(f"{theirs} planted\n../../secret a\n00/00/{planted}.val a\nno note\n\xff\n")
+    stray = store.directory / "ab/cd" / f"{'12' * 14}.val"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"of nobody")
+    os.utime(stray, (1, 1))
+    for path in store.directory.glob("cache.db*"):
+        if path != notes:
+            path.unlink()
+    assert store.get("a") == b"new"
+    assert store.get("planted") is store.get("c") is None
+    assert store.keys() == ("b", "a")
+    assert not stray.exists()
 
 
 def test_a_database_damaged_under_an_open_store_is_replaced(store):
@@ -317,6 +343,7 @@ def test_a_database_damaged_under_an_open_store_is_replaced(store):
     store.get("key-7")
     store.put("b", PAYLOAD)
     assert store.get("b") == PAYLOAD
+    assert store.get("key-7") == b"value"
 
 
 def test_a_directory_deleted_under_an_open_store_is_made_again(store):
@@ -329,6 +356,114 @@ def test_a_directory_deleted_under_an_open_store_is_made_again(store):
     thread.start()
     thread.join(20)
     assert results == [None, None, b"2"]
+
+
+@pytest.mark.parametrize("made_again", [False, True])
+def test_what_is_stored_after_the_directory_was_deleted_is_there_for_all(store, made_again):
+    """The thread that writes has its connection to the deleted file still."""
+    store.put("a", PAYLOAD)
+    subprocess.run(["rm", "-r", store.directory], check=True)
+    other = Store(store.directory)
+    if made_again:
+        other.put("c", b"3")
+    for key in "xy":
+        store.put(key, PAYLOAD)
+        assert (store.get(key), other.get(key)) == (PAYLOAD, PAYLOAD)
+    assert store.keys() == other.keys() == ((*"cxy",) if made_again else (*"xy",))
+    assert store.get("a") is None
+    other.close()
+
+
+def test_a_directory_deleted_while_an_entry_is_written_has_the_entry(store):
+    store.put("a", PAYLOAD)
+
+    def write(cache) -> None:
+        cache.write("b", framed)
+        subprocess.run(["rm", "-r", store.directory], check=True)
+
+    framed = frame.wrap(signing.installation(store.directory), "b", b"2")
+    attempts = iter([write, lambda cache: cache.write("b", framed)])
+    store._database.write(lambda cache: next(attempts)(cache))
+    assert store.get("b") == b"2"
+
+
+def test_a_database_that_lost_its_rows_finds_them_again(store):
+    for key in ("a", "b", "c"):
+        store.put(key, key.encode())
+    with database(store) as db:
+        db.execute("DROP TABLE Cache")
+    assert [store.get(key) for key in "abc"] == [b"a", b"b", b"c"]
+    with database(store) as db:
+        db.execute("DELETE FROM Cache WHERE key != 'c'")
+    assert store.get("a") is None
+    assert store.verify().damaged == ()
+    assert [store.get(key) for key in "abc"] == [b"a", b"b", b"c"]
+    store.close()
+    with database(store) as db:
+        db.execute("DELETE FROM Cache")
+    store.check()
+    assert [store.get(key) for key in "abc"] == [b"a", b"b", b"c"]
+    assert store.clear() == 3
+    assert store.verify().checked == 0
+
+
+def test_a_file_whose_entry_was_replaced_is_no_entry_any_more(store):
+    """As a crash leaves it between writing the new one and deleting the old."""
+    for key in "ab":
+        store.put(key, b"old")
+    old = {path: path.read_bytes() for path in value_files(store)}
+    for key in "ab":
+        store.put(key, b"new")
+    for path, data in old.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (1, 1))
+    report = store.verify()
+    assert (report.orphans, report.unsigned, len(value_files(store))) == (2, 0, 2)
+    assert [store.get(key) for key in "ab"] == [b"new", b"new"]
+
+
+def test_files_that_nothing_names_count_and_go_when_room_is_needed(tmp_path):
+    store = Store(tmp_path / "data", limit=10_000)
+    for number in range(4):
+        store.put(f"old-{number}", bytes(2000))
+    store.close()
+    for path in store.directory.glob("cache.db*"):
+        path.unlink()
+    for path in value_files(store):
+        os.utime(path, (1, 1))
+    report = store.verify()
+    assert (report.checked, report.orphans, report.unsigned) == (0, 0, 4)
+    assert store.stats().bytes > 8000
+    for number in range(4):
+        store.put(f"new-{number}", bytes(2000))
+    assert len(value_files(store)) == 4
+    assert sum(path.stat().st_size for path in value_files(store)) < 10_000
+
+
+@pytest.mark.parametrize("size", [-99999999999, 10**17])
+def test_an_impossible_size_is_damage_and_changes_no_limit(tmp_path, size):
+    store = Store(tmp_path / "data", limit=10_000)
+    for number in range(4):
+        store.put(f"k{number}", bytes(2000))
+    with database(store) as db:
+        db.execute("UPDATE Cache SET size = ? WHERE key = 'k3'", (size,))
+    assert 6000 < store.stats().bytes < 8000
+    store.put("x", b"1")
+    assert set(store.keys()) == {"k0", "k1", "k2", "k3", "x"}
+    assert store.verify().damaged == (("k3", "states an impossible size"),)
+    assert 6000 < store.stats().bytes < 8000
+    assert len(value_files(store)) == 4
+    with database(store) as db:
+        (counted,) = db.execute("SELECT value FROM Settings WHERE key = 'size'").fetchone()
+    assert counted == store.stats().bytes
+
+
+def test_verify_says_how_many_results_are_among_what_it_checked(store):
+    for key in ("f" * 64, "summary:" + "f" * 64, "pace:x"):
+        store.put(key, b"1")
+    report = store.verify()
+    assert (report.checked, report.of_these_results) == (3, 1)
 
 
 def test_a_healthy_database_that_is_locked_is_not_moved_aside(store):
@@ -409,7 +544,7 @@ def test_diskcache_s_own_iteration_refuses_a_pickled_key(store, marker):
     store.put("a", PAYLOAD)
     plant(store, key=pickle.dumps(Bomb(marker)), raw=0, value=b"x")
     with pytest.raises(DamagedEntry):
-        list(store._open())
+        list(PlainCache(store.directory))
     assert not marker.exists()
 
 
@@ -418,10 +553,9 @@ def test_diskcache_s_own_iteration_refuses_a_pickled_key(store, marker):
 def test_a_planted_filename_outside_is_neither_read_nor_deleted(tmp_path, mode, form):
     store = Store(tmp_path / "data", limit=10_000)
     store.put("c", b"1")
-    from explorer.store import frame
-
     secret = tmp_path / "secret"
-    secret.write_bytes(frame.wrap(b"even in a valid frame"))
+    signer = signing.installation(store.directory)
+    secret.write_bytes(frame.wrap(signer, "a", b"even in a valid frame"))
     filename = {
         "absolute": str(secret),
         "parents": "../secret",
@@ -469,7 +603,7 @@ def test_a_nonsensical_row_is_dropped(store, columns):
 @pytest.mark.parametrize("value", [True, None, [1], {"a": 1}, 2**64, object()])
 def test_the_disk_refuses_to_store_what_diskcache_would_pickle(store, value):
     store.put("a", b"1")
-    disk = store._open().disk
+    disk = PlainCache(store.directory).disk
     with pytest.raises(TypeError):
         disk.store(value, read=False)
     if not isinstance(value, str):
@@ -479,7 +613,7 @@ def test_the_disk_refuses_to_store_what_diskcache_would_pickle(store, value):
 
 def test_the_disk_keeps_the_four_plain_types(store):
     store.put("a", b"1")
-    plain = store._open()
+    plain = PlainCache(store.directory)
     for value in (b"bytes", "text", 7, 0.5):
         plain.set("plain", value)
         found = plain.get("plain")

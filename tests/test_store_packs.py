@@ -54,6 +54,12 @@ def test_starter_entries_are_listed_in_order_and_read_through_the_store(store, t
     assert store.get("a") == b"A"
 
 
+def test_what_the_starter_pack_answers_is_no_miss(store, tmp_path):
+    starter.write([("a", "A", b"1")], tmp_path / "starter")
+    assert (store.get("a"), store.get("b")) == (b"1", None)
+    assert store.stats().misses == 1
+
+
 def test_a_damaged_data_entry_falls_back_to_the_starter_pack(store, tmp_path):
     starter.write([("a", "A", b"from the pack")], tmp_path / "starter")
     store.put("a", b"own")
@@ -204,8 +210,20 @@ def test_a_zip_bomb_is_not_unpacked(other, tmp_path):
         zipfile.ZIP_DEFLATED,
     )
     assert honest.stat().st_size < 1_000_000
-    assert "larger than" in dict(import_pack(other, honest).refused)["a"]
+    with pytest.raises(CacheError, match="more than 20 times its size"):
+        import_pack(other, honest)
     assert "more than the 100 bytes" in dict(import_pack(other, lying).refused)["a"]
+    assert other.keys() == ()
+
+
+def test_many_members_that_unpack_to_a_thousand_times_the_pack_are_not_opened(other, tmp_path):
+    """Each is small and within every limit of its own: 0.2 MB of them would give 200 MB."""
+    member = bytes(1_000_000)
+    bombs = [(f"k{number}", member) for number in range(200)]
+    path = made_pack(tmp_path / "pack.zip", bombs, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 300_000
+    with pytest.raises(CacheError, match="more than 20 times its size"):
+        import_pack(other, path)
     assert other.keys() == ()
 
 
@@ -231,7 +249,10 @@ def test_a_pack_with_a_flipped_byte_gives_no_wrong_entry(other, store, tmp_path,
 
 def test_a_garbled_pack_gives_right_entries_or_a_refusal_and_nothing_else(tmp_path):
     class Shelf(dict):  # a store in memory
-        limit, put = 10**9, dict.__setitem__
+        limit = 10**9
+
+        def put(self, key, data, origin):
+            self[key] = data
 
     rng = random.Random(5)
     right = {"a": b"1" * 90, "b/c": b"2" * 90}

@@ -28,10 +28,16 @@ LIGHT = (
     "explorer.metrics.null",
     "explorer.metrics.invariance",
     "explorer.metrics.alignment",
+    "explorer.analysis.eyes",
+    "explorer.analysis.people",
     "explorer.analysis.targets",
     "explorer.analysis.network_comparison",
     "explorer.jobs.engine",
     "explorer.jobs.work",
+    "explorer.sweep.plan",
+    "explorer.sweep.background",
+    "explorer.sweep.table",
+    "explorer.sweep.form",
     "explorer.store",
     "explorer.store.store",
     "explorer.store.packs",
@@ -195,14 +201,20 @@ def test_the_engine_and_the_door_import_nothing_heavy_in_any_function():
 # Who knows what
 
 
+STRANGERS = ("explorer.research.raw_sessions", "explorer.research.upload_attack")
+"""Who speaks Streamlit's protocol from outside, to measure what strangers can do."""
+
+
 @pytest.mark.parametrize(
     ("libraries", "rooms"),
     [
-        (("streamlit",), ("app", "explorer.app")),
+        (("streamlit",), ("app", "explorer.app", *STRANGERS)),
+        (("prometheus_client",), ("explorer.app",)),
         (("plotly",), ("explorer.plots",)),
         (("distributed", "dask"), ("explorer.jobs",)),
+        (("pyarrow",), ("explorer.sweep",)),
         (("diskcache",), ("explorer.store",)),
-        (("sqlalchemy", "psycopg"), ("explorer.study",)),
+        (("sqlalchemy", "alembic", "psycopg"), ("explorer.study",)),
     ],
     ids=lambda value: value[0],
 )
@@ -238,7 +250,9 @@ def test_a_request_is_standard_library_only_and_a_result_adds_numpy():
         "explorer.errors",
         "explorer.result",
         "explorer.result.checks",
+        "explorer.result.difference",
         "explorer.result.provenance",
+        "explorer.result.record_types",
         "explorer.result.tightening",
         "explorer.request",
         "explorer.metrics",

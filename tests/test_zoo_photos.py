@@ -15,7 +15,7 @@ from PIL import Image
 
 from explorer import cli
 from explorer.errors import RequestError
-from explorer.research.training import checkpoints, photos, training
+from explorer.research.training import checkpoints, photos, training, writing
 from explorer.research.training.augmentation import Window, centre_window, random_window
 from explorer.research.training.batches import batches
 from explorer.research.training.datasets import DATASETS
@@ -254,6 +254,10 @@ def test_every_unreadable_photograph_is_counted(folder, tmp_path):
         ({"label": np.full(42, 3)}, "do not fit together"),
         ({"jpeg": np.zeros(5, np.uint8)}, "do not fit together"),
         ({"classes": np.array(["a", None], object)}, "cannot be read as a .npz pack"),
+        ({"classes": np.array("apple")}, "classes a list of names"),
+        ({"label": np.array(1)}, "lists of whole numbers"),
+        ({"label": np.zeros(42)}, "lists of whole numbers"),
+        ({"split": np.full(42, 2)}, "split is to be 0 for training and 1 for test"),
     ],
 )
 def test_a_pack_that_cannot_be_used_is_refused_in_a_sentence(change, words, tmp_path):
@@ -330,8 +334,9 @@ SIMCLR = {"objective": "simclr", "augmentation": "simclr", "temperature": 0.2}
 def test_killed_training_on_photographs_ends_with_the_weights_of_uninterrupted_training(
     name, changes, folder, tmp_path
 ):
-    def kill(_):
-        raise KeyboardInterrupt
+    def kill(line):
+        if "step 4 of 8" in line:
+            raise KeyboardInterrupt
 
     data, recipe = _load(folder, tmp_path / "cache"), _recipe(name, **changes)
     common = {"device": "cpu", "checkpoint_every": 4}
@@ -352,6 +357,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(folder, tmp_p
 
     def fill_the_disk(line):
         lines.append(line)
+        if "step 4" not in line:
+            return
         monkeypatch.setattr(Path, "write_bytes", _full)
 
     with pytest.raises(OSError, match=r"step 8 cannot be saved to .*No space left.* resumes"):
@@ -364,13 +371,24 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(folder, tmp_p
     assert "resuming after step 4" in lines[0]
 
 
+def test_weights_and_card_are_written_both_or_neither(folder, tmp_path, monkeypatch):
+    data, recipe = _load(folder, tmp_path / "cache"), _recipe()
+    out = tmp_path / "out"
+    training.train(recipe, data, weights=out, scratch=tmp_path, report=str)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    monkeypatch.setattr(writing, "write_atomically", _full)
+    with pytest.raises(OSError, match=r"cannot be written .* make room and start the same command"):
+        training.train(replace(recipe, rng_seed=1), data, weights=out, scratch=tmp_path, report=str)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
 def _full(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_damaged_checkpoint_is_said(folder, tmp_path):
     data, recipe = _load(folder, tmp_path / "cache"), _recipe()
-    path = checkpoints.path_of(recipe, tmp_path)
+    path = checkpoints.path_of(recipe, data.digest, tmp_path)
     path.write_bytes(b"no checkpoint")
     with pytest.raises(OSError, match=r"cannot be read; delete it to train imagenette-residual"):
         training.fit(recipe, data, device="cpu", scratch=tmp_path, report=str)

@@ -14,6 +14,7 @@ from explorer import cli
 from explorer.errors import RequestError
 from explorer.research.training import (
     augmentation,
+    contrastive,
     evaluation,
     losses,
     precision,
@@ -323,8 +324,9 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_interrupted_training_ends_with_the_weights_of_uninterrupted_training(kind, tmp_path):
-    def interrupt(_):
-        raise KeyboardInterrupt
+    def interrupt(line):
+        if "step 4 of 8" in line:
+            raise KeyboardInterrupt
 
     recipe = _tiny(**KINDS[kind])
     common = {"device": "cpu", "checkpoint_every": 4}
@@ -349,9 +351,18 @@ def test_a_checkpoint_of_another_recipe_is_not_resumed(tmp_path):
     said = []
     training.fit(_tiny(rng_seed=1), data, report=said.append, **common)
     assert "another recipe" in said[0]
-    assert "step 4 of 8" in said[1]
-    training.fit(_tiny(rng_seed=1), replace(data, digest="other"), report=said.append, **common)
-    assert "other data" in said[3]
+    assert "8 steps on the cpu" in said[1]
+    assert "step 4 of 8" in said[2]
+
+
+def test_training_on_other_data_leaves_the_checkpoint_of_the_first(tmp_path):
+    data = _data(_tiny())
+    common = {"device": "cpu", "scratch": tmp_path, "checkpoint_every": 4}
+    training.fit(_tiny(), data, report=_quiet, **common)
+    training.fit(_tiny(), replace(data, digest="other"), report=_quiet, **common)
+    said = []
+    training.fit(_tiny(), data, report=said.append, **common)
+    assert "resuming after step 8 of 8" in said[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -414,6 +425,25 @@ def test_a_linear_probe_reads_from_frozen_features_what_is_there():
     start, stop = recipe.logit_groups["background lightness"]
     right = logits[:, start:stop].argmax(1).numpy() == rows[:, 4]
     assert right.mean() > 0.9
+
+
+def test_a_linear_probe_is_fitted_to_pictures_from_all_over_the_training_set(monkeypatch):
+    """Data sets come sorted by class: the first so many are of a few classes only."""
+    recipe = _tiny("residual-simclr", training_pictures=256)
+    data, taken = _data(recipe), []
+    read = type(data).training
+
+    def noted(data, which: np.ndarray):
+        taken.append(which)
+        return read(data, which)
+
+    monkeypatch.setattr(type(data), "training", noted)
+    monkeypatch.setattr(contrastive, "_PROBE_PICTURES", 64)
+    fit_head(build(recipe.architecture).eval(), recipe, data, "cpu")
+    (which,) = taken
+    assert len(set(which.tolist())) == 64
+    quarters = np.bincount(which // 64, minlength=4)
+    assert quarters.min() >= 8, "about a quarter of them from each quarter of the set"
 
 
 def _nothing(network: nn.Module) -> None:
@@ -534,7 +564,7 @@ def test_a_card_names_its_objective_in_known_words(name, words):
 
 
 def _differences(one: str, other: str) -> set[str]:
-    words = {"name", "title", "summary"}
+    words = {"name", "title", "summary", "shortfall"}
     first, second = RECIPES[one], RECIPES[other]
     return {
         field
