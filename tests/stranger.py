@@ -82,7 +82,10 @@ def running_app(
                 *(f"--server.port={port}", f"--server.baseUrlPath={base}"),
             ],
             cwd=ROOT,
-            env=os.environ | {"IRI_CACHE_DIR": str(cache)} | dict(environment or {}),
+            # Rich wraps the paths of tracebacks, so that what reads the log would miss them.
+            env=os.environ
+            | {"IRI_CACHE_DIR": str(cache), "STREAMLIT_LOGGER_ENABLE_RICH": "false"}
+            | dict(environment or {}),
             stdout=printed,
             stderr=subprocess.STDOUT,
         )

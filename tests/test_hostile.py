@@ -434,9 +434,9 @@ def test_what_all_of_them_left(app):
     """The last test here. What Streamlit refuses is logged; nothing of ours may have failed."""
     assert app.processes()[0].memory_info().rss < 600 * 2**20
     received(app, "text, where Streamlit expects bytes")
-    log = re.sub("\x1b\\[[0-9;]*m", "", app.log.read_text(errors="replace"))
-    failures = re.split(r"Traceback +\(most recent call last\)", log)[1:]
-    raised_in = [re.findall(r'(/[^"\s]+\.py)(?:", line |:)\d', each) for each in failures]
+    log = app.log.read_text(errors="replace")
+    failures = re.findall(rf"^{re.escape(TRACEBACK)}:?\n(?:[ \t].*\n)+.*", log, re.MULTILINE)
+    raised_in = [re.findall(r'^ +File "(.+?)", line', each, re.MULTILINE) for each in failures]
     assert raised_in, "those of Streamlit's own are found"
     ours = [
         failure
