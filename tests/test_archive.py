@@ -24,6 +24,7 @@ from explorer.app.opening import explore_parameters, why_not_in_explore
 from explorer.archive.listing import Filter, Listing
 from explorer.archive.packs import export_results, import_results, sign_results
 from explorer.archive.summary import Summary, put_result
+from explorer.decimals import decimals
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
 from explorer.images.named_pictures import PlainFitting, fit_picture
@@ -589,3 +590,12 @@ def test_results_of_which_nothing_but_their_files_is_left_are_found_by_signing(s
     assert (report.signed, report.refused) == ((key,), ())
     assert keys(store) == [key]
     assert store.verify().unsigned == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.01234, "0.012"), (0.0006, "0.001"), (0.0003, "0.0003"), (1e-9, "1e-09"), (0.0, "0.000")],
+)
+def test_a_number_that_is_not_zero_does_not_read_as_zero(value, text):
+    assert decimals(value) == text
+    assert decimals(-value).lstrip("-") == text

@@ -24,7 +24,7 @@ from stranger import until
 from streamlit.testing.v1 import AppTest
 
 from explorer import cli
-from explorer.app.panels import sweep_view
+from explorer.app.panels import sweep_table
 from explorer.archive.packs import import_results
 from explorer.cli.running import EngineRunner
 from explorer.hosting import Hosting
@@ -568,7 +568,7 @@ def test_on_a_hosted_app_a_sweep_is_its_browsers_and_leaves_the_page_to_others(
     ]
     first = background.start(engine, plans[0], "one")
     for another in plans[1:15]:
-        with pytest.raises(background.Busy, match="Another sweep of yours is running"):
+        with pytest.raises(background.Busy, match="another sweep of yours was running"):
             background.start(engine, another, "one")
     assert background.start(engine, plans[0], "one") is first, "a second tab joins it"
     others = [
@@ -633,13 +633,13 @@ def test_what_the_cache_had_to_delete_is_said_to_be_missing_from_the_pack(tmp_pa
     assert said.startswith("1 of the table's 3 results are not in the pack: the cache holds 2 MB")
 
     def page():
-        from explorer.app.panels import sweep_view
+        from explorer.app.panels import sweep_table
 
-        sweep_view._show_downloads(None, sweep_view.SNAPSHOT)
+        sweep_table.show_downloads(None, sweep_table.SNAPSHOT)
 
     snapshot = Snapshot(Progress(4, 3, 1, 3, 1.0, None), tuple(rows), True, False, None)
-    monkeypatch.setattr(sweep_view, "SNAPSHOT", snapshot, raising=False)
-    monkeypatch.setattr(sweep_view.session, "engine", lambda: SimpleNamespace(store=store))
+    monkeypatch.setattr(sweep_table, "SNAPSHOT", snapshot, raising=False)
+    monkeypatch.setattr(sweep_table.session, "engine", lambda: SimpleNamespace(store=store))
     app = AppTest.from_function(page).run(timeout=30)
     assert not app.exception
     assert [html.unescape(each.value) for each in app.caption] == [said]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from explorer.archive.titles import loss_title, network_title, picture_title
+from explorer.decimals import decimals
 from explorer.models import layer_expression
 from explorer.request import Request
 
@@ -99,7 +100,7 @@ def _escaped(text: str) -> str:
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number to read; a measure of a constant or zero representation is undefined."""
-    return "undefined" if value is None else f"{value:.{digits}f}"
+    return "undefined" if value is None else decimals(value, digits)
 
 
 def sentence(text: str) -> str:

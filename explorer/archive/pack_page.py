@@ -15,6 +15,7 @@ from string import Template
 
 from explorer.archive.summary import Summary
 from explorer.archive.titles import network_title, picture_title
+from explorer.decimals import decimals
 from explorer.losses.variants import LOSSES
 from explorer.metrics.match import MatchState
 from explorer.metrics.perceptual_verdict import in_words
@@ -62,7 +63,7 @@ def person_says(summary: Summary) -> str:
 
 def network_says(summary: Summary) -> str:
     """The first verdict in a few words."""
-    distance = "–" if summary.relative_l2 is None else f"{summary.relative_l2:.3f}"
+    distance = "–" if summary.relative_l2 is None else decimals(summary.relative_l2)
     return f"{summary.state}, relative distance {distance}"
 
 

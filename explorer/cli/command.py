@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from explorer.decimals import decimals
+
 PROGRAM = "iri"
 
 
@@ -49,4 +51,4 @@ def print_rows(
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number to print; measures of a constant or zero representation have none."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else decimals(value, digits)

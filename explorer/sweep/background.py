@@ -214,9 +214,13 @@ def start(engine: Engine, plan: Plan, visitor: str) -> BackgroundSweep:
         ]
         if known is None or known.ended.is_set():
             if any(each.is_wanted_by(visitor) for each in running):
-                raise Busy("Another sweep of yours is running; cancel it, or wait for its end.")
+                raise Busy(
+                    "Not started: another sweep of yours was running. Cancel it, or wait for it."
+                )
             if len(running) >= MOST_RUNNING:
-                raise Busy(f"{len(running)} sweeps are running here; try again in a while.")
+                raise Busy(
+                    f"Not started: {len(running)} sweeps were running here. Try again in a while."
+                )
             _sweeps.pop(name, None)
             known = _sweeps[name] = BackgroundSweep(engine, plan, name, visitor, generates)
             ended = [key for key, each in _sweeps.items() if each.ended.is_set()]

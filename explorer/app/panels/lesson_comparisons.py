@@ -137,7 +137,7 @@ def _rungs(found: Sequence[Result]) -> None:
         config=NO_BAR,
         key="lesson_ladder",
         alt=f"Relative distance and {measure.title} at three layers: "
-        + "; ".join(f"{each.request.layer} {each.match.relative_l2:.3f}" for each in found),
+        + "; ".join(f"{each.request.layer} {number(each.match.relative_l2)}" for each in found),
     )
 
 
