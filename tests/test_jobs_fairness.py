@@ -254,14 +254,14 @@ def test_a_killed_worker_fails_what_it_computed_and_others_start_again(engine):
         running(engine, request)
     (pid,) = engine.worker_pids()
     os.kill(pid, signal.SIGKILL)
-    jobs = [engine.job(request.key) for request in requests]
     until(lambda: any(engine.job(request.key).finished for request in requests), 10)
     jobs = [engine.job(request.key) for request in requests]
     failed = [job for job in jobs if job.state == states.FAILED]
     (again,) = (job for job in jobs if job.state != states.FAILED)
     assert [job.error for job in failed] == [WORKER_DIED]
-    assert again.retries == 1
+    until(lambda: engine.job(again.key).retries == 1, 10)
     until(lambda: engine.job(again.key).step > 1)
+    assert not engine.job(again.key).finished
 
 
 def test_many_threads_asking_at_once_have_everything_made_once(engine):
