@@ -168,6 +168,44 @@ def test_a_key_that_others_may_write_or_that_is_none_is_refused(store, tmp_path,
         assert str(tmp_path) not in str(refused.value)
 
 
+def test_nothing_is_lost_that_was_stored_while_no_key_could_be_next_to_the_data(
+    tmp_path, monkeypatch
+):
+    """Such as on a disk that was full at the first start, here of two processes at once."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    data, place = tmp_path / "new" / "data", tmp_path / "new" / "data.signing-key"
+    data.mkdir(parents=True)
+    create, is_full = os.open, True
+
+    def refuse(path, *more):
+        if is_full and Path(path) == place:
+            raise OSError(28, "No space left on device")
+        return create(path, *more)
+
+    monkeypatch.setattr(signing.os, "open", refuse)
+    monkeypatch.setattr(signing, "_known", first := {})
+    store = Store(data)
+    store.put("a", DATA)
+    is_full = False
+    monkeypatch.setattr(signing, "_known", {})
+    later = Store(data)
+    later.put("b", DATA)
+    assert place.exists()
+    assert [later.get(name) for name in "ab"] == [DATA] * 2
+    monkeypatch.setattr(signing, "_known", first)
+    assert [store.get(name) for name in "ab"] == [DATA] * 2
+    monkeypatch.setattr(signing, "_known", {})
+    assert len(Store(data).verify().damaged) == 0
+    assert Store(data).stats().unsigned == 0
+
+
+def test_the_first_key_is_next_to_the_data_where_their_folder_is_new(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    Store(tmp_path / "new" / "data").check()
+    assert (tmp_path / "new" / "data.signing-key").exists()
+    assert not (tmp_path / "settings").exists()
+
+
 def test_a_key_inside_data_that_somebody_handed_over_is_not_used(store, other, tmp_path):
     other.put("a", b"forged elsewhere")
     other.close()

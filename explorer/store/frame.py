@@ -54,9 +54,11 @@ def check_head(signer: Installation | None, key: str, head: bytes, size: int) ->
         raise NotSigned("was stored by a version that did not sign, or by somebody else")
     if not head.startswith(_MAGIC) or len(head) < OVERHEAD:
         raise DamagedEntry("does not start with the frame of this cache")
-    if signer is None or head[_ID:_ORIGIN] != signer.key_id:
+    keys = () if signer is None else signer.all_keys
+    key_used = next((each for each in keys if each.key_id == head[_ID:_ORIGIN]), None)
+    if key_used is None:
         raise NotSigned("was not signed by this installation")
-    if not hmac.compare_digest(signer.tag(head[:_TAG] + key.encode()), head[_TAG:OVERHEAD]):
+    if not hmac.compare_digest(key_used.tag(head[:_TAG] + key.encode()), head[_TAG:OVERHEAD]):
         raise DamagedEntry("is damaged or forged: its signature does not fit")
     if size != OVERHEAD + int.from_bytes(head[_LENGTH:_SHA256], "big"):
         raise DamagedEntry("is not what was stored: its length differs")

@@ -41,7 +41,8 @@ class Signer:
 def signer(directory: Path, fingerprint: str) -> Signer:
     """Who a fingerprint belongs to, as far as the installation of a cache directory knows."""
     with contextlib.suppress(CacheError):
-        if signing.installation(directory).fingerprint == fingerprint:
+        keys = signing.installation(directory).all_keys
+        if fingerprint in {each.fingerprint for each in keys}:
             return Signer(fingerprint, own=True)
     return Signer(fingerprint, known(directory).get(fingerprint))
 

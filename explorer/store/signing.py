@@ -19,7 +19,7 @@ import secrets
 import stat
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +41,15 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Installation:
-    """Who signs: one for each secret. file: where the secret is stored."""
+    """Who signs: one for each secret. file: where the secret is stored.
+
+    earlier: the secret among the user's settings, which signed while none could be next to the
+    data; what it signed stays this installation's.
+    """
 
     secret: bytes = field(repr=False)
     file: Path
+    earlier: Installation | None = field(default=None, repr=False)
 
     @cached_property
     def _entry_key(self) -> bytes:
@@ -54,6 +59,11 @@ class Installation:
     def key_id(self) -> bytes:
         """KEY_ID_BYTES that tell this installation's entries from others'; no secret."""
         return hmac.digest(self._entry_key, b"key id", "sha256")[:KEY_ID_BYTES]
+
+    @property
+    def all_keys(self) -> tuple[Installation, ...]:
+        """This one and the earlier one, whose entries count as well."""
+        return (self,) if self.earlier is None else (self, self.earlier)
 
     def tag(self, message: bytes) -> bytes:
         """HMAC-SHA256 of a message, 32 bytes."""
@@ -121,7 +131,8 @@ def key_file(directory: Path) -> Path:
 def installation(directory: Path) -> Installation:
     """Who signs what is in a cache directory; the secret is made where there is none.
 
-    Once read, the same for as long as the process lives.
+    Once read, the same for as long as the process lives. Where none can be next to the data, one
+    among the user's settings signs until that is possible, and is known from then on, too.
 
     Raises
     ------
@@ -130,38 +141,51 @@ def installation(directory: Path) -> Installation:
     """
     chosen = key_file(directory)
     with _lock:
-        if chosen not in _known:
-            found = _read_or_made(chosen)
-            if found is None and not _is_set():
-                # What next to the data cannot be written must not be in them, which might be
-                # somebody else's, with a key of theirs.
-                found = _read_or_made(_at_home())
-            if found is None:
-                raise CacheError(
-                    "no key can be made that signs what is stored; set IRI_SIGNING_KEY_FILE to a "
-                    "file in a directory that can be written.",
-                    f"no signing key can be made at {chosen}; set IRI_SIGNING_KEY_FILE to a file "
-                    "in a directory that can be written.",
-                )
-            _known[chosen] = found
-        return _known[chosen]
+        known = _known.get(chosen)
+        if known is None or known.file != chosen:
+            known = _known[chosen] = _found(chosen)
+        return known
+
+
+def _found(chosen: Path) -> Installation:
+    """Who signs: by the chosen file, else by the one among the user's settings."""
+    found = _read(chosen) or _created(chosen)
+    at_home = None if _is_set() else _at_home()
+    if found is not None:
+        return found if at_home is None else replace(found, earlier=_read_if_sound(at_home))
+    if at_home is not None:
+        # What next to the data cannot be written must not be in them, which might be somebody
+        # else's, with a key of theirs.
+        found = _read(at_home) or _created(at_home)
+    if found is None:
+        raise CacheError(
+            "no key can be made that signs what is stored; set IRI_SIGNING_KEY_FILE to a file in a "
+            "directory that can be written.",
+            f"no signing key can be made at {chosen}; set IRI_SIGNING_KEY_FILE to a file in a "
+            "directory that can be written.",
+        )
+    return found
 
 
 def _is_set() -> bool:
     return bool(os.environ.get("IRI_SIGNING_KEY_FILE", "").strip())
 
 
-def _at_home() -> Path:
-    """The place of last resort, among the user's own settings."""
+def _at_home() -> Path | None:
+    """The place of last resort, among the user's own settings; None for a user without a home."""
     settings = os.environ.get("XDG_CONFIG_HOME", "").strip() or "~/.config"
-    folder = Path(settings).expanduser() / "iri-explorer"
-    with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder / "signing-key"
+    try:
+        return Path(settings).expanduser() / "iri-explorer" / "signing-key"
+    except RuntimeError:
+        return None
 
 
-def _read_or_made(path: Path) -> Installation | None:
-    return _read(path) or _created(path)
+def _read_if_sound(path: Path) -> Installation | None:
+    try:
+        return _read(path)
+    except CacheError as error:
+        log.warning("%s", error.for_operator)
+        return None
 
 
 def _read(path: Path) -> Installation | None:
@@ -198,6 +222,8 @@ def _read(path: Path) -> Installation | None:
 def _created(path: Path) -> Installation | None:
     """A new secret in a file, or that of the process that was quicker; None where it cannot be."""
     try:
+        if not _is_set():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return _read(path)

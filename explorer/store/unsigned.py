@@ -46,7 +46,7 @@ def is_new(cache: PlainCache) -> bool:
 
 def sort_out(cache: PlainCache, signer: Installation) -> None:
     """Set aside what an installation has not signed; it looks once, and again with another key."""
-    mark = f"{signer.key_id.hex()}/{_ROUND}"
+    mark = f"{'+'.join(each.key_id.hex() for each in signer.all_keys)}/{_ROUND}"
     if cache.setting(settings.SIGNED_BY) == mark:
         return
     directory = Path(cache.directory)
