@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.analysis.diverse import DEFAULT_COUNT, members
 from explorer.analysis.examples import EXAMPLES
 from explorer.app import session
 from explorer.app.links import link
@@ -18,6 +19,7 @@ from explorer.app.panels import image_picker
 from explorer.app.panels.counterpart_view import counterpart_of
 from explorer.hosting import hosting
 from explorer.result import Result
+from explorer.result.difference import DifferenceMade
 from explorer.store import CacheError, Store, starter
 from explorer.validation import read_upload
 
@@ -129,6 +131,33 @@ def test_a_shared_result_does_not_show_its_counterpart_that_is_not_shared(engine
     assert "Does the training decide?" not in [each.value for each in stranger.subheader]
     engine.store.put(f"shared:{request.key}", b"1")
     assert "counterpart" in [each.key for each in opened(made).button]
+
+
+def test_a_shared_result_does_not_show_the_rest_of_its_diverse_set(engine, made, upload):
+    base = replace(made.request, loss="regularizer-free", nearest=None)
+    requests = members(base, DEFAULT_COUNT)
+    keys = [each.key for each in requests]
+    for number, each in enumerate(requests):
+        away = tuple((key, 0.5) for key in sorted(keys[:number]))
+        difference = DifferenceMade(0.02, 120, "stalled", 1.0, (0.2, 0.5), 0.019, away_from=away)
+        result = replace(made, request=each)
+        if number:
+            searched = {"searched_png": made.iri_png, "tightening": None}
+            result = replace(result, difference=difference, **searched)
+        engine.store.put(each.key, result.to_bytes())
+    first = replace(made, request=requests[0])
+    engine.store.put(f"shared:{keys[0]}", b"1")
+    own, stranger = opened(first, {upload.name: upload.png}), opened(first)
+    assert "Pairs are **" in says(own)
+    heading = "What else does the network accept?"
+    assert VERDICT in says(stranger)
+    assert heading not in [each.value for each in stranger.subheader]
+    engine.store.put(f"shared:{keys[2]}", b"1")
+    stranger = opened(first)
+    assert heading in [each.value for each in stranger.subheader]
+    assert f" 2 of {DEFAULT_COUNT} so far." in says(stranger)
+    opens = [each.key for each in stranger.button if str(each.key).startswith("diverse_")]
+    assert opens == ["diverse_open_2"]
 
 
 def test_nothing_is_started_for_who_may_not_see_it(engine, made):

@@ -13,6 +13,7 @@ from explorer.archive.summary import Summary, uploads_of
 from explorer.hosting import hosting
 from explorer.models.sources import SOURCES
 from explorer.request import Request
+from explorer.result import Result
 from explorer.store import CacheError
 
 _SHARED = "shared:"
@@ -30,6 +31,14 @@ def may_be_seen(request: Request) -> bool:
         return True
     earlier = session.engine().result(request.continues) if request.continues else None
     return earlier is not None and may_be_seen(earlier.request)
+
+
+def seen(request: Request) -> Result | None:
+    """Its result; None where there is none, or this session may not see it.
+
+    For what a page shows next to a result: to see one is not to see the others.
+    """
+    return session.engine().result(request.key) if may_be_seen(request) else None
 
 
 def may_be_generated(request: Request) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.app import session, sharing
+from explorer.app import sharing
 from explorer.app.components.pictures import Picture, show_pictures
 from explorer.app.links import link
 from explorer.app.naming import network_title
@@ -28,8 +28,7 @@ def show_counterpart(result: Result, with_person: bool = True) -> None:
     request = counterpart_of(result.request)
     if request is None:
         return
-    seen = sharing.may_be_seen(request)
-    other = session.engine().result(request.key) if seen else None
+    other = sharing.seen(request)
     if other is None and not sharing.may_be_generated(request):
         return
     own = network_title(result.request.model)

@@ -29,7 +29,8 @@ _WANTED = "_diverse_wanted"
 def show_diverse(result: Result) -> None:
     """The set that begins with this IRI, as far as it is there, and the button that makes it.
 
-    Of a member of a set, that set. Nothing for IRIs from which none can begin.
+    Of a member of a set, that set. Nothing for IRIs from which none can begin. Each of them only
+    where the visitor may see it: of a stranger's upload, those that are shared.
     """
     base = _base_of(result)
     if base is None or not sharing.may_be_seen(base):
@@ -40,7 +41,9 @@ def show_diverse(result: Result) -> None:
         return
     if result.request.key not in {each.key for each in requests}:
         return
-    found = [session.engine().result(each.key) for each in requests]
+    found = list(map(sharing.seen, requests))
+    if not any(found[1:]) and not sharing.may_be_generated(base):
+        return
     st.subheader("What else does the network accept?")
     complete = all(each is not None for each in found)
     if complete or not (_wanted(base) or any(found[1:])):
@@ -76,11 +79,11 @@ def _want(base: Request, wanted: bool) -> None:
 def _fill(requests: Sequence[Request], result: Result) -> None:
     """Submit the first that is missing once those before it are there, and show them all."""
     engine, base = session.engine(), requests[0]
-    missing = next((each for each in requests if engine.result(each.key) is None), None)
+    missing = next((each for each in requests if sharing.seen(each) is None), None)
     if missing is None:
         _want(base, False)
         st.rerun()
-    job = engine.job(missing.key)
+    job = engine.job(missing.key) if sharing.may_be_seen(missing) else None
     if _wanted(base):
         if job is not None and job.state in (states.FAILED, states.CANCELLED):
             _want(base, False)
@@ -96,8 +99,8 @@ def _fill(requests: Sequence[Request], result: Result) -> None:
 
 
 def _show(requests: Sequence[Request], result: Result, job: Job | None = None) -> None:
-    engine, base = session.engine(), requests[0]
-    found = {each.key: engine.result(each.key) for each in requests}
+    base = requests[0]
+    found = {each.key: sharing.seen(each) for each in requests}
     there = [each for each in found.values() if each is not None]
     begun = len(there) > 1 or job is not None
     if begun:
