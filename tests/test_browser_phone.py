@@ -185,6 +185,18 @@ def test_answers_that_the_page_could_not_send_are_sent_when_it_is_opened_again(
     until(lambda: rows(study, session.code) == {0: 0, 1: 0})
     expect(again.locator("#progress")).to_contain_text("Image 2 of 5")
 
+    again.context.set_offline(True)
+    options(again).first.tap()
+    study.second_vote(session.code, session.secret)
+    again.context.set_offline(False)
+    heading(again, "Too late").wait_for()
+    expect(again.get_by_text("1 answer does not count.")).to_be_visible()
+    expect(again.get_by_text("This vote of round 1 has ended.")).to_be_visible()
+    again.get_by_role("button", name="Go on").tap()
+    expect(again.locator("#progress")).to_contain_text("Image 1 of 5")
+    options(again).first.tap()
+    until(lambda: rows(study, session.code, vote=2) == {0: 0})
+
 
 def test_a_phone_follows_its_lecturer_by_itself(phone, app, study, session):
     code, secret = session.code, session.secret
@@ -194,6 +206,10 @@ def test_a_phone_follows_its_lecturer_by_itself(phone, app, study, session):
     options(phone).first.tap()
     heading(phone, "Paused").wait_for()
     expect(phone.get_by_text("1 answer is still to be sent")).to_be_visible()
+    asked = []
+    phone.on("request", lambda request: asked.append(request.url))
+    phone.wait_for_timeout(3000)
+    assert 0 < len(asked) < 10, "a phone waits patiently"
     study.resume(code, secret)
     until(lambda: len(rows(study, code)) == 2)
     options(phone)

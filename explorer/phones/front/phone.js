@@ -2,7 +2,7 @@
 import { Kept } from "./kept.js";
 import { showPersonal } from "./personal.js";
 import { Sending } from "./sending.js";
-import { Lost, Refused, Server } from "./server.js";
+import { browser, Lost, Refused, Server } from "./server.js";
 import { ask, feedback, next } from "./trial.js";
 
 const POLL_MS = 3000;
@@ -18,7 +18,10 @@ const server = new Server(root);
 const kept = new Kept(name);
 const receipts = new Map(); // of this page's answers, by place
 const late = new Set(); // why answers were refused for good
+let untold = 0; // how many of these nobody has been told of
 let interruption = new AbortController(); // of the trials: ask what is going on
+let lookNow = () => {}; // whether the trials on the screen are still asked
+let lastState = ""; // of the session, at the last step
 let woken = () => {};
 
 const place = (entry) => `${entry.round}:${entry.vote}:${entry.trial}`;
@@ -26,18 +29,19 @@ const place = (entry) => `${entry.round}:${entry.vote}:${entry.trial}`;
 const sending = new Sending(server, kept, {
   connection,
   receipts(list) {
-    for (const receipt of list) {
-      receipts.set(place(receipt), receipt);
-      if (receipt.status !== "refused") continue;
-      if (!receipt.later) late.add(receipt.reason);
-      interruption.abort();
-    }
-    woken();
+    const settled = list.filter((receipt) => !receipt.later);
+    const refused = settled.filter((receipt) => receipt.status === "refused");
+    for (const receipt of settled) receipts.set(place(receipt), receipt);
+    for (const receipt of refused) late.add(receipt.reason);
+    untold += refused.length;
+    if (refused.length) interruption.abort();
+    // What is to be sent again is no news: whoever wakes for it would send it at once.
+    if (settled.length) woken();
+    if (settled.length < list.length) lookNow();
   },
   refused(error) {
     say("connection", error.message);
-    interruption.abort();
-    woken();
+    lookNow();
   },
 });
 
@@ -63,6 +67,7 @@ const message = (() => {
     const answers = unsent === 1 ? "1 answer is" : `${unsent} answers are`;
     const waiting = unsent ? [`${answers} still to be sent. Leave this page open.`] : [];
     say("message-unsent", [...waiting, ...late].join(" "));
+    untold = 0;
     by("message-button").hidden = true;
     if (last !== title) by("message-title").focus({ preventScroll: true });
     last = title;
@@ -139,13 +144,6 @@ async function consent() {
   }
 }
 
-// The browser's kind and main version, not what would tell one phone from another.
-function browser() {
-  const found = navigator.userAgent.match(/(Firefox|FxiOS|Edg|CriOS|Chrome)\/(\d+)/)
-    ?? navigator.userAgent.match(/(Version)\/(\d+).*Safari/);
-  return found ? `${found[1] === "Version" ? "Safari" : found[1]} ${found[2]}` : "other";
-}
-
 function title(text) {
   say("title", alone ? "" : `${text} · ${name}`);
   document.title = alone ? "What is it more like?" : text;
@@ -168,8 +166,13 @@ async function answerTrials(listed, todo) {
   interruption = new AbortController();
   const { signal } = interruption;
   late.clear();
-  const looking = setInterval(() => look(listed, interruption), TRIAL_POLL_MS);
-  signal.addEventListener("abort", () => clearInterval(looking));
+  lookNow = () => look(listed, interruption);
+  const looking = setInterval(lookNow, TRIAL_POLL_MS);
+  signal.addEventListener("abort", () => {
+    clearInterval(looking);
+    lookNow = () => {};
+    woken();
+  });
   for (const trial of todo) {
     const group = trial.practice ? practice : main;
     const number = group.indexOf(trial) + 1;
@@ -216,7 +219,9 @@ async function practised(answer, last, signal) {
 async function step() {
   const state = await insist(() => server.state());
   title(state.title);
-  sending.send();
+  const now = [state.closed, state.state, state.round, state.vote].join();
+  if (now !== lastState) sending.send(); // what had to wait may be taken now
+  lastState = now;
   if (state.closed) {
     message("This session has ended.", "Thank you for taking part. You can close this page.");
     return wait(POLL_MS);
@@ -233,10 +238,20 @@ async function step() {
   const known = new Set(listed.answered.map((trial) => place({ ...listed, trial })));
   for (const answer of kept.pending()) known.add(place(answer));
   const todo = listed.trials.filter(({ number }) => !known.has(place({ ...listed, trial: number })));
-  if (todo.length) return answerTrials(listed, todo);
+  if (todo.length) return untold ? tellLate() : answerTrials(listed, todo);
   if (alone && kept.pending().length === 0) return compared();
   message("Thank you!", alone ? "" : "All your answers are given. The next round starts here by itself.");
   return wait(POLL_MS);
+}
+
+// That answers came too late to count, before the next trials hide it.
+async function tellLate() {
+  const answers = untold === 1 ? "1 answer does" : `${untold} answers do`;
+  message("Too late", `${answers} not count.`);
+  const button = by("message-button");
+  button.textContent = "Go on";
+  button.hidden = false;
+  await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
 }
 
 async function compared() {

@@ -71,3 +71,10 @@ export class Server {
     throw new Refused(response.status, answer.error);
   }
 }
+
+// The browser's kind and main version, not what would tell one phone from another.
+export function browser() {
+  const found = navigator.userAgent.match(/(Firefox|FxiOS|Edg|CriOS|Chrome)\/(\d+)/)
+    ?? navigator.userAgent.match(/(Version)\/(\d+).*Safari/);
+  return found ? `${found[1] === "Version" ? "Safari" : found[1]} ${found[2]}` : "other";
+}
