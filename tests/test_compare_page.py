@@ -303,6 +303,14 @@ def _in_legend(trace: dict) -> bool:
     return trace.get("showlegend", True)
 
 
+def test_layers_stand_in_network_order_whichever_is_named_first(engine):
+    values = "logits,stage2@centre,stem,penultimate"
+    app = opened(**link(FIRST), vary="layers", values=values)
+    ordered = ["stem", "stage2@centre", "penultimate", "logits"]
+    assert [tile["title"] for tile in tiles(app)] == ordered
+    assert app.query_params["values"] == ",".join(ordered)
+
+
 def test_the_table_has_a_line_per_image_and_the_csv_every_column(engine):
     result = compare_cells.compared(FIRST)
     lines = compare_table.to_csv([result]).splitlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, permutations
 
 import numpy as np
 import pytest
@@ -172,9 +172,15 @@ def test_the_commands_ask_for_the_same():
     assert [line.rpartition(" ")[2] for line in lines] == ["iri/01", "iri/02"]
 
 
-def a_result(state: MatchState, nearer: int, counted: int = 4, distance: float = 0.02) -> Compared:
+def a_result(
+    state: MatchState,
+    nearer: int,
+    counted: int = 4,
+    distance: float = 0.02,
+    layer: str = "penultimate",
+) -> Compared:
     return Compared(
-        request=validate(Request(SMALL)),
+        request=validate(Request(SMALL, layer)),
         state=state,
         relative_l2=distance,
         null=Distribution.of(np.linspace(0.5, 1.5, 11)),
@@ -184,6 +190,7 @@ def a_result(state: MatchState, nearer: int, counted: int = 4, distance: float =
         steps=1,
         seconds=1.0,
         iri_png=b"",
+        layers=tuple(name for name, _, _ in catalogue.entry(SMALL).layers),
     )
 
 
@@ -223,6 +230,17 @@ def test_the_sentences_name_the_extremes_and_the_factor_means():
     assert "at A only" in ladder_says([none, full], 2)
     assert ladder_says([full, full], 2).startswith("At every layer most")
     assert ladder_says([none, none], 2).startswith("At no layer do most")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_ladder_speaks_of_its_layers_from_the_image_to_the_classes_in_whatever_order(order):
+    held = {"stem": 4, "stage1+0.5*stage2": 4, "logits": 0}
+    groups = [
+        Group.of(layer, [a_result(MatchState.CONVERGED, nearer, layer=layer)])
+        for layer, nearer in held.items()
+    ]
+    says = compared.where_it_falls_apart([groups[at] for at in order], 3)
+    assert "up to stage1+0.5*stage2; at logits they" in says
 
 
 def test_a_ladder_that_is_not_finished_says_of_how_many_layers_it_speaks():

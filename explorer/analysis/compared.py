@@ -16,6 +16,7 @@ from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.match import MatchState
 from explorer.metrics.null import Distribution
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict
+from explorer.models import layer_expression
 from explorer.request import Request
 from explorer.result import Result
 
@@ -26,7 +27,8 @@ class Compared:
 
     relative_l2: at the matched layer; null: the same of unrelated images. moved: from the seed,
     root mean square of pixels in [0, 1]; None in results that did not record it. iri_png: rounded
-    to 8 bits. seconds: of search and measuring.
+    to 8 bits. seconds: of search and measuring. layers: names of the network's, in order of
+    execution.
     """
 
     request: Request
@@ -39,6 +41,7 @@ class Compared:
     steps: int
     seconds: float
     iri_png: bytes
+    layers: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, result: Result) -> Compared:
@@ -55,6 +58,7 @@ class Compared:
             steps=provenance.steps,
             seconds=provenance.seconds_making + provenance.seconds_measuring,
             iri_png=result.iri_png,
+            layers=tuple(each.name for each in result.layers),
         )
 
     @property
@@ -171,14 +175,22 @@ def by_factor(groups: Sequence[Group], factors: Sequence[str], title: str) -> st
     return f"Mean by {title.lower()} (number of networks): {', '.join(means)}."
 
 
+def in_network_order(layers: Iterable[str], results: Sequence[Compared]) -> list[str]:
+    """Layers as requests name them, from the image to the classes, as far as results tell."""
+    known = max((each.layers for each in results), key=len, default=())
+    return layer_expression.in_order(layers, known)
+
+
 def where_it_falls_apart(groups: Sequence[Group], of: int) -> str:
     """What a ladder of layers says, in a sentence or two.
 
-    groups: its finished layers, from the image on. of: how many layers the ladder has.
+    groups: its finished layers, in any order. of: how many layers the ladder has.
     """
+    layers = [each.results[0].request.layer if each.results else "" for each in groups]
+    order = in_network_order(layers, [one for each in groups for one in each.results])
     shares = [
         (each.name, share)
-        for each in groups
+        for _, each in sorted(zip(layers, groups, strict=True), key=lambda one: order.index(one[0]))
         if (share := next((one.share for one in each.results), None)) is not None
     ]
     if not shares:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -100,6 +100,25 @@ def title(text: str) -> str:
         return parse(text).title
     except RequestError:
         return text
+
+
+def in_order(texts: Iterable[str], names: Sequence[str]) -> list[str]:
+    """Layers as requests name them, from the image to the classes: by the deepest that each names.
+
+    names: of the network's layers in order of execution. A layer that is not among them comes after
+    those that are, and before `penultimate` and `logits` where these are not among them either.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    places = {PENULTIMATE: len(names) + 1, LOGITS: len(names) + 2, **places}
+
+    def depth(text: str) -> int:
+        try:
+            layers = parse(text, places.__contains__).layers
+        except RequestError:
+            return len(names)
+        return max(places.get(layer, len(names)) for layer in layers)
+
+    return sorted(texts, key=depth)
 
 
 def check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -38,6 +39,10 @@ def show(view: View, shown: Sequence[Shown]) -> None:
     if not results:
         return
     if view.axis.name == "layers":
+        values = compared.in_network_order(view.values, results)
+        view = replace(view, values=values)
+        shown = sorted(shown, key=lambda each: values.index(each.cell.value))
+        results = [each.result for each in shown if each.result is not None]
         _ladder(view, shown)
         people_curve.show(results[0].request.network, view.values)
     else:

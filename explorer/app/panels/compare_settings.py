@@ -41,6 +41,7 @@ from explorer.jobs.visitor_limits import check_request
 from explorer.losses.variants import LOSSES
 from explorer.models import catalogue
 from explorer.models.catalogue import check_visitor_may_name
+from explorer.models.layer_expression import in_order
 from explorer.models.layer_titles import layer_title
 
 PAGE = "compare"
@@ -204,7 +205,9 @@ def _layers(
     if default:  # where people were asked about this network, the layers that they were asked about
         default = people_curve.rungs(model, size) or default
     if default or given or key in st.session_state:
-        return _values(axis, key, default, given, known), default
+        chosen = _values(axis, key, default, given, known)
+        # From the image to the classes, whichever was chosen first.
+        return in_order(chosen, list(known)), in_order(default, list(known))
     return [], []
 
 
