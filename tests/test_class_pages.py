@@ -148,6 +148,24 @@ def test_what_is_revealed_is_what_people_said(engine, study):
     assert "class_second" not in [button.key for button in app.button]
 
 
+def test_a_second_vote_that_nobody_answers_hides_nothing_and_ends_no_vote_unasked(engine, study):
+    session_opened = study.open_session("Owls", STIMULI, DESIGN)
+    code, secret = session_opened.code, session_opened.secret
+    answer_all(study, study.join(code, "10.0.0.1").token, "target")
+    study.join(code, "10.0.0.1")  # is still at the first trial
+    app = opened(code=code, secret=secret)
+    app.button(key="class_second").click().run()
+    assert "1 of 2 people have finished the first vote" in text(app)
+    assert study.session(code).current.vote == 1
+    app.button(key="class_second_confirmed").click().run()
+    assert study.session(code).current.vote == 2
+    app.button(key="class_reveal").click().run()
+    assert not app.exception
+    (told,) = app.info
+    assert told.value.startswith("Nobody has answered in the second vote. These are the first")
+    assert f"{DESIGN.main} answers of 1 person" in text(app)
+
+
 def test_a_reveal_shows_the_round_that_it_revealed(engine, study):
     """Whatever round was looked at before; of this one all said seed, of the others target."""
     session_opened = study.open_session("Owls", STIMULI, DESIGN)

@@ -101,19 +101,28 @@ def _before_reveal(shown: Session, secret: str, *, is_primary: bool) -> None:
 
 
 def _votes(shown: Session, secret: str) -> None:
-    study, code = session.study(), shown.code
-    if shown.current.vote == 1:
-        st.button(
-            "Second vote",
-            icon=":material/how_to_vote:",
-            key="class_second",
-            on_click=_try,
-            args=(lambda: study.second_vote(code, secret),),
-            help="Everybody answers the same images again, after discussion. The first vote's "
-            "results are shown next to it.",
-        )
+    if shown.current.vote == 1 and st.button(
+        "Second vote",
+        icon=":material/how_to_vote:",
+        key="class_second",
+        help="Everybody answers the same images again, after discussion. The first vote's "
+        "results are shown next to it.",
+    ):
+        if _is_voting(shown):
+            _confirm_second(shown.code, secret)
+        else:
+            _try(lambda: session.study().second_vote(shown.code, secret))
+            st.rerun()
     if st.button("Next round …", icon=":material/skip_next:", key="class_next"):
         _choose_next(shown, secret)
+
+
+def _is_voting(shown: Session) -> bool:
+    """Whether somebody may still answer in the current vote, or nobody has."""
+    if shown.current.state == RoundState.REVEALED:
+        return False
+    progress = session.study().progress(shown.code)
+    return not progress.joined or progress.finished < progress.joined
 
 
 def _export(shown: Session) -> None:
@@ -134,6 +143,12 @@ def _export(shown: Session) -> None:
 @st.dialog("Next round", width="large")
 def _choose_next(shown: Session, secret: str) -> None:
     study = session.study()
+    if shown.current.state != RoundState.REVEALED:
+        st.warning(
+            f"The results of round {shown.current.number} are not revealed. Once the next round is "
+            "open, only the export has them.",
+            icon=":material/visibility_off:",
+        )
     before = study.stimulus_set(shown.current.set_id)
     images = class_images.choose("next", before)
     if images is None:
@@ -144,6 +159,26 @@ def _choose_next(shown: Session, secret: str) -> None:
     if st.button("Open the next round", type="primary", key="class_next_open"):
         _try(lambda: study.next_round(shown.code, secret, images, design))
         st.rerun()
+
+
+@st.dialog("Second vote now?")
+def _confirm_second(code: str, secret: str) -> None:
+    progress = session.study().progress(code)
+    st.markdown(
+        f"{progress.finished:,} of {progress.joined:,} people have finished the first vote. It ends "
+        "for good: what the others have not answered by then does not count."
+    )
+    with st.container(horizontal=True):
+        if st.button(
+            "Start the second vote",
+            type="primary",
+            key="class_second_confirmed",
+            on_click=_try,
+            args=(lambda: session.study().second_vote(code, secret),),
+        ):
+            st.rerun()
+        if st.button("Cancel", key="class_second_cancelled"):
+            st.rerun()
 
 
 @st.dialog("Close the session?")

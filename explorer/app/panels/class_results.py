@@ -74,10 +74,14 @@ def _show_round(shown: Session, number: int) -> None:
     images = study.stimulus_set(last.set_id)
     answers = study.answers(shown.code, number, last.vote)
     summary = summarize(images, answers)
-    if not summary.answers:
-        st.info(_why_empty(summary), icon=":material/hourglass_empty:")
-        return
     first = study.answers(shown.code, number, 1) if last.vote > 1 else None
+    if first is not None and not summary.answers and summarize(images, first).answers:
+        second = f"{_why_empty(summary, 'the second vote')} These are the first vote's results."
+        st.info(second, icon=":material/hourglass_empty:")
+        last, answers, summary, first = votes[0], first, summarize(images, first), None
+    if not summary.answers:
+        st.info(_why_empty(summary, "this round"), icon=":material/hourglass_empty:")
+        return
     before = None if first is None else summarize(images, first)
     _show_shares(summary, before, last)
     class_measures.show(images, summary)
@@ -89,11 +93,11 @@ def _show_round(shown: Session, number: int) -> None:
     class_images_seen.show(images, summary)
 
 
-def _why_empty(summary: RoundSummary) -> str:
-    """Why no answer of a round counts."""
+def _why_empty(summary: RoundSummary, what: str) -> str:
+    """Why no answer counts in what people were asked."""
     if not summary.excluded:
-        return "Nobody has answered in this round."
-    return f"No answer counts: {_left_out(summary)}"
+        return f"Nobody has answered in {what}."
+    return f"No answer in {what} counts: {_left_out(summary)}"
 
 
 def _left_out(summary: RoundSummary) -> str:
