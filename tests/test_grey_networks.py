@@ -482,7 +482,7 @@ def test_other_numbers_of_channels_are_refused_with_the_reason():
     )
     import timm
 
-    from explorer.models.sources.timm import network_of
+    from explorer.models.architectures.timm import network_of
 
     module = timm.create_model("resnet18", pretrained_cfg_overlay={"input_size": (6, 64, 64)})
     with pytest.raises(RequestError, match="takes 6 channels; networks that take 1"):

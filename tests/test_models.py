@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from explorer.models import catalogue
+from explorer.models.architectures import timm as timm_architectures
 from explorer.models.checkpoints.reading import sha256_of
 from explorer.models.layers import list_layers, representation, representations, visit_layers
 from explorer.models.loading import load
 from explorer.models.network import InputSpec, Network
 from explorer.models.sources import embedded
-from explorer.models.sources import timm as timm_source
 from explorer.network_reference import NetworkReference
 from explorer.request import RequestError
 
@@ -625,7 +625,7 @@ def test_networks_of_other_input_channels_are_refused():
     module.default_cfg = module.default_cfg | {"input_size": (6, 176, 176)}
     module.pretrained_cfg = module.default_cfg
     with pytest.raises(RequestError, match="takes 6 channels"):
-        timm_source.network_of("timm:multispectral", module)
+        timm_architectures.network_of("timm:multispectral", module)
 
 
 def test_normalisation_is_per_channel(toy):

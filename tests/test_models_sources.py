@@ -14,13 +14,13 @@ from torchvision.models import WeightsEnum
 
 from explorer.images.fitting import fit
 from explorer.models import memory
+from explorer.models.architectures.torchvision import create, weights_of
 from explorer.models.checkpoints import conversion
 from explorer.models.checkpoints.reading import sha256_of
 from explorer.models.layers import list_layers, representation
 from explorer.models.loading import load, untrained
 from explorer.models.network import InputSpec, Network
 from explorer.models.sources import robust, torchhub
-from explorer.models.sources import torchvision as torchvision_source
 from explorer.network_reference import NetworkReference
 from explorer.request import RequestError
 
@@ -170,7 +170,7 @@ def test_torchvisions_networks_are_built_as_its_own_builder_builds_them(monkeypa
     """Its builders change the architecture when weights are given; ours must do the same."""
     torch.manual_seed(0)
     weights = torchvision.models.get_model_weights(name).IMAGENET1K_V1
-    ours = seeded(torchvision_source.create(f"{name}/IMAGENET1K_V1", weights))
+    ours = seeded(create(f"{name}/IMAGENET1K_V1", weights))
     state = ours.state_dict()
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda *arguments, **named: dict(state))
     theirs = torchvision.models.get_model(name, weights=weights).eval()
@@ -182,7 +182,7 @@ def test_torchvisions_networks_are_built_as_its_own_builder_builds_them(monkeypa
 def test_a_transformer_is_built_for_the_size_of_its_weights():
     name = "vit_b_16/IMAGENET1K_SWAG_E2E_V1"
     with torch.device("meta"):
-        module = torchvision_source.create(name, torchvision_source.weights_of(name))
+        module = create(name, weights_of(name))
     assert module.image_size == 384
 
 

@@ -5,38 +5,41 @@ from __future__ import annotations
 import threading
 import time
 
+from stranger import until
+
 from explorer.app.turns import Turns
 
 
-def _run(turns: Turns, order: list[str], asked: list[str], seconds: float = 0.02) -> None:
-    """Have runs ask one after the other (`p…` a page, `l…` what comes later), and wait for all."""
+def _order(asked: list[str]) -> list[str]:
+    """In which order runs come that ask one after the other, while the first has its turn.
+
+    asked: `p…` for a page, `l…` for what comes later.
+    """
+    turns, order, all_wait = Turns(at_once=1, longest_wait=60), [], threading.Event()
 
     def run(name: str) -> None:
         with turns.page() if name.startswith("p") else turns.later():
             order.append(name)
-            time.sleep(seconds)
+            all_wait.wait(30)
 
     threads = []
-    for name in asked:
-        thread = threading.Thread(target=run, args=(name,))
-        thread.start()
-        threads.append(thread)
-        time.sleep(0.003)
+    for waiting, name in enumerate(asked):
+        threads.append(threading.Thread(target=run, args=(name,)))
+        threads[-1].start()
+        until(lambda waits=waiting: order and len(turns._pages) + len(turns._later) == waits)
+    all_wait.set()
     for thread in threads:
         thread.join()
+    return order
 
 
 def test_pages_come_in_the_order_in_which_they_were_asked_for():
-    order: list[str] = []
     asked = [f"p{number}" for number in range(8)]
-    _run(Turns(at_once=1), order, asked)
-    assert order == asked
+    assert _order(asked) == asked
 
 
 def test_plots_wait_for_the_pages():
-    order: list[str] = []
-    _run(Turns(at_once=1), order, ["p1", "l1", "l2", "p2", "p3"])
-    assert order == ["p1", "p2", "p3", "l1", "l2"]
+    assert _order(["p1", "l1", "l2", "p2", "p3"]) == ["p1", "p2", "p3", "l1", "l2"]
 
 
 def test_no_more_run_at_once_than_may():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,41 @@ def test_the_eyes_of_these_tests_see_what_is_there():
     assert brings_torch("explorer.synthesis.loop")
     assert not brings_torch("explorer.request")
     assert importers("diskcache")
+    assert "explorer.models.sources.embedded" in needed_by("explorer.models.sources")
+
+
+# Any module can be imported first
+
+
+def needed_by(name: str) -> set[str]:
+    """The modules of ours whose body has to have run before this one's.
+
+    The packages in which this one lies itself may be half loaded, unless it takes a name of theirs.
+    """
+    found = set()
+    for node in _nodes(tree(name), only_when_imported=True):
+        if isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names & set(ALL)
+            found |= {node.module} if names - set(ALL) else set()
+        elif isinstance(node, ast.Constant):  # `import_module` of a list of names
+            found |= {node.value} if isinstance(node.value, str) else set()
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    found &= set(ALL)
+    for each in list(found):
+        parts = each.split(".")
+        packages = {".".join(parts[:count]) for count in range(1, len(parts))}
+        found |= {one for one in packages if not within(name, one)}
+    return found - {name}
+
+
+def test_no_module_needs_one_that_needs_it():
+    order = TopologicalSorter({name: needed_by(name) for name in ALL})
+    try:
+        order.prepare()
+    except CycleError as error:
+        pytest.fail(" needs ".join(reversed(error.args[1])))
 
 
 # Torch stays in the worker

@@ -6,6 +6,8 @@ adds descriptions of those that span what the paper varies.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from explorer.errors import RequestError, did_you_mean, shortened
 from explorer.hosting import hosting
 from explorer.models import curated as curated_list
@@ -33,6 +35,8 @@ USUAL_INPUT_SIZE = (224, 224)
 """Height and width in px, where a network's own are not known before it is loaded."""
 
 
+_MOST_NAMED = 5
+
 LONGEST_REFERENCE = 500
 """Characters of a name in a request (`explorer.request`)."""
 
@@ -55,6 +59,9 @@ def check_visitor_may_name(reference: str) -> None:
     _check_length(reference)
     prefix, _, name = reference.partition(":")
     if prefix not in SOURCES or not name:
+        found = matching(reference)
+        if found:
+            raise _several(reference, found)
         offered = [source.name for source in SOURCES.values() if source.visitors_may_name]
         if hosting().restricts_networks:  # most names of most sources would be refused next
             whole = [f"{name}:" for name in offered if SOURCES[name].offered_whole]
@@ -63,6 +70,34 @@ def check_visitor_may_name(reference: str) -> None:
     if not SOURCES[prefix].visitors_may_name:
         raise RequestError("model", f"{SOURCES[prefix].title} work on the command line only")
     check_allowed(reference)
+
+
+def matching(words: str) -> list[Entry]:
+    """The offered networks in whose titles or references all these words occur, in any order.
+
+    None for what names a source, such as `timm:resnet18`, or a path: that is no search.
+    """
+    wanted = words.lower().split()
+    if not wanted or ":" in words or "/" in words or len(words) > LONGEST_REFERENCE:
+        return []
+    return [
+        entry
+        for entry in offered()[0]
+        if all(word in f"{entry.title} {entry.reference}".lower() for word in wanted)
+    ]
+
+
+def _several(words: str, found: Sequence[Entry]) -> RequestError:
+    """The error for a text that is no reference, but in the names of some networks."""
+    names = [f"{entry.title} ({entry.reference})" for entry in found[:_MOST_NAMED]]
+    if len(found) > _MOST_NAMED:
+        names.append("…")
+    count = "1 network" if len(found) == 1 else f"{len(found)} networks"
+    return RequestError(
+        "model",
+        f"{shortened(words)} is a part of the names of {count}: choose one of the list, or write "
+        f"a reference with its source, such as 'timm:resnet18'; there are {'; '.join(names)}",
+    )
 
 
 def _check_length(reference: str) -> None:
@@ -78,14 +113,25 @@ def _unknown_source(reference: str, names: tuple[str, ...], on_page: bool = Fals
     prefix = reference.partition(":")[0]
     known = [f"{source}:" for source in names]
     suggestion = did_you_mean(f"{prefix}:", known, cutoff=0.6)
-    hint = how_to_write(reference)
-    if not suggestion and hint and not (on_page and f"{PATH_SOURCE}:" in hint):
-        suggestion = f"{hint}; "
+    if not suggestion:
+        suggestion = _meant(reference, names, on_page)
     return RequestError(
         "model",
         f"unknown source in {reference!r}; {suggestion}use "
         + ", ".join(f"'{source}:NAME'" for source in names),
     )
+
+
+def _meant(word: str, sources: tuple[str, ...], on_page: bool) -> str:
+    """What was probably meant by a word without a source: `write 'embedded:WORD'; `, or nothing."""
+    references = [f"{source}:{word}" for source in sources]
+    there = [repr(reference) for reference in references if find(reference) is not None]
+    if there:
+        return f"write {' or '.join(there)}; "
+    hint = how_to_write(word)
+    if hint:
+        return "" if on_page and f"{PATH_SOURCE}:" in hint else f"{hint}; "
+    return did_you_mean(word, (known.reference for known in offered_whole()), cutoff=0.6)
 
 
 def entry(reference: str) -> Entry | None:

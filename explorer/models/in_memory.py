@@ -187,7 +187,7 @@ def _probe(network: Network, kind: str) -> list[str]:
 
 def _classifier(module: nn.Module, name: str | None) -> str | None:
     """The named module, or the last linear layer or convolution."""
-    from explorer.models.sources.torchvision import classifier
+    from explorer.models.architectures.torchvision import classifier
 
     if name is None:
         return classifier(module)

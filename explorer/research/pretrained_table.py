@@ -15,8 +15,8 @@ import torch
 from timm.data.config import resolve_data_config
 from torchvision import models
 
+from explorer.models.architectures.torchvision import input_spec
 from explorer.models.pretrained import COLUMNS, TABLE, PretrainedEntry
-from explorer.models.sources import torchvision as torchvision_source
 
 
 def count_parameters(architecture: str) -> int:
@@ -61,7 +61,7 @@ def of_torchvision() -> Iterator[PretrainedEntry]:
         usable = [weights for weights in published if weights.meta["categories"]]
         usable.sort(key=lambda weights: weights != published.DEFAULT)
         for weights in usable:
-            spec = torchvision_source.input_spec(weights)
+            spec = input_spec(weights)
             yield PretrainedEntry(
                 f"torchvision:{name}/{weights.name}",
                 weights.meta["num_params"],

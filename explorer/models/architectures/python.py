@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.errors import RequestError, did_you_mean
 from explorer.models.architectures.local_imports import importing, local_modules
 from explorer.models.architectures.record import Architecture, ArchitectureSource
+from explorer.models.architectures.torchvision import classifier
 from explorer.models.names import first_line
 from explorer.models.origins import assumed
 from explorer.network_reference import CODE_ARCHITECTURE
@@ -160,7 +161,6 @@ def _takes(build: Callable[..., Any], name: str) -> bool:
 def _describe(reference: str, module: nn.Module, size: int | None) -> Network:
     from explorer.models.grey import grey_input, input_channels, with_grey_input
     from explorer.models.network import InputSpec, Network, output_count
-    from explorer.models.sources.torchvision import classifier
 
     config = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None) or {}
     config = config if isinstance(config, dict) else vars(config)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from explorer.models.architectures.cifar.family import Shapes
+from explorer.models.architectures.torchvision import classifier
 
 _BESIDES = re.compile(
     r"(.*\.)?num_batches_tracked|(mu|sigma|mean|std)|normali[sz]er?\..*", re.IGNORECASE
@@ -70,7 +71,6 @@ def _shapes_of(reference: str) -> tuple[str, Shapes]:
     import torch
 
     from explorer.models.architectures import architecture_named
-    from explorer.models.sources.torchvision import classifier
 
     with torch.device("meta"):
         module = architecture_named(reference).create()

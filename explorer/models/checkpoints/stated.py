@@ -237,7 +237,7 @@ def _whole(value: object) -> int | None:
 
 
 def _crop_share(container: Container, notes: list[str]) -> Stated[float] | None:
-    from explorer.models.sources.torchvision import crop_share
+    from explorer.models.architectures.torchvision import crop_share
 
     values = container.values
     for name in _SHARES:

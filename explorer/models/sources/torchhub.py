@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError, did_you_mean
 from explorer.models import curated, hubs, pretrained
+from explorer.models.architectures import torchvision
 from explorer.models.checkpoints.reading import read
 from explorer.models.downloads import Progress, from_url
 from explorer.models.entry import Entry, describe
 from explorer.models.source import Source
-from explorer.models.sources import torchvision
 from explorer.network_reference import NetworkReference
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from explorer.errors import RequestError, did_you_mean
 from explorer.models.architectures.cifar.classes import CIFAR10, class_names
 from explorer.models.architectures.record import Architecture, ArchitectureSource
+from explorer.models.architectures.torchvision import classifier
 from explorer.models.names import wrong_size
 
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ def architecture(name: str, size: int | None) -> Architecture:
 def describe(reference: str, module: nn.Module, family: Family, side: int) -> Network:
     """The module as a Network, its mean and deviation as the layout's repository has them."""
     from explorer.models.network import InputSpec, Network, output_count
-    from explorer.models.sources.torchvision import classifier
 
     head = classifier(module)
     count = output_count(module.get_submodule(head or ""))
