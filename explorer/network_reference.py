@@ -106,7 +106,7 @@ class NetworkReference:
     def check(self) -> None:
         """Raise RequestError where a part has the wrong form, or parts do not belong together."""
         if not _REFERENCE.fullmatch(self.model):
-            hint = how_to_write(self.model) or "write it like 'timm:resnet18'"
+            hint = how_to_write(self.model) or _with_a_source(self.model)
             raise RequestError("model", f"{self.model!r} has no source; {hint}")
         if self.source == PATH_SOURCE and self.architecture is None:
             raise RequestError(
@@ -173,7 +173,7 @@ def _is_finite(value: object) -> bool:
 
 
 def how_to_write(model: str) -> str:
-    """What was probably meant by a reference without a source; nothing where it names one."""
+    """What was probably meant by a path or an architecture without a source; else nothing."""
     if model.startswith(f"{CODE_ARCHITECTURE}:"):
         return (
             f"{CODE_ARCHITECTURE}: is an architecture for {PATH_SOURCE}: models: write "
@@ -181,7 +181,16 @@ def how_to_write(model: str) -> str:
         )
     if _SOURCE.match(model):
         return ""
-    looks_like_path = "/" in model or "\\" in model or re.search(r"\.\w{1,11}$", model)
-    if looks_like_path:
+    if "/" in model or "\\" in model or re.search(r"\.\w{1,11}$", model):
         return f"for a checkpoint write 'file:{model}' with an architecture (--arch)"
-    return f"write 'timm:{model}' or 'torchvision:{model}', or 'embedded:NAME'"
+    return ""
+
+
+def _with_a_source(model: str) -> str:
+    """How a name is written with a source; which of them has it is theirs to say."""
+    if _SOURCE.match(model):
+        return "write it like 'timm:resnet18'"
+    return (
+        f"write 'timm:{model}' or 'torchvision:{model}', or 'embedded:{model}' for one that ships "
+        "with the app"
+    )

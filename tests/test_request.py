@@ -238,7 +238,7 @@ def test_term_weights_are_one_request_in_whatever_order_they_come():
 BAD = [
     ("model", 3, "name"),
     ("model", "", "1 to 500"),
-    ("model", "resnet18", "embedded:NAME"),
+    ("model", "resnet18", "'embedded:resnet18' for one that ships"),
     ("model", "timm:" + "x" * 600, "500"),
     ("layer", "", "1 to 500"),
     ("layer", None, "1 to 500"),

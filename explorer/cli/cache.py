@@ -62,7 +62,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=some_text,
         metavar="KEY",
-        help="for export and delete: the key of a result, or its first digits; may be repeated",
+        help="for export and delete: the key of a result, or its first 8 digits; may be repeated",
     )
     parser.add_argument(
         "--search", type=some_text, metavar="WORDS", help="for list: words that have to occur"

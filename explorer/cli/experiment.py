@@ -66,7 +66,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=some_text,
         metavar="KEY",
-        help="export: a set of results in the cache, by key or its first digits; may be repeated",
+        help="export: a set of results in the cache, by key or its first 8 digits; may be repeated",
     )
     add("--task", choices=[each.value for each in Task], help="export: what is asked")
     add("--words", metavar="NAME", help="export: labels, sixteen or network, for recognition")

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from explorer import cli
 from explorer.cli import interrupts
@@ -99,11 +100,29 @@ def _in_words(error: OSError) -> str:
     return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
+class _IntermixedParser(argparse.ArgumentParser):
+    """Takes names between and after options, too: `zoo train --data PATH NAME`."""
+
+    _intermixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, which parses the arguments of a command by this method."""
+        if self._intermixing:
+            return super().parse_known_args(args, namespace)
+        self._intermixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._intermixing = False
+
+
 def _parser() -> argparse.ArgumentParser:
     program = "iri" if Path(sys.argv[0]).stem == "iri" else "python -m explorer"
     summary = (cli.__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog=program, description=summary)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        required=True, metavar="COMMAND", parser_class=_IntermixedParser
+    )
     for command in COMMANDS.values():
         own = commands.add_parser(command.name, help=command.help, description=command.help)
         own.set_defaults(run=command.run, program=f"{program} {command.name}")

@@ -25,7 +25,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="train networks, list the recipes, measure accuracy again, or print a table of cards",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="networks to train or evaluate (see list)"
+        "names", nargs="*", default=[], metavar="NAME", help="networks to train or evaluate (see list)"
     )
     parser.add_argument(
         "--all", action="store_true", help="every network; train skips those that are up to date"
