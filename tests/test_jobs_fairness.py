@@ -18,6 +18,7 @@ from explorer.jobs.claiming import ELSEWHERE
 from explorer.jobs.engine import ABANDONED, Engine
 from explorer.jobs.tasks import WORKER_DIED
 from explorer.store import Store
+from explorer.sweep.dispatch import Dispatch
 
 # Random transforms keep a search from ending early.
 LONG = replace(QUICK, layer="grid", steps=50_000, loss="regularizer-free+transforms")
@@ -184,7 +185,8 @@ def test_what_another_process_makes_is_not_made_again(engine):
     result = engine.result(replace(QUICK, steps=30).key)
     before = engine.metrics()["done"], engine.metrics()["worker_seconds"]
     claim = engine.store.claim(request.key)
-    engine.submit(request, subscriber="a", party="one")
+    sweep = Dispatch(engine, [[request]], {}, "a", lambda under_way: 1, party="one")
+    sweep.step()
     assert engine.job(request.key).stage == ELSEWHERE
     time.sleep(1.2)
     assert engine.job(request.key).state == states.WAITING
@@ -192,6 +194,8 @@ def test_what_another_process_makes_is_not_made_again(engine):
     assert until(lambda: engine.job(request.key).finished, 5)
     assert engine.job(request.key).state == states.DONE
     assert engine.metrics()["worker_seconds"] == before[1], "no worker made it"
+    assert sweep.step() == [request]
+    assert (sweep.made, sweep.found, sweep.progress().done) == (0, {request.key}, 1)
     claim.release()
 
 

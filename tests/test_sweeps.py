@@ -400,11 +400,11 @@ def test_as_many_measures_count_as_the_verdict_says_and_none_without_a_value():
         assert again[f"{without.measure.replace('-', '_')}_counts"] is False
 
 
-def test_what_a_batch_took_is_kept_before_the_next_one_is_done(tmp_path):
+def test_what_a_batch_took_is_kept_before_the_next_one_is_done_and_never_what_others_made(tmp_path):
     results = {
         entry.key: Result.from_bytes(starter.load(entry.key)) for entry in starter.entries()[:2]
     }
-    first, _ = results
+    first, second = results
 
     class Slow(Engine):
         """Makes one of the two only."""
@@ -438,6 +438,12 @@ def test_what_a_batch_took_is_kept_before_the_next_one_is_done(tmp_path):
     kept, _ = json.loads(engine.store.get(pace_key(results[first].request)))
     assert kept == pytest.approx(provenance.seconds / provenance.batch)
     assert [row["key"] for row in run.rows()] == [first]
+
+    engine.store.put(second, starter.load(second))
+    engine.jobs[second] = Job(second, states.DONE, found=True)
+    run.step()
+    assert (run.made, run.cached, run.finished) == (1, 1, True)
+    assert engine.store.get(pace_key(results[second].request)) is None
 
 
 def test_what_the_cache_keeps_none_of_is_in_the_table_and_the_pack(tmp_path, monkeypatch):

@@ -253,6 +253,7 @@ def _report(
     if options.json:
         facts = plan_facts(plan, expected) | {
             "generated": run.made,
+            "generated_elsewhere": run.found,
             "matched": matched,
             "converged": converged,
             "failed": len(failed),
@@ -262,10 +263,16 @@ def _report(
         print(json.dumps(facts, indent=1, ensure_ascii=False))
     else:
         print(
-            f"{run.made:,} generated, {run.cached:,} were in the cache; {matched:,} match, "
+            f"{run.made:,} generated, {run.cached:,} {_were(run)}; {matched:,} match, "
             f"{converged:,} of these converged"
         )
         print(f"Written to {options.out}: results.parquet, results.csv, pack.zip, sweep.toml")
+
+
+def _were(run: Run) -> str:
+    """Where the results came from that this run did not generate."""
+    elsewhere = f", {run.found:,} of them put there meanwhile by others" if run.found else ""
+    return f"were in the cache{elsewhere}"
 
 
 def _check_failures(run: Run) -> None:

@@ -46,7 +46,7 @@ class Claiming:
                 self._wait_for(request, task)
             elif request.key not in self._claims and request.key in self._results:
                 claim.release()
-                self._jobs.finish(request.key, states.DONE)
+                self._found(request.key)
             else:
                 self._claims[request.key] = claim
                 own.append(request)
@@ -66,7 +66,7 @@ class Claiming:
                 continue
             key = task.requests[0].key
             if key in self._results:
-                self._jobs.finish(key, states.DONE)
+                self._found(key)
                 continue
             own = self.own(task)
             if own is not None:
@@ -88,6 +88,11 @@ class Claiming:
     def forget(self, task: object) -> None:
         """Wait for this no more."""
         self._elsewhere = [each for each in self._elsewhere if each is not task]
+
+    def _found(self, key: str) -> None:
+        """End the job of a result that another process has made."""
+        self._jobs.change(key, found=True)
+        self._jobs.finish(key, states.DONE)
 
     def _wait_for(self, request: Request, task: Task) -> None:
         part = replace(task, requests=(request,))

@@ -54,6 +54,7 @@ class Job:
     field, error: for failed jobs, the request's field that is wrong (or None) and the message; for
         cancelled ones, why, where nobody pressed Cancel.
     note: what is to be said next to the result, such as that it could not be stored.
+    found: whether its result came from the store, where another process had put it.
     version: grows with every change of what is known of it.
     """
 
@@ -75,6 +76,7 @@ class Job:
     retries: int = 0
     subscribers: frozenset[str] = frozenset()
     note: str | None = None
+    found: bool = False
     version: int = 0
 
     @property

@@ -60,7 +60,7 @@ class JobTable:
 
     def add_done(self, key: str) -> None:
         """A job whose result was in the store already."""
-        self._put(Job(key, states.DONE, stage="done"))
+        self._put(Job(key, states.DONE, stage="done", found=True))
 
     def change(self, key: str, **changes: Any) -> None:
         """Change fields of an unfinished job."""

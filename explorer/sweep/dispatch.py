@@ -70,8 +70,8 @@ class Dispatch:
     """A sweep that runs; nothing happens but in `step`, which never waits for a worker.
 
     batches: as `explorer.sweep.batches` gives them, without requests whose result is in the store;
-    those are only counted (`cached`). Where another process has put one there meanwhile it is not
-    made again (`found`: the keys of these). pictures: PNG bytes of every `picture:SHA256` in them.
+    those are only counted (`cached`). What another process makes meanwhile is not made again
+    (`found`: the keys of these). pictures: PNG bytes of every `picture:SHA256` in them.
     subscriber: who asks. window: how many batches may be under way, given how many are.
     weights: what each request takes, by key, for the time that is left; only their proportions
     count. party: who takes turns with others' jobs.
@@ -189,7 +189,7 @@ class Dispatch:
         )
 
     def _find(self, requests: Sequence[Request]) -> None:
-        """Count requests whose result another process has put into the store meanwhile."""
+        """Count requests whose result another process has made meanwhile."""
         self.found |= {request.key for request in requests}
         for request in requests:
             self._weight_left -= self._weight(request)
@@ -205,12 +205,14 @@ class Dispatch:
                 job = Job(request.key, states.DONE if request.key in self._engine.store else "")
             if job.state == states.DONE:
                 done.append(request)
+                if job.found:
+                    self._find([request])
+                else:
+                    self.made += 1
+                    self._settle(request)
             else:
                 _check_engine(job)
                 again.append((request, job))
-        self.made += len(done)
-        for request in done:
-            self._settle(request)
         if again:
             self._try_again(again)
         return done

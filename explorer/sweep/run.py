@@ -81,7 +81,12 @@ class Run:
     @property
     def cached(self) -> int:
         """How many results were in the cache, those that came there meanwhile included."""
-        return self._cached + (0 if self._dispatch is None else len(self._dispatch.found))
+        return self._cached + self.found
+
+    @property
+    def found(self) -> int:
+        """How many results another process has made while this run was under way."""
+        return 0 if self._dispatch is None else len(self._dispatch.found)
 
     @property
     def made(self) -> int:
