@@ -265,6 +265,14 @@ def test_an_unknown_name_is_said_where_it_was_given(engine):
             assert [said in each.value for each in app.sidebar.error] == [True]
             assert len(app.error) == 1, "not on top of the page, too"
             assert "The network cannot be used: the sidebar says why." in text(app)
+    several = opened(**link(FIRST), vary="networks", values=f"vgg,{FIRST.model}")
+    several.multiselect(key="values-networks").set_value(["vgg", "mart", FIRST.model]).run()
+    titles = [tile["title"] for tile in tiles(several)]
+    assert len(titles) == 3, titles
+    assert "mart" not in titles, "one network alone has it in its name"
+    assert [tile["note"] for tile in tiles(several)][titles.index("vgg")].startswith(
+        "'vgg' is a part of the names of 11 networks: choose one of the list"
+    )
     one = opened(**link(FIRST), vary="networks", values="nonsense:net", again="cat,dog")
     assert not one.error
     assert all("unknown source" in tile["note"].lower() for tile in tiles(one))

@@ -161,6 +161,16 @@ def test_what_the_panel_cannot_say_has_no_link():
     assert links.EFFORTS["normal"] == asked("embedded").steps
 
 
+def test_a_part_of_names_that_is_typed_asks_nobody_and_says_which_networks_have_it(engine):
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["model"] = DEFAULTS.model
+    app.session_state["_painted"] = DEFAULTS.key
+    app.session_state["other_network"] = "simclr"
+    app.run()
+    assert "'simclr' is a part of the names of 8 networks: choose one" in app.error[0].value
+    assert not engine.asked
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "file"])
 def test_a_network_of_every_kind_can_be_asked_how_it_sees_the_picture(engine, kind):
     app = AppTest.from_file(APP, default_timeout=60)

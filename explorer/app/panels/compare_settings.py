@@ -31,6 +31,7 @@ from explorer.app.panels import (
     compare_network,
     compare_repeats,
     layer_picker,
+    network_picker,
     people_curve,
     sidebar,
 )
@@ -190,6 +191,8 @@ def _values(
         format_func=lambda value: _option_title(axis, value, layers),
         max_selections=MOST,
         accept_new_options=axis.name in ("networks", "layers"),
+        on_change=network_picker.take_only_match if axis.name == "networks" else None,
+        args=(key,),
         placeholder=_PLACEHOLDERS[axis.name],
         label_visibility="collapsed",
     )

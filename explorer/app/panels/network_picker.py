@@ -34,13 +34,30 @@ def network(default: str) -> str:
         key="model",
         format_func=lambda name: _title(name, entries),
         accept_new_options=True,
-        on_change=_reset_layer,
+        on_change=_picked,
         help="The network to invert. Type to search: an architecture, or how it was trained. "
         + which_may_be_typed(),
     )
     model = model or default
     _search(entries)
     return model
+
+
+def take_only_match(key: str) -> None:
+    """Where a part of a name was typed that is in one network's only, choose that network.
+
+    key: of a picker in the session state, of one network or of several.
+    """
+    chosen = st.session_state[key]
+    if isinstance(chosen, str):
+        st.session_state[key] = _only_match(chosen)
+    elif chosen:
+        st.session_state[key] = list(dict.fromkeys(map(_only_match, chosen)))
+
+
+def _only_match(text: str) -> str:
+    found = catalogue.matching(text)
+    return found[0].reference if len(found) == 1 else text
 
 
 def which_may_be_typed() -> str:
@@ -99,6 +116,11 @@ def _search(entries: dict[str, Entry]) -> None:
             st.button(name, key=f"_found_{name}", type="tertiary", on_click=_take, args=(name,))
         if len(matches) > MATCHES_SHOWN:
             st.caption(f"The first {MATCHES_SHOWN}; another word narrows the search.")
+
+
+def _picked() -> None:
+    take_only_match("model")
+    _reset_layer()
 
 
 def _take(reference: str) -> None:

@@ -13,7 +13,7 @@ from explorer.app import asking, session
 from explorer.app.components.live import nudge
 from explorer.app.naming import code, literal, network_title, number, sentence
 from explorer.app.panels.difference_view import show_controversial_button
-from explorer.app.panels.network_picker import which_may_be_typed
+from explorer.app.panels.network_picker import take_only_match, which_may_be_typed
 from explorer.app.panels.network_plots import classes_table, layer_plot
 from explorer.errors import RequestError
 from explorer.jobs import work
@@ -41,6 +41,8 @@ def show_other(result: Result) -> None:
         key="other_network",
         format_func=lambda name: "choose one …" if name == NO_NETWORK else network_title(name),
         accept_new_options=True,
+        on_change=take_only_match,
+        args=("other_network",),
         help="It looks at this IRI and its target as they are in the PNG. " + which_may_be_typed(),
     )
     if model is None or model == NO_NETWORK:

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.app import session
 from explorer.app.links import EFFORTS
 from explorer.app.naming import network_title, picture_title
-from explorer.app.panels.network_picker import which_may_be_typed
+from explorer.app.panels.network_picker import take_only_match, which_may_be_typed
 from explorer.app.panels.search_settings import efforts
 from explorer.errors import RequestError
 from explorer.images import gallery, noise_targets, seeds
@@ -101,6 +101,8 @@ def _several(
         key=key,
         format_func=title,
         accept_new_options=name in ("model", "layer"),
+        on_change=take_only_match if name == "model" else None,
+        args=(key,),
         help=help_text,
     )
     return tuple(picked)
