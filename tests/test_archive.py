@@ -23,7 +23,9 @@ from explorer.app.comparing import compare_parameters
 from explorer.app.opening import explore_parameters, why_not_in_explore
 from explorer.archive.listing import Filter, Listing
 from explorer.archive.packs import export_results, import_results, sign_results
+from explorer.archive.pack_page import made_of
 from explorer.archive.summary import Summary, put_result
+from explorer.archive.titles import loss_title, picture_title
 from explorer.decimals import decimals
 from explorer.images import gallery, noise_targets, seeds
 from explorer.images.encoding import from_png, to_8bit, to_png
@@ -149,6 +151,10 @@ def test_filters_let_through_what_a_look_at_every_request_lets_through(store, ex
     assert len(right) == 1
     assert {entry.key for entry in found.matching(entries)} == right
     assert Filter(match="not-matched").matching(entries) == []
+    (one,) = [each for each in entries if each.key in right]
+    said = f"{made_of(one.summary)} {picture_title('coffee')} {one.summary.state}"
+    assert loss_title("freq") in said
+    assert Filter(text=said.replace(",", "").replace(" from ", " ")).matching(entries) == [one]
     assert len(Filter(keys=frozenset(right)).matching(entries)) == 1
 
 
@@ -226,6 +232,10 @@ def test_a_pack_opens_offline_and_shows_whatever_is_in_it_as_text(store, other, 
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert not ADDRESS.search(page)
     assert page.count("<article") == 2
+    loss, seed = loss_title(example.request.loss), picture_title(example.request.seed)
+    assert f", {loss}, from {seed}</p>" in page
+    drawn = Summary.of(variant(example, rng_seed=3), made[0], b"")
+    assert made_of(drawn).endswith(f", {loss}, from {seed}, random seed 3")
     assert "default-src 'none'" in page
     report = import_results(other, tmp_path / "pack.zip")
     assert (set(report.imported), report.refused) == (set(made), ())

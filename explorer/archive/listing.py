@@ -80,7 +80,8 @@ class Filter:
 class Contents:
     """What is in a store. entries: those with a summary, newest first, those that ship last.
 
-    missing: the keys of results without a summary, such as those of versions that wrote none.
+    missing: the keys of results without a summary: at first those that ship and those of versions
+    that wrote none.
     """
 
     entries: list[Entry]

@@ -14,11 +14,11 @@ from pathlib import Path
 from string import Template
 
 from explorer.archive.summary import Summary
-from explorer.archive.titles import network_title, picture_title
+from explorer.archive.titles import loss_title, network_title, picture_title, seed_drawn
 from explorer.decimals import decimals
-from explorer.losses.variants import LOSSES
 from explorer.metrics.match import MatchState
 from explorer.metrics.perceptual_verdict import in_words
+from explorer.models import layer_expression
 from explorer.request import Request
 
 _FRONT = Path(__file__).parent / "front"
@@ -51,6 +51,14 @@ def page(cards: Sequence[Card]) -> str:
     )
 
 
+def made_of(summary: Summary) -> str:
+    """What tells results of one target apart: network, layer, loss, seed."""
+    start = f"from {picture_title(summary.seed)}"
+    layer, loss = layer_expression.title(summary.layer), loss_title(summary.loss)
+    facts = (network_title(summary.model), layer, loss, start, seed_drawn(summary.rng_seed))
+    return ", ".join(filter(None, facts))
+
+
 def person_says(summary: Summary) -> str:
     """The second verdict in a few words; it has none without a match."""
     if not summary.matched:
@@ -70,13 +78,13 @@ def network_says(summary: Summary) -> str:
 def _card(number: int, card: Card) -> str:
     summary, request = card.summary, card.request
     network, target = network_title(request.model), picture_title(request.target)
-    loss = LOSSES[request.loss].title if request.loss in LOSSES else request.loss
+    layer, loss = layer_expression.title(summary.layer), loss_title(request.loss)
     distance = "" if summary.relative_l2 is None else f"{summary.relative_l2:.9g}"
     keys = {
         "order": number,
         "distance": distance,
         "network": network,
-        "layer": summary.layer,
+        "layer": layer,
         "target": target,
         "loss": loss,
         "words": summary.words,
@@ -87,7 +95,7 @@ def _card(number: int, card: Card) -> str:
         "To the network: the same?": network_says(summary),
         "To a person: the same?": person_says(summary),
         "Network": f"{network} ({request.model})",
-        "Layer": summary.layer,
+        "Layer": layer,
         "Loss": loss,
         "From": f"{picture_title(request.seed)}, random seed {summary.rng_seed}",
         "Steps at most": f"{summary.steps:,}",
@@ -108,7 +116,7 @@ def _card(number: int, card: Card) -> str:
     settings = escape(json.dumps(request.to_dict(), indent=1, ensure_ascii=False))
     return (
         f"<article {data}>{_pictures(card, network, target)}<h2>{escape(target)}</h2>"
-        f"<p>{escape(network)}, {escape(summary.layer)}</p>"
+        f"<p>{escape(made_of(summary))}</p>"
         f'<p class="verdict">To the network: {escape(network_says(summary))}<br>'
         f"To a person: {escape(person_says(summary))}</p>"
         f"<details><summary>Verdicts, settings, files</summary><dl>{rows}</dl>"

@@ -12,13 +12,16 @@ import io
 import json
 import logging
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 
 from PIL import Image
 
-from explorer.archive.titles import network_title, picture_title
+from explorer.archive.titles import loss_title, network_title, picture_title, seed_drawn
 from explorer.images.encoding import from_png
 from explorer.images.errors import PictureError
 from explorer.metrics.match import MatchState
+from explorer.metrics.perceptual_verdict import in_words
+from explorer.models import layer_expression
 from explorer.request import Request
 from explorer.result import Result, ResultError
 from explorer.store import CacheError, Store
@@ -45,7 +48,6 @@ class Summary:
     of its image. state: a MatchState. relative_l2: None where it is infinite. answer,
     nearer_target, counted: as of its PerceptualVerdict. uploads: the uploaded pictures that it was
     made from. continues: key of the result that it goes on from. request: `Request.to_dict`, JSON.
-    words: lower case, for a search.
     """
 
     key: str
@@ -66,7 +68,13 @@ class Summary:
     uploads: tuple[str, ...]
     continues: str | None
     request: str
-    words: str
+
+    @property
+    def words(self) -> str:
+        """All that a search finds it by, lower case: its names, titles, verdicts and key."""
+        verdicts = (self.state, in_words(self.answer) if self.matched else "")
+        titles = _titles(self.model, self.layer, self.loss, self.target, self.seed)
+        return " ".join([titles, *verdicts, seed_drawn(self.rng_seed), self.key]).lower()
 
     @property
     def matched(self) -> bool:
@@ -96,7 +104,6 @@ class Summary:
             uploads=uploads_of(request),
             continues=request.continues,
             request=json.dumps(request.to_dict(), separators=(",", ":")),
-            words=_words(request, key),
         )
 
     def to_bytes(self) -> bytes:
@@ -108,6 +115,7 @@ class Summary:
         """The summary in what `to_bytes` wrote; None where another version wrote it."""
         try:
             plain = json.loads(data)
+            plain.pop("words", None)  # earlier versions stored them
             if plain.pop("version") != VERSION or len(plain) != len(_FIELDS):
                 return None
             plain["uploads"] = tuple(plain["uploads"])
@@ -170,7 +178,9 @@ def put_summary(store: Store, summary: Summary, result: Result, patience: float 
     store.put(SUMMARY + summary.key, summary.to_bytes(), patience=patience)
 
 
-def _words(request: Request, key: str) -> str:
-    named = [request.model, request.layer, request.loss, request.target, request.seed]
-    titles = [network_title(request.model), *map(picture_title, (request.target, request.seed))]
-    return " ".join([*named, *titles, key]).lower()
+@lru_cache(maxsize=65536)
+def _titles(model: str, layer: str, loss: str, target: str, seed: str) -> str:
+    """The names and titles of what a result was made from; a search asks for thousands."""
+    titles = [network_title(model), layer_expression.title(layer), loss_title(loss)]
+    pictures = map(picture_title, (target, seed))
+    return " ".join([model, layer, loss, target, seed, *titles, *pictures])

@@ -19,6 +19,11 @@ def picture_title(name: str) -> str:
     return gallery.describe(name).title if name in gallery.names() else name
 
 
+def seed_drawn(rng_seed: int) -> str:
+    """Which random seed the seed image and the search were drawn with; "" for the usual one, 0."""
+    return f"random seed {rng_seed}" if rng_seed else ""
+
+
 def network_title(reference: str) -> str:
     """The catalogue's title, or the reference itself."""
     entry = catalogue.find(reference)

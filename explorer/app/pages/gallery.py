@@ -18,11 +18,10 @@ from explorer.app.pages import PAGES
 from explorer.app.panels import gallery_actions, gallery_filters, gallery_import, stored_view
 from explorer.app.panels.gallery_filters import RESULT, Chosen
 from explorer.archive.listing import Contents, Entry, Listing, listing_of
-from explorer.archive.pack_page import network_says, person_says
-from explorer.archive.titles import loss_title, network_title, picture_title
+from explorer.archive.pack_page import made_of, network_says, person_says
+from explorer.archive.titles import network_title, picture_title
 from explorer.hosting import hosting
 from explorer.metrics.match import MatchState
-from explorer.models import layer_expression
 from explorer.store import CacheError
 
 log = logging.getLogger(__name__)
@@ -53,11 +52,10 @@ def _card(entry: Entry, thumbnail: bytes | None) -> Card:
     summary = entry.summary
     page, parameters = _parameters(entry)
     network, target = network_title(summary.model), picture_title(summary.target)
-    note = f"{network}, {layer_expression.title(summary.layer)}"
     return Card(
         key=entry.key,
         title=f"{target} · ships with the app" if entry.shipped else target,
-        note=f"{note}, {loss_title(summary.loss)}, from {picture_title(summary.seed)}",
+        note=made_of(summary),
         alt=f"IRI of {network} for {target}, and the target",
         href=f"./{'' if page == 'explore' else page}?{urlencode(parameters)}",
         hint="Open in Explore" if page == "explore" else "Open",
@@ -89,7 +87,7 @@ def _close() -> None:
 
 @st.fragment(run_every=2)
 def _summarise(listing: Listing, left: int) -> None:
-    """Make the summaries of results of earlier versions, as long as somebody looks."""
+    """Make the summaries that are not there yet, as long as somebody looks."""
     if _summarising.acquire(blocking=False):  # one visitor's look does it for all
         try:
             still = listing.summarise(SUMMARISE_SECONDS)
@@ -99,7 +97,8 @@ def _summarise(listing: Listing, left: int) -> None:
         still = len(listing.contents().missing)
     if not still:
         st.rerun()
-    st.progress(1 - still / max(left, still), f"Reading {still:,} results of earlier versions …")
+    results = "result that is" if still == 1 else "results that are"
+    st.progress(1 - still / max(left, still), f"Reading {still:,} {results} not listed yet …")
 
 
 def _contents(listing: Listing) -> Contents:

@@ -74,7 +74,8 @@ def show(entries: list[Entry]) -> Chosen:
             "Search",
             key="words",
             placeholder="sunflower penultimate",
-            help="Words that all occur in the network, layer, loss, target, seed or key.",
+            help="Words that all occur in the titles or names of network, layer, loss, target and "
+            "seed, in the verdicts, or in the key.",
             on_change=_to_first_page,
         )
         networks = Counter(entry.summary.model for entry in entries)
