@@ -22,8 +22,8 @@ from explorer.app import session, sharing
 from explorer.app.comparing import compare_parameters
 from explorer.app.opening import explore_parameters, why_not_in_explore
 from explorer.archive.listing import Filter, Listing
-from explorer.archive.packs import export_results, import_results, sign_results
 from explorer.archive.pack_page import made_of
+from explorer.archive.packs import export_results, import_results, sign_results
 from explorer.archive.summary import Summary, put_result
 from explorer.archive.titles import loss_title, picture_title
 from explorer.decimals import decimals
