@@ -18,7 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 from explorer.phones import pages
 from explorer.phones.routes import routes, vote_path
 from explorer.study.design import suited
-from explorer.study.records import Design, Kind, StudyError, Task
+from explorer.study.records import Design, Kind, StudyError, Task, Unavailable
 from explorer.study.stimulus_set import default_set
 from explorer.study.store import Study
 
@@ -426,6 +426,18 @@ def test_text_that_is_none_in_other_fields_joins_nevertheless(client, study, ses
     answer = client.post("/vote/api/join", content=sent, headers=headers)
     assert answer.status_code == 200
     assert [each.screen for each in study.devices(session.code).values()] == ["390"]
+
+
+def test_a_database_that_cannot_be_used_now_is_worth_asking_again():
+    """To a phone, 503 is as a lost connection: it keeps its answers and sends them again."""
+
+    def locked() -> Study:
+        raise Unavailable("Later.")
+
+    with TestClient(Starlette(routes=routes(locked))) as client:
+        for path in ("api/session/ABC234", "api/state", f"pictures/{'0' * 64}.png"):
+            answer = client.get(f"/vote/{path}", headers={"X-Token": "x"})
+            assert (answer.status_code, answer.json()) == (503, {"error": "Later."}), path
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """The database behind the store of judgements: where it is, its migrations, and group commit."""
 
 import os
+import shutil
+import sqlite3
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from alembic import command
@@ -14,6 +18,7 @@ from sqlalchemy import event, insert, select, text
 from study_material import postgres_server, small_set
 
 from explorer.store import Store
+from explorer.study import database as database_module
 from explorer.study import tables
 from explorer.study.database import (
     NEWEST,
@@ -21,8 +26,10 @@ from explorer.study.database import (
     migration_settings,
     open_database,
 )
-from explorer.study.records import Design, StudyError
-from explorer.study.store import Study, study_of_this_process
+from explorer.study.records import Design, StudyError, Unavailable
+from explorer.study.session_records import AnswerIn, UnknownCode
+from explorer.study.shared import study_of_this_process
+from explorer.study.store import Study
 from explorer.study.writer import Writer
 
 
@@ -139,10 +146,12 @@ def test_an_address_of_no_database_says_what_would_be_right(url):
         open_database(url)
 
 
-def test_a_database_that_cannot_be_used_is_a_sentence_without_its_password(tmp_path):
+def test_a_database_that_cannot_be_used_is_a_sentence_without_its_password(tmp_path, caplog):
     with pytest.raises(StudyError, match="cannot be used") as caught:
         open_database(f"postgresql://iri:s3cret@/name?host={tmp_path}")
     assert "s3cret" not in str(caught.value)
+    assert "connection" not in str(caught.value), "where the server is, is for the log alone"
+    assert "connection" in caplog.text
     (tmp_path / "file").write_text("")
     with pytest.raises(StudyError, match="cannot be used"):
         open_database(f"sqlite:///{tmp_path}/file/study.sqlite3")
@@ -172,6 +181,40 @@ def test_those_that_read_see_one_state_of_the_database(database):
         assert reader.execute(count).all() == []
     with database.reader.connect() as reader:
         assert len(reader.execute(count).all()) == 1
+
+
+def test_of_a_deleted_file_no_answer_is_acknowledged_and_a_new_one_is_begun(
+    tmp_path, monkeypatch, caplog
+):
+    file = tmp_path / "cache" / "study" / "study.sqlite3"
+    monkeypatch.setenv("IRI_DATABASE_URL", f"sqlite:///{file}")
+    old = study_of_this_process()
+    code = old.open_session("Lecture", small_set(), Design()).code
+    token = old.join(code, "192.0.2.1").token
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(Unavailable, match="was deleted or replaced"):
+        old.record(token, [AnswerIn(1, 1, 0, 0)])
+    file.parent.mkdir(parents=True)
+    with pytest.raises(UnknownCode):
+        study_of_this_process().session(code)
+    assert "people's judgements was deleted or replaced" in caplog.text
+    assert file.is_file()
+    assert study_of_this_process().open_session("Next", small_set(), Design()).code
+    study_of_this_process().disconnect()
+
+
+def test_a_database_that_cannot_be_opened_is_not_tried_by_all_who_ask(tmp_path, monkeypatch):
+    monkeypatch.setattr(database_module, "_WAIT_MS", 300)
+    file = tmp_path / "study.sqlite3"
+    monkeypatch.setenv("IRI_DATABASE_URL", f"sqlite:///{file}")
+    open_database(database_url()).dispose()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(20) as pool:
+            started = time.monotonic()
+            jobs = [pool.submit(study_of_this_process) for _ in range(20)]
+            assert {type(each.exception()) for each in jobs} == {Unavailable}
+        assert time.monotonic() - started < 3
 
 
 # One thread that writes
@@ -222,6 +265,40 @@ def test_what_many_write_at_once_shares_a_few_commits(database, writer):
         first.result()
         assert [each.result() for each in jobs] == [1] * 100
     assert len(commits) == 2
+
+
+def test_while_it_is_locked_all_are_told_together_and_soon(url, monkeypatch):
+    """By another program, as long as it likes: each waiting for itself, they would wait in line."""
+    monkeypatch.setattr(database_module, "_WAIT_MS", 300)
+    database = open_database(url)
+    writer = Writer(database.writer)
+    is_sqlite = database.writer.dialect.name == "sqlite"
+
+    def write(visitor):
+        writer.run(lambda each: each.execute(insert(tables.opinions), _opinion(visitor)) and None)
+
+    other = database.writer.dialect.create_connect_args(database.url)
+    with closing(database.writer.dialect.import_dbapi().connect(*other[0], **other[1])) as lock:
+        lock.execute("BEGIN IMMEDIATE" if is_sqlite else "LOCK TABLE opinions IN EXCLUSIVE MODE")
+        started = time.monotonic()
+        with ThreadPoolExecutor(40) as pool:
+            jobs = [pool.submit(write, str(number)) for number in range(40)]
+            with database.reading() as connection:
+                assert connection.execute(select(tables.opinions.c.key)).all() == []
+            assert {type(each.exception()) for each in jobs} == {Unavailable}
+        assert time.monotonic() - started < 3
+        lock.rollback()
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            write("later")
+            break
+        except Unavailable:
+            time.sleep(0.1)
+    with database.reading() as connection:
+        assert len(connection.execute(select(tables.opinions.c.key)).all()) == 1
+    writer.stop()
+    database.dispose()
 
 
 def test_what_fails_takes_nothing_of_the_others_with_it(database, writer):

@@ -183,7 +183,7 @@ def test_a_dataset_of_an_unknown_code_is_refused(asked):
 
 def test_the_command_writes_a_sessions_answers(asked, tmp_path, capsys, monkeypatch):
     study, opened, shown = asked
-    monkeypatch.setattr("explorer.study.store.study_of_this_process", lambda: study)
+    monkeypatch.setattr("explorer.study.shared.study_of_this_process", lambda: study)
     out = tmp_path / "dataset"
     assert cli.main(["experiment", "answers", opened.code, "--out", str(out)]) == 0
     assert len((out / "data" / f"session-{opened.code}_data.csv").read_text().splitlines()) == (

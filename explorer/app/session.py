@@ -29,7 +29,7 @@ def engine() -> Engine:
 
 def study() -> Study:
     """The one store of people's judgements; StudyError where it cannot be opened."""
-    from explorer.study.store import study_of_this_process  # SQL, which few visits need
+    from explorer.study.shared import study_of_this_process  # SQL, which few visits need
 
     return study_of_this_process()
 

@@ -67,7 +67,7 @@ def import_answers(options: argparse.Namespace) -> None:
 
 
 def _open_session(title: str, imported: Imported) -> dict[str, str]:
-    from explorer.study.store import study_of_this_process
+    from explorer.study.shared import study_of_this_process
 
     study = study_of_this_process()
     experiment = imported.experiment
@@ -125,7 +125,7 @@ def _print_predictions(predictions: Sequence[MeasurePrediction]) -> None:
 def write_answers(options: argparse.Namespace) -> None:
     """`iri experiment answers`: a session's dataset, for whoever has the database."""
     from explorer.study.psych_ds import export
-    from explorer.study.store import study_of_this_process
+    from explorer.study.shared import study_of_this_process
 
     if options.out is None:
         raise RequestError("out", "say where: --out DIR, a folder that is new or empty")

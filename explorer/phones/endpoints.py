@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from explorer.phones.messages import BadMessage, read_object, sent_answers, short_text
 from explorer.phones.pages import ALONE, IMMUTABLE, canonical
 from explorer.study.duration import minutes_for, trials_in
-from explorer.study.records import StudyError, Trial
+from explorer.study.records import StudyError, Trial, Unavailable
 from explorer.study.session_records import (
     ParticipantState,
     TooMany,
@@ -35,7 +35,12 @@ PICTURE = re.compile(r"([0-9a-f]{64})\.png")
 TOKEN = "X-Token"
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
-STATUS: dict[type[StudyError], int] = {UnknownToken: 401, UnknownCode: 404, TooMany: 429}
+STATUS: dict[type[StudyError], int] = {
+    UnknownToken: 401,
+    UnknownCode: 404,
+    TooMany: 429,
+    Unavailable: 503,
+}
 """What an error of a study is in HTTP; 409 is any other."""
 
 T = TypeVar("T")
@@ -62,15 +67,10 @@ class Endpoints:
     def __init__(self, study: Callable[[], Study]) -> None:
         self._study = study
         self._threads = CapacityLimiter(THREADS)
-        self._alone: str | None = None
 
     def _code(self, study: Study, code: str) -> str:
         """The code as it is typed, or that of the permanent session."""
-        if canonical(code) != ALONE:
-            return code
-        if self._alone is None:
-            self._alone = study.alone()
-        return self._alone
+        return study.alone() if canonical(code) == ALONE else code
 
     async def _picture(self, sha256: str) -> bytes | None:
         return await self._call(lambda study: study.picture(sha256))
@@ -148,6 +148,7 @@ class Endpoints:
         token = _token(request)
         return _json(await self._call(lambda study: _personal(study, token)))
 
+    @answers_in_json
     async def picture(self, request: Request) -> Response:
         """A picture of a set in use as PNG; its name is its contents' hash, so it never changes."""
         named = PICTURE.fullmatch(request.path_params["name"])

@@ -76,7 +76,7 @@ def _only(method: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _study_of_this_process() -> Study:
-    from explorer.study.store import study_of_this_process  # SQLAlchemy, which no page waits for
+    from explorer.study.shared import study_of_this_process  # SQLAlchemy, which no page waits for
 
     return study_of_this_process()
 

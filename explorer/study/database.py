@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from explorer.errors import RequestError, without_folders
 from explorer.store.settings import data_directory
-from explorer.study.records import StudyError
+from explorer.study.records import StudyError, Unavailable
 
 VARIABLE = "IRI_DATABASE_URL"
 NEWEST = "3"
@@ -29,16 +30,27 @@ _NO_ADDRESS = (
 _NO_PSYCOPG = "PostgreSQL needs the package psycopg; install it by pip install 'psycopg[binary]'"
 _SQLITE = b"SQLite format 3\0"
 _MIGRATING = 0x1_21_57  # number of PostgreSQL's advisory lock
-_WAIT_FOR_LOCK_MS = 15_000  # for another process that writes to the same SQLite file
+_WAIT_MS = 3_000  # for whoever writes to the same SQLite file or rows, or for a connection
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Database:
-    """Connections: `writer` for the one thread that writes, `reader` for all that only read."""
+    """Connections: `writer` for the one thread that writes, `reader` for all that only read.
+
+    file: device and number of the SQLite file that they have open; None for PostgreSQL.
+    """
 
     url: URL
     writer: Engine
     reader: Engine
+    file: tuple[int, int] | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the SQLite file was deleted or replaced: what is written goes nowhere."""
+        return self.file is not None and self.file != _file_of(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -47,9 +59,8 @@ class Database:
             with self.reader.connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise StudyError(
-                f"The database cannot be read now ({reason_of(error)}); try again in a moment."
-            ) from error
+            log.error("judgements cannot be read: %s", reason_of(error))
+            raise Unavailable("The database cannot be read now; try again in a moment.") from error
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -108,13 +119,14 @@ def open_database(url: str) -> Database:
     Raises
     ------
     StudyError
-        If the address is not one of PostgreSQL or of a SQLite file, the database cannot be reached
-        or written, or a newer version of this program wrote it.
+        If the address is not one of PostgreSQL or of a SQLite file, or a newer version of this
+        program wrote it; Unavailable if the database cannot be reached or written.
     """
     parsed = _parse(url)
+    is_file = parsed.get_backend_name() == "sqlite"
     shown = Path(parsed.database or "").name  # pages show it, and no page says where things are
     try:
-        database = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+        database = _sqlite(parsed) if is_file else _postgres(parsed)
         try:
             with database.writer.begin() as connection:
                 _migrate(connection, shown)
@@ -123,12 +135,23 @@ def open_database(url: str) -> Database:
             raise
     except (SQLAlchemyError, OSError) as error:
         reason = without_folders(reason_of(error))
-        raise StudyError(
-            f"The database {shown} cannot be used ({reason}); set {VARIABLE} to "
+        log.error("the database %s cannot be used: %s", shown, reason)
+        why = reason if is_file else "the app's log says why"  # a server's names host and port
+        raise Unavailable(
+            f"The database {shown} cannot be used ({why}); set {VARIABLE} to "
             "postgresql://USER:PASSWORD@HOST/NAME or to sqlite:////FILE in a folder that can be "
             "written."
         ) from error
-    return database
+    return replace(database, file=_file_of(parsed)) if is_file else database
+
+
+def _file_of(url: URL) -> tuple[int, int] | None:
+    """Device and number of the file at a SQLite address; None where there is none."""
+    try:
+        found = os.stat(str(url.database))
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def reason_of(error: BaseException) -> str:
@@ -174,7 +197,7 @@ def _sqlite(url: URL) -> Database:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        f"busy_timeout={_WAIT_FOR_LOCK_MS}",
+        f"busy_timeout={_WAIT_MS}",
         "cache_size=-1000",
     )
     _on_connect(writer, *(f"PRAGMA {each}" for each in (*pragmas, "secure_delete=ON")))
@@ -186,6 +209,8 @@ def _sqlite(url: URL) -> Database:
 
 
 def _postgres(url: URL) -> Database:
+    if "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": str(_WAIT_MS // 1000)})
     try:
         writer = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
     except ImportError as error:
@@ -197,7 +222,7 @@ def _postgres(url: URL) -> Database:
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ",
     )
-    _on_connect(writer, "SET synchronous_commit = on")
+    _on_connect(writer, "SET synchronous_commit = on", f"SET lock_timeout = {_WAIT_MS}")
     return Database(url, writer, reader)
 
 

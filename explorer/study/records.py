@@ -12,6 +12,10 @@ class StudyError(Exception):
     """What was wrong and what would be right, in one sentence that a person may read."""
 
 
+class Unavailable(StudyError):
+    """The database cannot be used now, through no fault of whoever asked; nothing was changed."""
+
+
 class Task(StrEnum):
     """What people are asked of each image.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -36,21 +35,6 @@ from explorer.study.stimulus_set import StimulusSet, default_set
 from explorer.study.tally import Tally
 from explorer.study.writer import Writer
 
-_studies: dict[str, Study] = {}
-_studies_lock = threading.Lock()
-
-
-def study_of_this_process() -> Study:
-    """The one store of this process, opened at the first call: of the database that is set now.
-
-    Raises StudyError where it cannot be opened.
-    """
-    url = database_url()
-    with _studies_lock:
-        if url not in _studies:
-            _studies[url] = Study(url)
-        return _studies[url]
-
 
 class Study:
     """People's judgements in one SQL database. Every method may be called from any thread.
@@ -62,13 +46,18 @@ class Study:
 
     def __init__(self, url: str | None = None) -> None:
         self._database = open_database(url or database_url())
-        self._writer = Writer(self._database.writer)
+        self._writer = Writer(self._database.writer, lambda: self._database.is_gone)
         self._sets = Sets(self._database.reading)
         self._limits = limits.Limits()
         self._tally = Tally(self._writer)
         self._alone: tuple[str, str] | None = None  # set and code of the permanent session
         self._persons = Persons(self._database.reading, self._sets)
         self._presence = Presence()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its SQLite file was deleted or replaced, so that nothing is taken any more."""
+        return self._database.is_gone
 
     def disconnect(self) -> None:
         """Write what is waiting, then disconnect."""

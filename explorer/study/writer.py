@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from explorer.study.database import reason_of
-from explorer.study.records import StudyError
+from explorer.study.records import StudyError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,10 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 _MOST_IN_A_COMMIT = 500
+_NOT_NOW = "The database cannot be written now; try again in a moment."
+_GONE = "The database was deleted or replaced, and its sessions and answers with it."
+_REFUSING_S = 1.0
+_LOCK_NOT_AVAILABLE = "55P03"  # of PostgreSQL
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,17 @@ class _Job:
 
 
 class Writer:
-    """Runs functions on a connection, in their order, and tells each when it is committed."""
+    """Runs functions on a connection, in their order, and tells each when it is committed.
 
-    def __init__(self, engine: Engine) -> None:
+    While the database is locked or cannot be reached, all that wait are refused together, and what
+    comes within _REFUSING_S at once: nobody waits for the others' patience. is_gone: asked after
+    each commit whether it went nowhere.
+    """
+
+    def __init__(self, engine: Engine, is_gone: Callable[[], bool] = lambda: False) -> None:
         self._engine = engine
+        self._is_gone = is_gone
+        self._refuses_until = 0.0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._stopped = False
@@ -45,21 +57,21 @@ class Writer:
         """What the function returns, once it is committed.
 
         The function raises StudyError, if at all, before it changes anything: others' changes
-        share its transaction. It may be run twice. Raises StudyError if the database cannot be
+        share its transaction. It may be run twice. Raises Unavailable if the database cannot be
         written; then nothing that it did remains.
         """
         future: Future[T] = Future()
         with self._lock:
             if self._stopped:
-                raise StudyError("The store of judgements is closed; open it again.")
+                raise Unavailable("The store of judgements is closed; open it again.")
+            if self._refuses():
+                raise Unavailable(_NOT_NOW)
             self._jobs.put(_Job(work, future))
         try:
             return future.result()
         except SQLAlchemyError as error:
             log.error("judgements cannot be written: %s", reason_of(error))
-            raise StudyError(
-                f"The database cannot be written now ({reason_of(error)}); try again in a moment."
-            ) from error
+            raise Unavailable(_NOT_NOW) from error
 
     def stop(self) -> None:
         """Commit what is waiting, and end."""
@@ -81,21 +93,51 @@ class Writer:
 
     def _commit(self, jobs: list[_Job]) -> None:
         """Run and commit these; where that fails, each in a transaction of its own."""
+        begun = False
         try:
+            if self._refuses():
+                raise Unavailable(_NOT_NOW)
             with self._engine.begin() as connection:
+                begun = True
                 outcomes = [_outcome(job, connection) for job in jobs]
+            if self._is_gone():
+                raise Unavailable(_GONE)
         except Exception as error:
-            if len(jobs) == 1:
+            if not begun or _is_outage(error):
+                for job in jobs:
+                    job.future.set_exception(self._refusal(error))
+            elif len(jobs) > 1:
+                for job in jobs:
+                    self._commit([job])
+            else:
                 jobs[0].future.set_exception(error)
-                return
-            for job in jobs:
-                self._commit([job])
             return
         for job, outcome in zip(jobs, outcomes, strict=True):
             if isinstance(outcome, StudyError):
                 job.future.set_exception(outcome)
             else:
                 job.future.set_result(outcome)
+
+    def _refuses(self) -> bool:
+        """Whether the database could not be written a moment ago."""
+        return time.monotonic() < self._refuses_until
+
+    def _refusal(self, error: Exception) -> Unavailable:
+        """What is said of an outage to all who wait and, for _REFUSING_S, to all who come."""
+        if isinstance(error, Unavailable):
+            return error
+        if not self._refuses():
+            log.error("judgements cannot be written: %s", reason_of(error))
+            self._refuses_until = time.monotonic() + _REFUSING_S
+        return Unavailable(_NOT_NOW)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether an error is nobody's own, but that of a database that is locked or gone."""
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "sqlstate", None)
+        return error.connection_invalidated or code == _LOCK_NOT_AVAILABLE
+    return isinstance(error, Unavailable)
 
 
 def _outcome(job: _Job, connection: Connection) -> Any:
