@@ -172,6 +172,10 @@ def test_networks_without_a_classifier_are_not_offered():
         ("own:nobody", "the operator lists them"),
         ("torchvision:../x", "torchvision:resnet50/IMAGENET1K_V2"[:24]),
         ("robus:resnet50_l2_eps3", "did you mean 'robust:'"),
+        ("cifar10-vgg-adv1", "'cifar10-vgg-adv1'; write 'embedded:cifar10-vgg-adv1'; use"),
+        ("cifar10-vgg-adv", "did you mean 'embedded:cifar10-vgg-adv1'?"),
+        ("resnet18", "write 'timm:resnet18' or 'torchvision:resnet18'; use"),
+        ("nosuch", "unknown source in 'nosuch'; use 'embedded:NAME'"),
     ],
 )
 def test_a_name_that_does_not_exist_is_answered_with_the_nearest(reference, expected):

@@ -44,7 +44,9 @@ from explorer.research.reproduction.judges import SEEDS, judges, seed_of_claims
 from explorer.research.reproduction.paper_table import paper_tables
 from explorer.research.reproduction.paragraphs import _effect, paragraph
 from explorer.research.reproduction.plan import FAMILIES, FULL, JUDGE, QUICK, Plan, Work
+from explorer.research.reproduction.report import _targets
 from explorer.research.reproduction.targets import Targets, targets_of
+from explorer.research.training import photos as photographs_module
 from explorer.research.training import training
 from explorer.research.training.datasets import DATASETS
 
@@ -407,17 +409,27 @@ def photographs_of_imagenette(tmp_path, monkeypatch):
     return tmp_path / "photos"
 
 
-def test_targets_are_held_out_photographs_or_the_gallerys(photographs_of_imagenette):
+def test_targets_are_held_out_photographs_or_the_gallerys(photographs_of_imagenette, monkeypatch):
     photos = photo_data.photographs([f"imagenette={photographs_of_imagenette}"])
     mine = targets_of("imagenette", 64, 7, photos)
-    assert mine.text == "7 held-out photographs of Imagenette"
+    assert mine.text == "7 photographs of the user’s own in classes named as Imagenette’s"
+    run = replace(made_up({"cifar10-resnet-standard": 0.03}), targets={"imagenette": mine})
+    assert "not known whether the networks of Imagenette learned from theirs" in _targets(run)
+    with monkeypatch.context() as patched:
+        patched.setattr(photographs_module.Photos, "published", True)
+        again = {"imagenette": replace(photos["imagenette"])}
+        published = targets_of("imagenette", 64, 7, again)
+    assert published.text == "7 held-out photographs of Imagenette"
+    assert "None of the networks learned" in _targets(replace(run, targets={"cifar10": published}))
     held_out = photos["imagenette"].held_out(7).images
     assert np.array_equal(mine.images, held_out.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     others = targets_of("cifar10", 32, 3, photos)
     assert others.text == "3 photographs of the gallery"
+    assert others.unseen
     assert others.names == gallery.names()[:3]
     assert np.array_equal(others.images[2], fit(gallery.load(others.names[2]), (32, 32)))
     assert mine.digest != others.digest
+    monkeypatch.setattr(photographs_module, "_decode", None)
     with pytest.raises(RequestError, match="has not the classes of CIFAR-10"):
         photo_data.photographs([f"cifar10={photographs_of_imagenette}"])
 

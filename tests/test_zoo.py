@@ -266,7 +266,6 @@ def test_adversarial_training_made_the_network_harder_to_fool(shipped):
             drawn_pictures(1).held_out(64),
             attacked_count=64,
             attack=Attack(steps=3, relative_step=0.5),
-            report=None,
         )
         right[name] = measured["pgd"]["1"]
     assert right["residual-multi-adv2"] > right["residual-multi-standard"] + 20

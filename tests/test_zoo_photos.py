@@ -143,9 +143,46 @@ def test_decoded_photographs_are_kept_until_the_files_change(folder, tmp_path, m
 
 def test_the_published_imagenette_is_found_under_its_own_name(tmp_path):
     _tree(tmp_path / "imagenette2-160", {"n01440764": 0, "n02102040": 85}, ending="JPEG")
-    data = _load(tmp_path, tmp_path / "cache")
-    assert data.classes == ("tench", "English springer")
-    assert (data.training_count, len(data.held_out().labels)) == (2 * TRAINING, 2 * TEST)
+    for path in (tmp_path, tmp_path / "imagenette2-160"):
+        data = _load(path, tmp_path / "cache")
+        assert data.classes == ("tench", "English springer")
+        assert (data.training_count, len(data.held_out().labels)) == (2 * TRAINING, 2 * TEST)
+    larger = (tmp_path / "imagenette2-160").rename(tmp_path / "imagenette2-320")
+    assert _load(larger, tmp_path / "cache").classes == ("tench", "English springer")
+    (larger / "train/apples").mkdir()
+    larger.rename(tmp_path / "imagenette2-160")
+    with pytest.raises(RequestError, match="a folder 'apples' that is no class of Imagenette"):
+        _load(tmp_path, tmp_path / "cache")
+
+
+def _made_known(monkeypatch, data: photos.Photos) -> None:
+    """Imagenette is these photographs, in classes of the order of HUES backwards."""
+    red, green, blue = (data.images["test"][data.labels["test"].ravel() == k] for k in range(3))
+    known = replace(
+        IMAGENETTE,
+        classes=tuple(HUES)[::-1],
+        training_counts=(TRAINING,) * 3,
+        test_counts=(TEST,) * 3,
+        test_colours=tuple(tuple(each.mean((0, 1, 2))) for each in (blue, green, red)),
+    )
+    monkeypatch.setitem(DATASETS, "imagenette", known)
+
+
+def test_a_data_set_is_known_by_its_photographs_and_not_by_the_names_of_its_classes(
+    folder, tmp_path, monkeypatch
+):
+    _made_known(monkeypatch, _load(folder, tmp_path / "cache"))
+    known = DATASETS["imagenette"]
+    right = photos.load(folder, known, cache=tmp_path / "cache")
+    assert right.published
+    assert right.facts()["data"].startswith("Photographs: fastai's Imagenette")
+    others = _tree(tmp_path / "others", {"apple": 85, "leaf": 0, "sea": 170})
+    wrong = photos.load(others, known, cache=tmp_path / "cache")
+    assert not wrong.published
+    assert "the user’s own in classes named as Imagenette’s, 64×64" in wrong.facts()["data"]
+    assert wrong.facts()["data_licence"] == ""
+    (folder / "train/sea/00.jpg").rename(folder / "val/sea/99.jpg")
+    assert not photos.load(folder, known, cache=tmp_path / "cache").published
 
 
 class _Downloaded:
@@ -267,10 +304,12 @@ def test_a_pack_that_cannot_be_used_is_refused_in_a_sentence(change, words, tmp_
         _load(tmp_path / "pack.npz", tmp_path / "cache")
 
 
-def test_a_file_that_is_no_pack_is_refused(tmp_path):
-    (tmp_path / "pack.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(RequestError, match=r"cannot be read as a \.npz pack"):
+@pytest.mark.parametrize("content", [b"PK\x03\x04 and no more", b"\x89PNG", b""])
+def test_a_file_that_is_no_pack_is_refused(content, tmp_path):
+    (tmp_path / "pack.npz").write_bytes(content)
+    with pytest.raises(RequestError, match=r"pack\.npz is no \.npz pack of photographs") as caught:
         _load(tmp_path / "pack.npz", tmp_path / "cache")
+    assert "pickle" not in caught.value.message
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(folder, tmp_path, monkeypatch):
@@ -423,15 +462,49 @@ def test_the_same_recipe_is_trained_on_other_photographs_into_a_folder(folder, t
     assert card["accuracy"]["n"] == card["accuracy"]["n_attacked"] == 3 * TEST
     assert card["recipe"]["epsilon"] == 1.0
     assert json.dumps(card)
+    clean = f"clean {card['accuracy']['clean']:.1f} %"
     capsys.readouterr()
-    assert cli.main(["zoo", "evaluate", name, *words]) == 0
-    assert f"clean {card['accuracy']['clean']:.1f} %" in capsys.readouterr().out
+    assert cli.main(["zoo", "evaluate", *words, name]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(
+        f"{name}: measuring on 12 test pictures, 12 of them also under attack"
+    )
+    assert clean in said[1]
+    # The same photographs in another order of their classes.
+    arrays = _arrays()
+    backwards = {"label": 2 - arrays["label"].astype(int), "classes": arrays["classes"][::-1]}
+    np.savez(tmp_path / "pack.npz", **arrays | backwards)
+    words[1] = str(tmp_path / "pack.npz")
+    assert cli.main(["zoo", "evaluate", *words, name]) == 0
+    assert clean in capsys.readouterr().out.splitlines()[1]
 
 
 @pytest.mark.usefixtures("few_steps")
-def test_a_network_of_other_classes_never_goes_among_the_embedded_ones(folder, capsys):
-    assert cli.main(["zoo", "train", "imagenette-residual-adv1", "--data", str(folder)]) == 2
-    assert "these photographs have 3 (apple, leaf, sea" in capsys.readouterr().err
+def test_only_the_published_photographs_give_networks_among_the_embedded_ones(
+    folder, tmp_path, capsys, monkeypatch
+):
+    def decode(*_arguments):
+        raise AssertionError("decoded before the classes were compared")
+
+    words = ["zoo", "train", "--data", str(folder), "imagenette-residual-adv1"]
+    with monkeypatch.context() as patched:
+        patched.setattr(photos, "_decode", decode)
+        assert cli.main(words) == 2
+        assert "these photographs have 3 (apple, leaf, sea" in capsys.readouterr().err
+        assert cli.main(["zoo", "evaluate", *words[2:]]) == 2
+        assert "give photographs of the same classes" in capsys.readouterr().err
+    _made_known(monkeypatch, _load(folder, tmp_path / "cache"))
+    trained = []
+    monkeypatch.setattr(training, "train", lambda recipe, data, **_: trained.append(data))
+    assert cli.main(words) == 0
+    assert trained[0].classes == DATASETS["imagenette"].classes
+    assert trained[0].labels["train"].ravel().tolist() == np.repeat([2, 1, 0], TRAINING).tolist()
+    for file in (folder / "val/sea").iterdir():
+        file.write_bytes(_jpeg(10, 1))
+    for every in ([], ["--all"]):
+        assert cli.main([*words[: 4 if every else 5], *every]) == 2
+        assert "other photographs in classes of the same names" in capsys.readouterr().err
+    assert len(trained) == 1
 
 
 @pytest.mark.parametrize(

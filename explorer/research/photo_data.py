@@ -46,13 +46,14 @@ def _example() -> str:
 
 def _load(name: str, path: Path, report: Callable[[str], None]) -> Photos:
     from explorer.research.training import photos, training
+    from explorer.research.training.photo_sources import find
 
     dataset = DATASETS[name]
-    loaded = photos.load(path, dataset, cache=training.SCRATCH, report=report)
-    if set(loaded.classes) != set(dataset.classes):
+    source = find(path, dataset)
+    if set(source.classes) != set(dataset.classes):
         raise RequestError(
             "data",
             f"{str(path)!r} has not the classes of {dataset.title} "
             f"({', '.join(dataset.classes[:3])}, …), of which the networks learned",
         )
-    return loaded
+    return photos.decoded(source, dataset, cache=training.SCRATCH, report=report)

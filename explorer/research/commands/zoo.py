@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from explorer.cli.arguments import file_path
 from explorer.cli.command import Command, CommandFailed
@@ -14,6 +14,7 @@ from explorer.errors import RequestError, unknown
 
 if TYPE_CHECKING:
     from explorer.research.training.data import TrainingData
+    from explorer.research.training.photo_sources import Source
     from explorer.research.training.photos import Photos
     from explorer.research.training.recipe import Recipe
 
@@ -25,7 +26,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="train networks, list the recipes, measure accuracy again, or print a table of cards",
     )
     parser.add_argument(
-        "names", nargs="*", default=[], metavar="NAME", help="networks to train or evaluate (see list)"
+        "names",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="networks to train or evaluate (see list)",
     )
     parser.add_argument(
         "--all", action="store_true", help="every network; train skips those that are up to date"
@@ -86,26 +91,35 @@ def _train(options: argparse.Namespace) -> None:
     from explorer.research.training import training
     from explorer.zoo.cards import WEIGHTS
 
-    recipes, find_data = _chosen(options), _data_finder(options)
+    recipes, find_data = _chosen(options), _data_finder(options, _classes_to_train(options))
     check_folder("out", options.out)
     folder, scratch = options.out or WEIGHTS, training.SCRATCH
+
+    def find(recipe: Recipe) -> TrainingData | None:
+        data = find_data(recipe)
+        return data if options.out else _only_published(recipe, data)
+
     if options.all:
-        training.train_missing(find_data=find_data, weights=folder, scratch=scratch, report=_report)
+        training.train_missing(find_data=find, weights=folder, scratch=scratch, report=_report)
         return
     for recipe in recipes:
-        data = _needed(find_data(recipe), recipe)
-        fitted = _fitted(recipe, data, options)
-        training.train(fitted, data, weights=folder, scratch=scratch, report=_report)
+        data = _needed(find(recipe), recipe)
+        training.train(_fitted(recipe, data), data, weights=folder, scratch=scratch, report=_report)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from explorer.research.training.evaluation import evaluate
     from explorer.zoo.cards import WEIGHTS, names, read
 
-    recipes, find_data = _chosen(options), _data_finder(options)
     check_folder("out", options.out)
     folder = options.out or WEIGHTS
     there = names(folder)
+
+    def classes_of(recipe: Recipe) -> Sequence[str] | None:
+        classes: Sequence[str] | None = read(recipe.name, folder).get("classes")
+        return classes
+
+    recipes, find_data = _chosen(options), _data_finder(options, classes_of)
     missing = [recipe.name for recipe in recipes if recipe.name not in there]
     if missing and not options.all:
         raise CommandFailed(
@@ -118,22 +132,9 @@ def _evaluate(options: argparse.Namespace) -> None:
         if data is None and options.all:
             _report(f"{recipe.name}: needs photographs of {recipe.dataset} (--data)")
         else:
-            data = _needed(data, recipe)
-            _check_classes(read(recipe.name, folder), data)
-            evaluate(recipe.name, data, weights=folder, report=_report)
+            evaluate(recipe.name, _needed(data, recipe), weights=folder, report=_report)
     if missing:
         _report(f"not trained yet: {', '.join(missing)}")
-
-
-def _check_classes(card: Mapping[str, Any], data: TrainingData) -> None:
-    """Raise RequestError (field `data`) for photographs of classes that the network cannot name."""
-    known, given = card.get("classes"), data.facts().get("classes")
-    if known is not None and given is not None and list(known) != list(given):
-        raise RequestError(
-            "data",
-            f"{card['name']} names {', '.join(known[:3])}, …, and these photographs show "
-            f"{', '.join(given[:3])}, …; give photographs of the same classes",
-        )
 
 
 def _report(line: str) -> None:
@@ -156,31 +157,83 @@ def _chosen(options: argparse.Namespace) -> list[Recipe]:
     return [RECIPES[name] for name in (names if options.all else options.names)]
 
 
-def _data_finder(options: argparse.Namespace) -> Callable[[Recipe], TrainingData | None]:
-    """From a recipe to its data; None where photographs are needed that nobody named."""
+def _data_finder(
+    options: argparse.Namespace, classes_of: Callable[[Recipe], Sequence[str] | None]
+) -> Callable[[Recipe], TrainingData | None]:
+    """From a recipe to its data; None where photographs are needed that nobody named.
+
+    classes_of: the classes that photographs have to be of, in the order of the labels; None for
+    any. Of others `find` raises RequestError (field `data`), or with --all returns None.
+    """
     if options.download and options.data is None:
         raise RequestError("data", "--download needs --data FOLDER, where the photographs go")
-    loaded: dict[str, Photos] = {}
+    sources: dict[str, Source] = {}
+    decoded: dict[str, Photos] = {}
 
     def find(recipe: Recipe) -> TrainingData | None:
-        from explorer.research.training import photos, training
+        from explorer.research.training import photo_sources, photos, training
         from explorer.research.training.datasets import DATASETS
 
         if recipe.dataset not in DATASETS or options.data is None:
             return training.data_of(recipe)
-        if recipe.dataset not in loaded:
-            loaded[recipe.dataset] = photos.load(
-                options.data,
-                DATASETS[recipe.dataset],
-                cache=training.SCRATCH,
-                download=options.download,
-                report=_report,
+        dataset = DATASETS[recipe.dataset]
+        if dataset.name not in sources:
+            sources[dataset.name] = photo_sources.find(options.data, dataset, options.download)
+        source, wanted = sources[dataset.name], classes_of(recipe)
+        if wanted is not None and set(source.classes) != set(wanted):
+            if options.all:
+                return None
+            raise _other_classes(recipe, wanted, source.classes, options.action)
+        if dataset.name not in decoded:
+            decoded[dataset.name] = photos.decoded(
+                source, dataset, cache=training.SCRATCH, report=_report
             )
-        data = loaded[recipe.dataset]
-        other = set(data.classes) != set(data.dataset.classes)
-        return None if options.all and other else data
+        data = decoded[dataset.name]
+        return data if wanted is None else data.labelled_as(wanted)
 
     return find
+
+
+def _other_classes(
+    recipe: Recipe, wanted: Sequence[str], given: Sequence[str], action: str
+) -> RequestError:
+    advice = (
+        "give --out FOLDER to train the same recipe on them"
+        if action == "train"
+        else "give photographs of the same classes"
+    )
+    return RequestError(
+        "data",
+        f"{recipe.name} is a network of {len(wanted)} classes ({', '.join(wanted[:3])}, …), and "
+        f"these photographs have {len(given)} ({', '.join(given[:3])}, …); {advice}",
+    )
+
+
+def _classes_to_train(options: argparse.Namespace) -> Callable[[Recipe], Sequence[str] | None]:
+    """The classes of the recipe's data set; any for a network that goes to a folder of its own."""
+    from explorer.research.training.datasets import DATASETS
+
+    if options.out is not None and not options.all:
+        return lambda recipe: None
+    return lambda recipe: DATASETS[recipe.dataset].classes
+
+
+def _only_published(recipe: Recipe, data: TrainingData | None) -> TrainingData | None:
+    """The data; RequestError (field `data`) for other photographs than the recipe's data set.
+
+    A network of these must not stand among the embedded ones, whose cards name their data set.
+    """
+    from explorer.research.training.photos import Photos
+
+    if isinstance(data, Photos) and not data.published:
+        title = data.dataset.title
+        raise RequestError(
+            "data",
+            f"{recipe.name} is a network of {title}, and these are other photographs in classes "
+            f"of the same names (or not in {title}'s training and test split); give --out FOLDER "
+            "to train the same recipe on them",
+        )
+    return data
 
 
 def _needed(data: TrainingData | None, recipe: Recipe) -> TrainingData:
@@ -197,27 +250,15 @@ def _needed(data: TrainingData | None, recipe: Recipe) -> TrainingData:
     return data
 
 
-def _fitted(recipe: Recipe, data: TrainingData, options: argparse.Namespace) -> Recipe:
-    """The recipe with as many outputs as the photographs have classes.
-
-    Raises RequestError (field `data`) where a network of other classes than the recipe's data set
-    would be stored among the embedded ones.
-    """
+def _fitted(recipe: Recipe, data: TrainingData) -> Recipe:
+    """The recipe with as many outputs as the photographs have classes."""
     from explorer.research.training.datasets import DATASETS
 
     if recipe.dataset not in DATASETS:
         return recipe
-    dataset, classes = DATASETS[recipe.dataset], data.facts()["classes"]
-    if set(classes) == set(dataset.classes):
-        return recipe
-    if options.out is None:
-        raise RequestError(
-            "data",
-            f"{recipe.name} is a network of {dataset.title}'s {len(dataset.classes)} classes "
-            f"({', '.join(dataset.classes[:3])}, …), and these photographs have {len(classes)} "
-            f"({', '.join(classes[:3])}, …); give --out FOLDER to train the same recipe on them",
-        )
-    return replace(recipe, architecture={**recipe.architecture, "outputs": len(classes)})
+    return replace(
+        recipe, architecture={**recipe.architecture, "outputs": len(data.facts()["classes"])}
+    )
 
 
 COMMAND = Command(

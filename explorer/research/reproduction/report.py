@@ -91,7 +91,7 @@ def _markdown(run: Reproduction, factors: Sequence[Mapping[str, Any]]) -> str:
         seed = seed_of_claims(run.of_dataset(dataset)[0].side)
         sections += [
             f"## Alignment: {DATA_SETS[dataset]}",
-            f"{run.targets[dataset].text.capitalize()}, seed `{seed}`.",
+            f"{run.targets[dataset].text}, seed `{seed}`.",
             alignment_table(run, dataset),
             "How far the images moved, and what it changes: regularizer-free loss; "
             "‖IRI − seed‖ as root mean square over pixels, in brackets as a share of the target's "
@@ -119,7 +119,13 @@ def _targets(run: Reproduction) -> str:
         f"{targets.text} for networks of {DATA_SETS[dataset]}"
         for dataset, targets in run.targets.items()
     ]
-    return "; ".join(texts) + ". None of the networks learned from its targets"
+    unknown = [DATA_SETS[name] for name, targets in run.targets.items() if not targets.unseen]
+    seen = (
+        f"It is not known whether the networks of {' and '.join(unknown)} learned from theirs"
+        if unknown
+        else "None of the networks learned from its targets"
+    )
+    return f"{'; '.join(texts)}. {seen}"
 
 
 def _judges_table(run: Reproduction) -> str:

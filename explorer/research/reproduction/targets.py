@@ -11,7 +11,6 @@ import numpy as np
 
 from explorer.images import gallery
 from explorer.images.fitting import fit
-from explorer.research.reproduction.facts import DATA_SETS
 
 if TYPE_CHECKING:
     from explorer.research.training.photos import Photos
@@ -19,14 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Targets:
-    """Photographs that none of the networks of a data set has seen.
+    """Photographs for the networks of a data set.
 
     text: what they are, in words. images: N×3×S×S float32 in [0, 1], S the networks' input size.
+    unseen: whether it is known that none of the networks learned from one.
     """
 
     text: str
     names: tuple[str, ...]
     images: np.ndarray = field(repr=False)
+    unseen: bool = True
 
     @property
     def digest(self) -> str:
@@ -37,15 +38,18 @@ class Targets:
 def targets_of(dataset: str, side: int, count: int, photographs: Mapping[str, Photos]) -> Targets:
     """At most `count` targets for networks that learned from this data set and take side×side px.
 
-    Held-out photographs of the data set where `photographs` has it, else those of the gallery.
+    Held-out photographs of the data set where `photographs` has it, else those of the gallery. Of
+    other photographs in classes of the same names nobody knows which networks learned from them.
     """
+    unseen = True
     if dataset in photographs:
-        held_out = photographs[dataset].held_out(count).images
-        images = [fit(picture, (side, side)) for picture in held_out]
-        text = f"{len(images)} held-out photographs of {DATA_SETS[dataset]}"
+        given = photographs[dataset]
+        images = [fit(picture, (side, side)) for picture in given.held_out(count).images]
+        unseen = given.published
+        text = f"{len(images)} {'held-out ' if unseen else ''}photographs {given.text}"
         names = tuple(f"{dataset} test {number}" for number in range(len(images)))
     else:
         names = gallery.names()[:count]
         images = [fit(gallery.load(name), (side, side)) for name in names]
         text = f"{len(images)} photographs of the gallery"
-    return Targets(text, names, np.stack(images))
+    return Targets(text, names, np.stack(images), unseen)

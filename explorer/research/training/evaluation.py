@@ -44,21 +44,28 @@ def evaluate(
     """
     network, card = cards.load(name, weights)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    known: Accuracy = card["accuracy"]
+    held_out = data.held_out()
+    attacked = min(len(held_out.labels), data.attacked_count)
+    report(
+        f"{name}: measuring on {len(held_out.labels):,} test pictures, {attacked:,} of them also "
+        f"under attack, on the {device}"
+    )
+
+    def compare(what: str, share: float, before: float) -> None:
+        report(f"{name}: {what} {share:.1f} % (card: {before:.1f} %)")
+
     accuracy = measure(
         network,
         card["logit_groups"],
-        data.held_out(),
+        held_out,
         attacked_count=data.attacked_count,
         device=device,
-        report=None,
+        clean=lambda share: compare("clean", share, known["clean"]),
+        attacked=lambda each, share: compare(f"attacked, ε = {each}:", share, known["pgd"][each]),
     )
-    report(f"{name}: clean {accuracy['clean']:.1f} % (card: {card['accuracy']['clean']:.1f} %)")
-    for epsilon, share in accuracy["pgd"].items():
-        known = card["accuracy"]["pgd"][epsilon]
-        report(f"{name}: attacked, ε = {epsilon}: {share:.1f} % (card: {known:.1f} %)")
     for group, share in accuracy["clean_by_group"].items():
-        known = card["accuracy"]["clean_by_group"][group]
-        report(f"{name}: {group}: {share:.1f} % (card: {known:.1f} %)")
+        compare(f"{group}:", share, known["clean_by_group"][group])
     return accuracy
 
 
@@ -70,12 +77,13 @@ def measure(
     attacked_count: int,
     device: str = "cpu",
     attack: Attack | None = None,
-    report: Callable[[str], None] | None = print,
+    clean: Callable[[float], None] = lambda share: None,
+    attacked: Callable[[str, float], None] = lambda epsilon, share: None,
 ) -> Accuracy:
     """Percent right on test pictures: clean per label group, and PGD on the object at each ε.
 
     The attack raises the cross-entropy of the object alone, on the first `attacked_count` pictures
-    or on all if there are fewer.
+    or on all if there are fewer. clean, attacked: called with each share as it is known, by ε.
     """
     attack = attack or Attack()
     network = copy.deepcopy(network).float().eval().requires_grad_(False).to(device)
@@ -91,6 +99,7 @@ def measure(
         group: _percent(logits[:, start:stop], labels[:, columns.index(group)])
         for group, (start, stop) in logit_groups.items()
     }
+    clean(by_group["object"])
     classes = logit_groups["object"][1]
     objects = labels[:attacked_count, 0]
     under_attack = {}
@@ -104,13 +113,12 @@ def measure(
                 answer = network(normalise(candidates))[:, :classes]
                 return functional.cross_entropy(answer, right, reduction="sum")
 
-            attacked = pgd(loss, part, epsilon, attack, rng_seed=number)
+            perturbed = pgd(loss, part, epsilon, attack, rng_seed=number)
             with torch.no_grad():
-                answers.append(network(normalise(attacked))[:, :classes])
+                answers.append(network(normalise(perturbed))[:, :classes])
         share = _percent(torch.cat(answers), objects)
         under_attack[f"{epsilon:g}"] = share
-        if report is not None:
-            report(f"attacked, ε = {epsilon:g}: {share:.1f} %")
+        attacked(f"{epsilon:g}", share)
     return {
         "clean": by_group["object"],
         "clean_by_group": by_group,

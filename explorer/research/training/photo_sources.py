@@ -44,6 +44,7 @@ class Source:
 def find(path: Path, dataset: Dataset, download: bool = False) -> Source:
     """The photographs at `path`: a .npz pack, a folder of classes, or torchvision's data set.
 
+    The latter is the folder that was given to torchvision, or the one that torchvision made in it.
     download: let torchvision fetch `dataset` into the folder `path`. Raises RequestError (field
     `data`) that says what is wrong with the file or folder and what would be right.
     """
@@ -53,6 +54,8 @@ def find(path: Path, dataset: Dataset, download: bool = False) -> Source:
         source = _pack(path)
     elif (path / dataset.folder).is_dir():
         source = _torchvision(path, dataset, download=False)
+    elif path.is_dir() and path.resolve().name == dataset.folder:
+        source = _torchvision(path.resolve().parent, dataset, download=False)
     elif path.is_dir():
         source = _folder(path, dataset)
     else:
@@ -70,6 +73,11 @@ def _error(message: str) -> RequestError:
 
 def _pack(path: Path) -> Source:
     """JPEGs in one array (`jpeg`, bounds in `offset`), `label`, `split` (1: test), `classes`."""
+    if path.suffix != ".npy" and not zipfile.is_zipfile(path):
+        raise _error(
+            f"{path.name} is no .npz pack of photographs (a zip file with the arrays "
+            f"{', '.join(_ARRAYS)}); give one, or a folder with one folder per class"
+        )
     try:
         pack = np.load(path, allow_pickle=False)
         if isinstance(pack, np.ndarray):
@@ -158,7 +166,9 @@ def _folder(path: Path, dataset: Dataset) -> Source:
         for file in _pictures(tests[0] / name) if split else ():
             photographs.append(_from_file(file, path, label, test=True))
     files = [path / photograph.name for photograph in photographs]
-    return Source(classes, tuple(photographs), _state(files))
+    titles = dict(zip(dataset.class_folders, dataset.classes, strict=False))
+    named = tuple(titles.get(name, name) for name in classes)
+    return Source(named, tuple(photographs), _state(files))
 
 
 def _from_file(file: Path, root: Path, label: int, test: bool) -> Photograph:
@@ -178,6 +188,11 @@ def _torchvision(path: Path, dataset: Dataset, download: bool) -> Source:
     try:
         path.mkdir(parents=True, exist_ok=True)
         splits = [kind(path, download=download, **split) for split in dataset.splits]
+    except KeyError as error:
+        raise _error(
+            f"{str(path / dataset.folder)!r} has a folder {error} that is no class of "
+            f"{dataset.title}; remove it, or give photographs of other classes in another folder"
+        ) from error
     except (OSError, RuntimeError) as error:
         raise _error(
             f"torchvision cannot {'download' if download else 'read'} {dataset.title} in "

@@ -4,8 +4,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from explorer.research.training.photo_sources import Photograph, Source, find
 
 _SPLITS = ("train", "test")
 _REPORT_EVERY = 2000
+_SAME_COLOUR = 2.0  # of 255: how much a class's mean colour depends on format and size at most
 _NAMED = 3  # unreadable photographs that a message names
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
@@ -53,14 +55,48 @@ class Photos:
         images = centre_window(self.images["test"][:count], self.side)
         return Examples(images, self.labels["test"][:count])
 
+    @cached_property
+    def published(self) -> bool:
+        """Whether these are the data set's own photographs, in its own training and test split.
+
+        Known by how many there are of each class, and by the mean colours of those for the test.
+        """
+        dataset = self.dataset
+        if set(self.classes) != set(dataset.classes):
+            return False
+        here = self.labelled_as(dataset.classes).labels
+        for split, wanted in (("train", dataset.training_counts), ("test", dataset.test_counts)):
+            counts = np.bincount(here[split].ravel(), minlength=len(wanted))
+            if not np.array_equal(counts, wanted):
+                return False
+        colours = [
+            np.mean(self.images["test"][here["test"].ravel() == label], axis=(0, 1, 2))
+            for label in range(len(dataset.classes))
+        ]
+        return bool(np.abs(np.array(colours) - dataset.test_colours).max() <= _SAME_COLOUR)
+
+    @property
+    def text(self) -> str:
+        """What they are, to follow "photographs": `of Imagenette`, or whose they are."""
+        if self.published:
+            return f"of {self.dataset.title}"
+        alike = set(self.classes) == set(self.dataset.classes)
+        named = f" in classes named as {self.dataset.title}’s" if alike else ""
+        return f"of the user’s own{named}"
+
+    def labelled_as(self, classes: Sequence[str]) -> "Photos":
+        """The same photographs, labelled by the places of these names, which are their classes'."""
+        places = np.array([classes.index(name) for name in self.classes])
+        labels = {split: places[labels] for split, labels in self.labels.items()}
+        return replace(self, classes=tuple(classes), labels=labels)
+
     def facts(self) -> Mapping[str, Any]:
-        of_dataset = set(self.classes) == set(self.dataset.classes)
+        source = self.dataset.source if self.published else self.text.removeprefix("of ")
         return {
             "data": (
-                f"Photographs: {self.dataset.source if of_dataset else 'the user’s own'}, "
-                f"{self.side}×{self.side} pixels of {self.dataset.stored}."
+                f"Photographs: {source}, {self.side}×{self.side} pixels of {self.dataset.stored}."
             ),
-            "data_licence": self.dataset.licence if of_dataset else "",
+            "data_licence": self.dataset.licence if self.published else "",
             "data_digest": self.digest,
             "training_pictures": self.training_count,
             "classes": list(self.classes),
@@ -76,13 +112,19 @@ def load(
     download: bool = False,
     report: Callable[[str], None] = print,
 ) -> Photos:
-    """The photographs at `path` (see `photo_sources.find`), decoded now or read from `cache`.
+    """The photographs at `path`: `decoded` of what `photo_sources.find` finds there."""
+    return decoded(find(path, dataset, download), dataset, cache=cache, report=report)
+
+
+def decoded(
+    source: Source, dataset: Dataset, *, cache: Path, report: Callable[[str], None] = print
+) -> Photos:
+    """The photographs of a source, decoded now or read from `cache`.
 
     Each is scaled (bicubic, antialiased) until its shorter side has `dataset.stored` pixels and
     cropped to its middle. Raises RequestError (field `data`) for photographs that cannot be read,
     classes with too few of them, or a cache that cannot be written.
     """
-    source = find(path, dataset, download)
     folder = cache / f"photos-{dataset.name}-{source.state}-{dataset.stored}"
     if not folder.is_dir():
         _decode_into(folder, source, dataset.stored, report)
@@ -94,7 +136,7 @@ def load(
         split: np.load(folder / f"{split}-images.npy", mmap_mode="r", allow_pickle=False)
         for split in _SPLITS
     }
-    return Photos(dataset, tuple(facts["classes"]), images, labels, facts["digest"])
+    return Photos(dataset, source.classes, images, labels, facts["digest"])
 
 
 def _decode_into(folder: Path, source: Source, side: int, report: Callable[[str], None]) -> None:

@@ -93,7 +93,8 @@ def train(
         held_out,
         attacked_count=data.attacked_count,
         device=device,
-        report=report,
+        clean=lambda share: report(f"clean: {share:.1f} %"),
+        attacked=lambda epsilon, share: report(f"attacked, ε = {epsilon}: {share:.1f} %"),
     )
     card = writing.compose(recipe, stored, data, accuracy, seconds)
     writing.save(stored, card, weights)
