@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import re
+import sqlite3
 import urllib.request
 import zipfile
+from contextlib import closing, contextmanager
 from urllib.parse import urlencode
 
 import pytest
@@ -73,6 +75,16 @@ class Phone:
             return json.load(answered)
 
 
+@contextmanager
+def unreadable(app):
+    """The database cannot be read for a while, as during a restart of PostgreSQL."""
+    file = app.log.parent / "cache" / "study" / "study.sqlite3"
+    with closing(sqlite3.connect(file, timeout=60)) as connection:
+        connection.execute("ALTER TABLE sessions RENAME TO away")
+        yield
+        connection.execute("ALTER TABLE away RENAME TO sessions")
+
+
 def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
@@ -112,6 +124,19 @@ def test_a_class_votes_discusses_votes_again_and_takes_its_answers_home(page, ap
         expect(joined(each)).to_have_text(str(PEOPLE))
         expect(each.locator(".counts dd").last).to_have_text(f"{answered:,}")
         expect(each.get_by_text("What this class says")).to_have_count(0)
+
+    # Both pages outlast an outage, whether they are loaded before or during it.
+    with unreadable(app):
+        for each in (page, projector):
+            expect(each.get_by_text("The database cannot be read now")).to_be_visible()
+            expect(each.get_by_text("no such table")).to_have_count(0)
+        page.reload()
+        expect(page.get_by_text("This page goes on by itself.")).to_be_visible()
+        expect(page.get_by_role("button", name="another session")).to_have_count(0)
+    for each in (page, projector):
+        expect(joined(each)).to_have_text(str(PEOPLE))
+        expect(each.get_by_text("The database cannot be read now")).to_have_count(0)
+
     press(page, "Reveal results")
     expect(projector.get_by_text("What this class says")).to_be_visible()
     expect(projector.get_by_text(f"of {PEOPLE} people")).to_be_visible()

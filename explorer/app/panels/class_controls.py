@@ -13,7 +13,7 @@ from explorer.app.panels import class_design, class_images, class_join
 from explorer.app.panels.class_open import CODE, SECRET
 from explorer.study import psych_ds
 from explorer.study.records import RoundState, StudyError
-from explorer.study.session_records import Session
+from explorer.study.session_records import Progress, Session
 
 _MESSAGE, _GONE = "_class_message", "_class_deleted"
 
@@ -108,8 +108,9 @@ def _votes(shown: Session, secret: str) -> None:
         help="Everybody answers the same images again, after discussion. The first vote's "
         "results are shown next to it.",
     ):
-        if _is_voting(shown):
-            _confirm_second(shown.code, secret)
+        progress = _voting(shown)
+        if progress is not None:
+            _confirm_second(progress, shown.code, secret)
         else:
             _try(lambda: session.study().second_vote(shown.code, secret))
             st.rerun()
@@ -117,12 +118,12 @@ def _votes(shown: Session, secret: str) -> None:
         _choose_next(shown, secret)
 
 
-def _is_voting(shown: Session) -> bool:
-    """Whether somebody may still answer in the current vote, or nobody has."""
+def _voting(shown: Session) -> Progress | None:
+    """How far people are in a vote that they have not all finished; else None."""
     if shown.current.state == RoundState.REVEALED:
-        return False
+        return None
     progress = session.study().progress(shown.code)
-    return not progress.joined or progress.finished < progress.joined
+    return None if 0 < progress.joined == progress.finished else progress
 
 
 def _export(shown: Session) -> None:
@@ -162,8 +163,7 @@ def _choose_next(shown: Session, secret: str) -> None:
 
 
 @st.dialog("Second vote now?")
-def _confirm_second(code: str, secret: str) -> None:
-    progress = session.study().progress(code)
+def _confirm_second(progress: Progress, code: str, secret: str) -> None:
     st.markdown(
         f"{progress.finished:,} of {progress.joined:,} people have finished the first vote. It ends "
         "for good: what the others have not answered by then does not count."

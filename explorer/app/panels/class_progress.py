@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import streamlit as st
 
 from explorer.app import session
-from explorer.app.naming import literal
-from explorer.study.records import RoundState, StudyError
+from explorer.app.naming import literal, sentence
+from explorer.app.panels.class_open import CODE
+from explorer.study.records import RoundState, StudyError, Unavailable
 from explorer.study.session_records import Progress, Session
 
 POLL_SECONDS = 1.5
@@ -36,11 +38,14 @@ def show(shown: Session, *, is_lecturer: bool) -> None:
 
 
 def _watch(shown: Session, is_lecturer: bool) -> None:
-    study = session.study()
     try:
+        study = session.study()
         if study.session(shown.code) != shown:
             st.rerun()
         progress = study.progress(shown.code)
+    except Unavailable as error:
+        _say_unavailable(error)
+        return
     except StudyError:  # it was deleted meanwhile
         st.rerun()
     with st.container(key="class_progress"):
@@ -50,6 +55,29 @@ def _watch(shown: Session, is_lecturer: bool) -> None:
             ":material/block: Refused since the session was opened: "
             f"{literal(_refused(progress.refused))}. None of it counts."
         )
+
+
+def wait_for_database(error: Unavailable) -> None:
+    """Say why there is no more of the page, which runs again as soon as there may be."""
+    _say_unavailable(error)
+    st.fragment(_look_again, run_every=POLL_SECONDS)(time.monotonic())
+
+
+def _say_unavailable(error: Unavailable) -> None:
+    said = f"{literal(sentence(str(error)))} This page goes on by itself."
+    st.warning(said, icon=":material/cloud_off:")
+
+
+def _look_again(failed_at: float) -> None:
+    if time.monotonic() - failed_at < POLL_SECONDS / 2:
+        return  # the run that has just failed
+    try:
+        session.study().session(st.query_params.get(CODE, ""))
+    except Unavailable:
+        return
+    except StudyError:
+        pass  # the page says so
+    st.rerun()
 
 
 def _counts(progress: Progress) -> str:

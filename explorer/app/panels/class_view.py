@@ -9,20 +9,23 @@ from explorer.app.naming import literal, sentence
 from explorer.app.panels import class_controls, class_join, class_progress, class_results
 from explorer.app.panels.class_design import QUESTIONS
 from explorer.app.panels.class_open import CODE, SECRET
-from explorer.study.records import RoundState, StudyError
-from explorer.study.session_records import Session
+from explorer.study.records import RoundState
+from explorer.study.session_records import Session, UnknownCode
 
 
 def show(code: str) -> None:
-    """The session of this code, with the lecturer's buttons for whoever has its secret."""
+    """The session of this code, with the lecturer's buttons for whoever has its secret.
+
+    Raises Unavailable while the database cannot be read: that is no reason to leave the session.
+    """
     study = session.study()
     try:
         shown = study.session(code)
-        secret = st.query_params.get(SECRET, "")
-        is_lecturer = bool(secret) and study.is_lecturer(code, secret)
-    except StudyError as error:
+    except UnknownCode as error:
         _show_missing(str(error))
         return
+    secret = st.query_params.get(SECRET, "")
+    is_lecturer = bool(secret) and study.is_lecturer(code, secret)
     class_join.use_styles()
     st.title(literal(shown.title))
     st.markdown(_status(shown))
