@@ -192,6 +192,23 @@ def test_a_reveal_shows_the_round_that_it_revealed(engine, study):
     assert "100% (" in shares.proto.alt
 
 
+def test_people_who_were_asked_another_question_are_not_predicted_by_measures(engine, study):
+    design = suited(Design(task=Task.CLUSTERING, main=16, practice=0, catch=0), STIMULI)
+    session_opened = study.open_session("Owls", STIMULI, design)
+    for place in (0, 1, 0):
+        token = study.join(session_opened.code, "10.0.0.1").token
+        given = [AnswerIn(1, 1, trial.number, place) for trial in study.trials(token)]
+        study.record(token, given)
+    study.reveal(session_opened.code, session_opened.secret)
+    app = opened(code=session_opened.code)
+    assert not app.exception
+    headings = [each.value for each in app.subheader]
+    assert "What the measures say of the same images" in headings
+    assert not any("predict" in each for each in [*headings, text(app)])
+    assert "free-marginal κ = " in text(app)
+    assert "at random among the answers that they were offered" in text(app)
+
+
 def test_where_the_catch_trials_leave_nobody_the_page_says_so(engine, study):
     session_opened = study.open_session("Owls", STIMULI, DESIGN)
     code = session_opened.code

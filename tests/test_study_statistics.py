@@ -14,9 +14,11 @@ from study_answers import ROBUST, STANDARD, answer, drawn_set
 from explorer.study.design import trials_of
 from explorer.study.personal import personal
 from explorer.study.records import Design, Kind, Task
+from explorer.study.shown import trials_shown
 from explorer.study.statistics import (
     excluded,
     fleiss_kappa,
+    free_marginal_kappa,
     mcnemar,
     measure_predictions,
     spearman,
@@ -122,6 +124,54 @@ def test_fleiss_kappa_at_its_ends():
     assert fleiss_kappa([[1, 1], [1, 1]]) == pytest.approx(-1)
     assert fleiss_kappa([[4, 0], [3, 0]]) is None  # all in one category
     assert fleiss_kappa([[1, 0], [0, 1]]) is None  # nobody to agree with
+
+
+@pytest.mark.parametrize("categories", [2, 5])
+def test_free_marginal_kappa_of_the_same_options_is_that_of_statsmodels(categories):
+    rng = np.random.default_rng(categories)
+    table = rng.multinomial(9, rng.dirichlet(np.ones(categories)), size=25)
+    names = [str(category) for category in range(categories)]
+    ratings = [[(name, names) for name in np.repeat(names, row)] for row in table]
+    expected = statsmodels_fleiss_kappa(table, method="randolph")
+    assert free_marginal_kappa(ratings) == pytest.approx(expected, abs=1e-12)
+
+
+def test_free_marginal_kappa_of_different_options_is_that_of_all_pairs_of_raters():
+    rng = np.random.default_rng(0)
+
+    def rating():
+        offered = rng.choice(list("abcdef"), size=rng.integers(2, 5), replace=False)
+        return str(rng.choice(offered)), frozenset(offered)
+
+    ratings = [[rating() for _ in range(n)] for n in (3, 1, 6, 2)]
+    pairs = [list(itertools.permutations(each, 2)) for each in ratings if len(each) > 1]
+    agreed = np.mean([np.mean([a == b for (a, _), (b, _) in each]) for each in pairs])
+    chance = np.mean(
+        [
+            np.mean([len(one & two) / len(one) / len(two) for (_, one), (_, two) in each])
+            for each in pairs
+        ]
+    )
+    assert free_marginal_kappa(ratings) == pytest.approx((agreed - chance) / (1 - chance))
+    assert free_marginal_kappa([[("a", "a"), ("a", "a")]]) is None  # no choice
+    assert free_marginal_kappa([[("a", "ab")], []]) is None  # nobody to agree with
+
+
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("choices", [2, 4])
+def test_kappa_of_people_who_click_at_random_is_zero_and_of_one_mind_one(task, choices):
+    design = Design(task=task, main=8, practice=0, catch=0, choices=choices)
+    shown = trials_shown(design, SET, {f"person {number}": number for number in range(250)})
+    rng = np.random.default_rng(0)
+    random, agreed = [], []
+    for number in range(250):
+        for trial in trials_of(design, SET, number):
+            clicked = trial.options[rng.integers(len(trial.options))].value
+            random.append(answer(trial, clicked, f"person {number}"))
+            first = trial.correct or ("target" if len(trial.stimulus) % 2 else "seed")
+            agreed.append(answer(trial, first, f"person {number}"))
+    assert summarize(SET, random, shown).kappa == pytest.approx(0, abs=0.012)
+    assert summarize(SET, agreed, shown).kappa == pytest.approx(1)
 
 
 def test_who_has_fewer_than_three_quarters_of_the_catch_trials_right_is_excluded():
@@ -280,6 +330,7 @@ def test_other_tasks_count_right_answers(task):
     main = [each for each in answers if each.kind is Kind.MAIN]
     assert summary.people.k == sum(each.correct for each in main)
     assert summary.task is task
+    assert summary.predictions == (), "nobody was asked what the measures say"
     robust, standard = (each.people.share for each in summary.conditions)
     assert robust > 0.7 > 0.5 > standard
 
@@ -338,6 +389,14 @@ def test_a_person_is_compared_with_measures_networks_and_others():
     assert by_measure["ssim"].title == "SSIM"
     assert by_measure["haarpsi"].agreement == 0.5
     assert sum(each.n for each in compared.networks) == 8
+
+
+def test_a_measure_that_is_related_to_an_image_comes_after_those_that_count():
+    own = class_of(1, {ROBUST: 1.0, STANDARD: 0.0})  # as `ssim` says
+    related = [replace(each, held_out=("psnr", "haarpsi")) for each in SET.stimuli]
+    compared = personal(replace(SET, stimuli=tuple(related)), own, "person 0")
+    rows = [(each.measure, each.agreement, each.counts) for each in compared.measures]
+    assert rows == [("haarpsi", 0.5, True), ("psnr", 0.0, True), ("ssim", 1.0, False)]
 
 
 def test_a_person_who_is_the_first_has_nobody_to_be_compared_with():

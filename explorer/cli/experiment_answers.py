@@ -31,6 +31,7 @@ def import_answers(options: argparse.Namespace) -> None:
     """`iri experiment import`: check, print what people said, and store it where that is asked."""
     from explorer.study.jspsych_answers import read_answers
     from explorer.study.psych_ds import Part, dataset
+    from explorer.study.shown import trials_shown
     from explorer.study.summary import summarize
 
     if options.exported is None:
@@ -38,7 +39,10 @@ def import_answers(options: argparse.Namespace) -> None:
     _check_new("out", options.out)
     imported = read_answers(options.exported, [Path(name) for name in options.names])
     experiment = imported.experiment
-    summary = summarize(experiment.stimulus_set, imported.answers)
+    shown = trials_shown(
+        experiment.design, experiment.stimulus_set, imported.rng_seeds, experiment.trials
+    )
+    summary = summarize(experiment.stimulus_set, imported.answers, shown)
     if options.out is not None:
         part = Part(
             1,
@@ -102,7 +106,7 @@ def _print_summary(summary: RoundSummary, imported: Imported) -> None:
         share = each.people
         interval = f"{share.low:.1%} to {share.high:.1%}"
         print(f"{each.title:{width}} {share.share or 0:7.1%} {interval:>17} {share.n:8,}")
-    print(f"Agreement between people (Fleiss' κ): {number(summary.kappa)}")
+    print(f"Agreement between people ({summary.kappa_name}): {number(summary.kappa)}")
     _print_predictions(summary.predictions)
 
 

@@ -18,7 +18,8 @@ class PersonalMeasure:
     """One measure next to one person, on the person's own images that it has a margin for.
 
     nearer_target: the share that it calls nearer the target; agreement: the share in which it says
-    what the person says, equally near counting half.
+    what the person says, equally near counting half. counts: whether it is held out for all of
+    these images; one that is related to a network or loss is no independent judge.
     """
 
     measure: str
@@ -26,6 +27,7 @@ class PersonalMeasure:
     nearer_target: float
     agreement: float
     images: int
+    counts: bool
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class PersonalSummary:
     answered: main answers; share: those for the target (other tasks: right). catch_right of
     catch: of the catch trials. others: how many people; others_share: theirs, on the same images;
     others_agreement: the share of their answers on these images that are the person's own; both
-    None where nobody else answered about them. measures: the one that agrees most first.
+    None where nobody else answered about them. measures: those that count first, of these the one
+    that agrees most.
     """
 
     answered: int
@@ -108,18 +111,20 @@ def _personal_measures(
 ) -> tuple[PersonalMeasure, ...]:
     rows = []
     for measure in dict.fromkeys(name for each in stimuli for name in each.margins):
+        measured = [each for each in stimuli if each.margins.get(measure) is not None]
+        counts = all(measure in each.held_out for each in measured)
         calls = [
             (calls_nearer(margin), main[each.name])
-            for each in stimuli
-            if (margin := each.margins.get(measure)) is not None
+            for each in measured
+            if (margin := each.margins[measure]) is not None
         ]
         if calls:
             nearer = sum(call for call, _ in calls) / len(calls)
             agreement = sum(call if said else 1 - call for call, said in calls) / len(calls)
             record = PERCEPTUAL_MEASURES.get(measure)
             title = measure if record is None else record.title
-            rows.append(PersonalMeasure(measure, title, nearer, agreement, len(calls)))
-    return tuple(sorted(rows, key=lambda each: -each.agreement))
+            rows.append(PersonalMeasure(measure, title, nearer, agreement, len(calls), counts))
+    return tuple(sorted(rows, key=lambda each: (not each.counts, -each.agreement)))
 
 
 def _personal_networks(

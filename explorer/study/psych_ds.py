@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from explorer.study.columns import COLUMNS
-from explorer.study.design import trials_of
 from explorer.study.records import Answer, Design, StudyError, Trial
 from explorer.study.session_records import Device
+from explorer.study.shown import trials_shown
 from explorer.study.statistics import LEAST_CATCH, excluded
 
 if TYPE_CHECKING:
@@ -114,18 +114,9 @@ def _rows(part: Part) -> Iterator[dict[str, object]]:
     left_out = {
         vote: excluded(each for each in part.answers if each.vote == vote) for vote in (1, 2)
     }
-    trials: dict[tuple[int, int], Sequence[Trial]] = {}
+    shown = trials_shown(part.design, part.stimulus_set, part.rng_seeds, part.trials)
     for answer in part.answers:
-        seed = part.rng_seeds.get(answer.participant)
-        if seed is not None and (seed, answer.vote) not in trials:
-            stored = part.trials.get(seed)
-            trials[seed, answer.vote] = (
-                trials_of(part.design, part.stimulus_set, seed, answer.vote)
-                if stored is None
-                else stored
-            )
-        shown = trials[seed, answer.vote] if seed is not None else ()
-        trial = shown[answer.trial] if answer.trial < len(shown) else None
+        trial = shown(answer)
         stimulus = part.stimulus_set.named(answer.stimulus)
         device = part.devices.get(answer.participant, Device())
         row: dict[str, object] = asdict(answer) | {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 from statistics import NormalDist
@@ -64,6 +64,39 @@ def fleiss_kappa(counts: ArrayLike) -> float | None:
     if 1 - by_chance < 1e-12:
         return None
     return float((pairs.mean() - by_chance) / (1 - by_chance))
+
+
+def free_marginal_kappa(
+    ratings: Iterable[Sequence[tuple[str, Collection[str]]]],
+) -> float | None:
+    """Agreement beyond that of raters who click at random, each among the options they had.
+
+    ratings: per image, of each rater the option chosen and all that this rater was offered.
+    κ = (P − E) / (1 − E). P is the mean over the images with n ≥ 2 raters of the share of pairs of
+    raters who chose the same; E is the same mean of |A ∩ B| / (|A| |B|), the chance that two who
+    choose at random, one among the options A, the other among B, choose the same. Where all have
+    the same K options E is 1 / K, and this is Randolph's (2005) free-marginal multirater κ (ERIC
+    ED490661), with two raters the κ of Brennan & Prediger (1981), Educational and Psychological
+    Measurement 41, 687–699. The extension to options that differ between raters is ours. Fleiss'
+    E, from how often each category was chosen, is too small there: all are offered the right one.
+    None where no image has two raters, or chance agreement is certain.
+    """
+    observed, by_chance = [], []
+    for each in ratings:
+        pairs = len(each) * (len(each) - 1)
+        if not pairs:
+            continue
+        chosen = Counter(choice for choice, _ in each)
+        observed.append(sum(count * (count - 1) for count in chosen.values()) / pairs)
+        weight: Counter[str] = Counter()  # the sum over raters of the chance that they choose it
+        for _, offered in each:
+            weight.update(dict.fromkeys(offered, 1 / len(offered)))
+        oneself = sum(1 / len(offered) for _, offered in each)
+        by_chance.append((sum(value**2 for value in weight.values()) - oneself) / pairs)
+    if not observed:
+        return None
+    agreed, chance = float(np.mean(observed)), float(np.mean(by_chance))
+    return None if 1 - chance < 1e-12 else (agreed - chance) / (1 - chance)
 
 
 def excluded(answers: Iterable[Answer]) -> frozenset[str]:

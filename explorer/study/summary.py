@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from explorer.archive.titles import loss_title, network_title
 from explorer.study.records import Answer, Kind, Stimulus, Task
 from explorer.study.shares import Share, calls_nearer, catch_trials, share_of
+from explorer.study.shown import Shown
 from explorer.study.statistics import (
     MeasurePrediction,
     counts_by_image,
     excluded,
     fleiss_kappa,
     for_target,
+    free_marginal_kappa,
     mcnemar,
     measure_predictions,
 )
 from explorer.study.stimulus_set import StimulusSet
+
+FLEISS, FREE_MARGINAL = "Fleiss' κ", "free-marginal κ"
+"""The names of κ."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,10 @@ class RoundSummary:
     identifiers. catch: by public identifier how many catch trials were right, and of how many,
     those of the excluded included. ceiling: the largest agreement that a rule can have which gives
     one answer per image: the share of all answers that are on their image's larger side.
-    conditions, stimuli: in the set's order, those with answers. kappa: `fleiss_kappa` over the
-    images. predictions: the measure that agrees most first.
+    conditions, stimuli: in the set's order, those with answers. kappa: agreement between people
+    over the images, of 2AFC `fleiss_kappa`; of other tasks, in which options differ from person to
+    person, `free_marginal_kappa`. kappa_name: which of them. predictions: of 2AFC, whose question
+    is that of the measures; the one that agrees most first.
     """
 
     task: Task
@@ -72,18 +79,26 @@ class RoundSummary:
     conditions: tuple[ConditionSummary, ...]
     stimuli: tuple[StimulusSummary, ...]
     kappa: float | None
+    kappa_name: str
     predictions: tuple[MeasurePrediction, ...]
 
 
-def summarize(stimulus_set: StimulusSet, answers: Iterable[Answer]) -> RoundSummary:
-    """What the answers of one vote of one round say; answers about other images are left out."""
+def summarize(
+    stimulus_set: StimulusSet, answers: Iterable[Answer], shown: Shown | None = None
+) -> RoundSummary:
+    """What the answers of one vote of one round say; answers about other images are left out.
+
+    shown: the trials behind the answers, from which agreement by chance follows; without it κ is
+    known of 2AFC only.
+    """
     known = [each for each in answers if each.stimulus in stimulus_set.by_name]
     left_out = excluded(known)
     main = [each for each in known if each.kind is Kind.MAIN and each.participant not in left_out]
     counts = counts_by_image(main)
     asked = [each for each in stimulus_set.stimuli if each.name in counts]
+    task = known[0].task if known else Task.TWO_ALTERNATIVES
     return RoundSummary(
-        task=known[0].task if known else Task.TWO_ALTERNATIVES,
+        task=task,
         participants=len({each.participant for each in main}),
         excluded=left_out,
         catch=catch_trials(known),
@@ -95,8 +110,11 @@ def summarize(stimulus_set: StimulusSet, answers: Iterable[Answer]) -> RoundSumm
             for condition in dict.fromkeys(each.condition for each in asked)
         ),
         stimuli=tuple(StimulusSummary(each.name, Share.of(*counts[each.name])) for each in asked),
-        kappa=fleiss_kappa(_table(main)) if main else None,
-        predictions=tuple(measure_predictions(stimulus_set, main)),
+        kappa=_kappa(task, main, shown),
+        kappa_name=FLEISS if task is Task.TWO_ALTERNATIVES else FREE_MARGINAL,
+        predictions=tuple(
+            measure_predictions(stimulus_set, main) if task is Task.TWO_ALTERNATIVES else ()
+        ),
     )
 
 
@@ -153,6 +171,20 @@ def change(
 def _ceiling(counts: Mapping[str, tuple[int, int]]) -> float | None:
     total = sum(n for _, n in counts.values())
     return sum(max(k, n - k) for k, n in counts.values()) / total if total else None
+
+
+def _kappa(task: Task, main: Sequence[Answer], shown: Shown | None) -> float | None:
+    if not main:
+        return None
+    if task is Task.TWO_ALTERNATIVES:
+        return fleiss_kappa(_table(main))
+    ratings: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
+    for each in main:
+        trial = shown(each) if shown is not None else None
+        if trial is not None and trial.stimulus == each.stimulus:
+            options = [option.value for option in trial.options]
+            ratings[each.stimulus].append((each.value, options))
+    return free_marginal_kappa(ratings.values())
 
 
 def _table(main: Sequence[Answer]) -> list[list[int]]:

@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.app.components.table import Column, show_table
 from explorer.app.naming import loss_title, network_title
 from explorer.metrics.registry import PERCEPTUAL_MEASURES
+from explorer.study.records import Task
 from explorer.study.summary import RoundSummary
 
 
@@ -17,9 +18,13 @@ def measure_title(name: str) -> str:
 
 
 def show(summary: RoundSummary) -> None:
-    """Two tables: people and measures by network and loss, and what each measure predicts."""
+    """Two tables: people and measures by network and loss; of 2AFC what each measure predicts."""
     measures = list(dict.fromkeys(name for each in summary.conditions for name in each.measures))
-    st.markdown("Shares in percent; of measures: of the same images, nearer the target.")
+    asked = summary.task == Task.TWO_ALTERNATIVES
+    people = "more like the target" if asked else "right answers, to another question"
+    st.markdown(
+        f"Shares in percent; of people: {people}; of measures: of the same images, nearer the target."
+    )
     show_table(
         [
             *(Column("Network"), Column("Loss"), Column("People", 0), Column("from", 0)),
@@ -40,6 +45,8 @@ def show(summary: RoundSummary) -> None:
         label="People and measures by network and loss",
         key="class_conditions",
     )
+    if not asked:
+        return
     st.markdown("How well each measure predicts the answers.")
     show_table(
         [

@@ -22,6 +22,7 @@ from explorer.plots.class_shares import (
 from explorer.study.records import RoundState, Task
 from explorer.study.session_records import Round, Session
 from explorer.study.shares import Share
+from explorer.study.shown import trials_shown
 from explorer.study.statistics import LEAST_CATCH, MeasurePrediction
 from explorer.study.summary import Change, ConditionSummary, RoundSummary, change, summarize
 
@@ -73,16 +74,17 @@ def _show_round(shown: Session, number: int) -> None:
     study, last = session.study(), votes[-1]
     images = study.stimulus_set(last.set_id)
     answers = study.answers(shown.code, number, last.vote)
-    summary = summarize(images, answers)
+    shown_to = trials_shown(last.design, images, study.rng_seeds(shown.code, number))
+    summary = summarize(images, answers, shown_to)
     first = study.answers(shown.code, number, 1) if last.vote > 1 else None
-    if first is not None and not summary.answers and summarize(images, first).answers:
+    before = None if first is None else summarize(images, first, shown_to)
+    if before is not None and before.answers and not summary.answers:
         second = f"{_why_empty(summary, 'the second vote')} These are the first vote's results."
         st.info(second, icon=":material/hourglass_empty:")
-        last, answers, summary, first = votes[0], first, summarize(images, first), None
+        last, summary, first, before = votes[0], before, None, None
     if not summary.answers:
         st.info(_why_empty(summary, "this round"), icon=":material/hourglass_empty:")
         return
-    before = None if first is None else summarize(images, first)
     _show_shares(summary, before, last)
     class_measures.show(images, summary)
     if first is not None:
@@ -146,7 +148,7 @@ def _reading(summary: RoundSummary) -> str:
     people = "1 person" if summary.participants == 1 else f"{summary.participants:,} people"
     parts = [
         f"{summary.answers:,} answers of {people}; lines are 95 % Wilson intervals.",
-        _agreement(summary.kappa),
+        _agreement(summary),
     ]
     if summary.excluded:
         parts.append(_left_out(summary))
@@ -155,13 +157,16 @@ def _reading(summary: RoundSummary) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _agreement(kappa: float | None) -> str:
-    if kappa is None:
+def _agreement(summary: RoundSummary) -> str:
+    if summary.kappa is None:
         return ""
-    value = f"{kappa:.2f}".replace("-", "−")
+    value = f"{summary.kappa:.2f}".replace("-", "−")
+    chance = "as by chance"
+    if summary.task != Task.TWO_ALTERNATIVES:
+        chance = "as if all had clicked at random among the answers that they were offered"
     return (
-        f"Agreement between people: Fleiss' κ = {value} (1: all say the same of each image; "
-        "0: as by chance)."
+        f"Agreement between people: {summary.kappa_name} = {value} (1: all say the same of each "
+        f"image; 0: {chance})."
     )
 
 

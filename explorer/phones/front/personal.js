@@ -22,15 +22,16 @@ export function showPersonal(summary) {
     const images = each.n === 1 ? "image" : "images";
     const interval = `95 % interval ${Math.round(100 * each.low)} to ${percent(each.high)}`;
     const note = `of ${each.n} ${images}, ${interval}${others}`;
-    table.append(row(each.title, each.share, note, true));
+    table.append(row(each.title, each.share, note, "row own"));
   }
   table.append(heading("Who says the same as you"));
   if (summary.others_agreement !== null) {
     table.append(row("Earlier takers", summary.others_agreement, "of their answers on these images"));
   }
   for (const each of summary.measures) {
-    const note = `it calls ${percent(each.nearer_target)} nearer the target`;
-    table.append(row(each.title, each.agreement, note));
+    const related = each.counts ? "" : "; related to a network or loss of these images, so it does not count";
+    const note = `it calls ${percent(each.nearer_target)} nearer the target${related}`;
+    table.append(row(each.title, each.agreement, note, each.counts ? "row" : "row uncounted"));
   }
 }
 
@@ -40,9 +41,9 @@ function heading(text) {
   return made;
 }
 
-function row(name, share, note, own = false) {
+function row(name, share, note, className = "row") {
   const made = document.createElement("div");
-  made.className = own ? "row own" : "row";
+  made.className = className;
   const line = part("div", "name");
   line.append(part("span", "", name), part("span", "", percent(share)));
   const bar = part("div", "bar");
