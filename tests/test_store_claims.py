@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from explorer.store import Store
+from explorer.store import Store, beats
 from tests.disks import READ_ONLY, SMALL, run_on
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys
-from explorer.store import Store
+from explorer.store import Store, claims as module
+module.BEAT_SECONDS = 0.1
 claims = [Store(sys.argv[1]).claim(key) for key in sys.argv[2:]]
 print(*("none" if each is None else "guards" if each.guards else "open" for each in claims))
 sys.stdout.flush()
@@ -58,6 +59,28 @@ def test_a_claim_is_held_by_one_process_and_freed_when_that_dies(store):
         again = store.claim("a")
         assert again is not None
         assert again.guards
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_process_that_hangs_holds_a_claim_no_longer_than_its_silence(store, monkeypatch):
+    monkeypatch.setattr(beats, "SILENT_SECONDS", 0.7)
+    process, got = holder(store.directory, "a")
+    try:
+        assert got == ["guards"]
+        process.send_signal(signal.SIGSTOP)
+        assert store.claim("a") is None
+        until = time.monotonic() + 20
+        while (mine := store.claim("a")) is None and time.monotonic() < until:
+            time.sleep(0.1)
+        assert mine is not None
+        assert mine.guards
+        assert store.claim("a") is None  # one other makes it, not all
+        process.send_signal(signal.SIGCONT)
+        mine.release()
+        time.sleep(0.4)
+        assert store.claim("a") is None
     finally:
         process.kill()
         process.communicate()
@@ -115,7 +138,7 @@ def test_claims_survive_a_directory_that_is_deleted(store):
     process, got = holder(store.directory, "a")
     process.communicate("")
     assert got == ["none"]
-    assert os.listdir(store.directory) == ["cache.db.claims"]
+    assert sorted(os.listdir(store.directory)) == ["cache.db.beats", "cache.db.claims"]
 
 
 def test_a_fork_does_not_free_the_claims_of_its_parent(store):

@@ -2,7 +2,9 @@
 
 Advisory: nothing stops who doesn't ask. A claim is a lock on one byte of `cache.db.claims`, at a
 place that follows from the key, so that one file, which stays empty, holds as many claims as there
-are keys. The system frees the locks of a process that dies, however it dies.
+are keys. The system frees the locks of a process that dies, however it dies. One that hangs keeps
+them: whoever holds claims beats (`beats.py`), and after a silence others claim the same at another
+place. Should the silent one wake, both make it, and the result is the same.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import hashlib
 import logging
 import os
 import threading
+import time
 import weakref
 from pathlib import Path
 
+from .beats import BEAT_SECONDS, Beats
 from .errors import CacheError
 from .folder import make_private
 
@@ -25,7 +29,9 @@ except ImportError:  # Windows has no such locks: there a claim guards within it
 
 log = logging.getLogger(__name__)
 
-_NAME = "cache.db.claims"
+_NAME, _BEATS = "cache.db.claims", "cache.db.beats"
+_MOST_SILENT = 3
+_MOMENT = 0.05  # seconds
 _lock = threading.Lock()
 _files: dict[Path, _ClaimsFile] = {}
 
@@ -62,16 +68,28 @@ class Claim:
 def claim(directory: Path, key: str) -> Claim | None:
     """The claim on an entry of a cache; None while anybody holds it, this process among them.
 
-    Where the directory cannot be written, a claim that guards nothing.
+    Of those that hang, the first _MOST_SILENT are passed over. Where the directory cannot be
+    written, a claim that guards nothing.
     """
-    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 2
     try:
         with _lock:
             file = _opened(directory)
-            return Claim(file, place) if file.take(place) else None
+            for passed_over in range(_MOST_SILENT + 1):
+                place = _place(key, passed_over)
+                if file.take(place):
+                    return Claim(file, place)
+                if not file.is_silent(place):
+                    break
+            return None
     except (OSError, CacheError) as error:
         log.debug("claims in %s guard nothing: %s", directory, error)
         return Claim()
+
+
+def _place(key: str, passed_over: int) -> int:
+    """Where the lock of a key is, and further ones for when those before are held in silence."""
+    name = f"{key}\n{passed_over}" if passed_over else key
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 2
 
 
 class _ClaimsFile:
@@ -83,8 +101,10 @@ class _ClaimsFile:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._beats = Beats(path.with_name(_BEATS)) if fcntl is not None else None
         self._process = os.getpid()
         self._held: set[int] = set()
+        self._is_beating = False
         self._held_lock = threading.RLock()  # a claim may be collected while this thread has it
 
     def __del__(self) -> None:
@@ -110,7 +130,35 @@ class _ClaimsFile:
                 except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, by the system
                     return False
             self._held.add(place)
+            self._begin_to_beat(place)
             return True
+
+    def is_silent(self, place: int) -> bool:
+        """Whether another process holds the place and hangs."""
+        if self._beats is None or place in self._held or not self._beats.is_silent(place):
+            return False
+        time.sleep(_MOMENT)  # it may just have been taken, and not have beaten yet
+        return self._beats.is_silent(place)
+
+    def _begin_to_beat(self, place: int) -> None:
+        if self._beats is None:
+            return
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: the program is ending
+            self._beats.beat([place])
+            if not self._is_beating:
+                threading.Thread(target=self._beat, name="claims", daemon=True).start()
+                self._is_beating = True
+
+    def _beat(self) -> None:
+        """Beat for what is held, until nothing is."""
+        while True:
+            time.sleep(BEAT_SECONDS)
+            with self._held_lock:
+                if not self._held or self._beats is None:
+                    self._is_beating = False
+                    return
+                with contextlib.suppress(OSError):
+                    self._beats.beat(self._held)
 
     def free(self, place: int) -> None:
         """Give a place back."""
