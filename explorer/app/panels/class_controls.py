@@ -165,8 +165,8 @@ def _choose_next(shown: Session, secret: str) -> None:
 @st.dialog("Second vote now?")
 def _confirm_second(progress: Progress, code: str, secret: str) -> None:
     st.markdown(
-        f"{progress.finished:,} of {progress.joined:,} people have finished the first vote. It ends "
-        "for good: what the others have not answered by then does not count."
+        f"{progress.finished:,} of {progress.joined:,} people have finished the first vote. It "
+        "ends for good: what the others have not answered by then does not count."
     )
     with st.container(horizontal=True):
         if st.button(

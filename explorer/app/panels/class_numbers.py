@@ -23,7 +23,8 @@ def show(summary: RoundSummary) -> None:
     asked = summary.task == Task.TWO_ALTERNATIVES
     people = "more like the target" if asked else "right answers, to another question"
     st.markdown(
-        f"Shares in percent; of people: {people}; of measures: of the same images, nearer the target."
+        f"Shares in percent; of people: {people}; of measures: of the same images, "
+        "nearer the target."
     )
     show_table(
         [
