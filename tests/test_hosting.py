@@ -21,7 +21,7 @@ from stranger import ROOT, running_app, until
 
 from explorer.app import session, sharing
 from explorer.app.panels.network_picker import which_may_be_typed
-from explorer.app.uploads import UPLOADS
+from explorer.app.uploads import UPLOADS, Uploads
 from explorer.cli import main
 from explorer.errors import RequestError, without_folders
 from explorer.hosting import Hosting, check_hosting, hosting
@@ -591,16 +591,40 @@ def test_odd_addresses_are_answered_without_an_error_of_the_server_or_a_path(app
         assert "root:" not in text
 
 
-def test_an_upload_route_of_nobody_keeps_nothing(app):
+def test_an_upload_of_nobody_or_given_up_half_way_keeps_nothing_and_is_no_error(app):
     before = _metrics(app)["iri_upload_bytes"]
     with Uploader(app.port) as visitor:
         visitor.visit()
         session_of = visitor.session
+        token = visitor._xsrf_token()
+        headers = {
+            "Cookie": f"{visitor._cookie}; _streamlit_xsrf={token}",
+            "X-Xsrftoken": token,
+            "Content-Length": "100000",
+        }
+        for method, path, kind in (
+            ("PUT", f"/_stcore/upload_file/{session_of}/a", "multipart/form-data; boundary=x"),
+            ("POST", "/vote/api/join", "application/json"),
+        ):
+            leaving = http.client.HTTPConnection("127.0.0.1", app.port, timeout=20)
+            leaving.request(method, path, b"--x\r\n", headers | {"Content-Type": kind})
+            time.sleep(0.2)
+            leaving.close()
     visitor.session = "0" * 32
     assert visitor.put(b"x" * 100_000)[0] == 400
-    visitor.session = session_of
-    time.sleep(0.2)
+    time.sleep(0.3)
     assert _metrics(app)["iri_upload_bytes"] == before
+    assert "ClientDisconnect" not in app.log.read_text()
+
+
+def test_an_upload_that_outlives_its_tab_is_refused_in_a_sentence(monkeypatch):
+    uploads = Uploads()
+    ticket = uploads.begin("session", "visitor", "file")
+    assert uploads.why_not(ticket, 1) is None
+    uploads._forget(SimpleNamespace(close_session=lambda session: None), "session")
+    assert "tab of this upload was closed" in (uploads.why_not(ticket, 2) or "")
+    uploads.end(ticket)
+    assert uploads.held() == {}
 
 
 # What a page says

@@ -10,6 +10,7 @@ import sys
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
@@ -40,7 +41,12 @@ def start() -> list[Middleware]:
         sys.exit(f"IRI Explorer does not start: {error}")
     if limits != Hosting():
         log.warning("Limits of this app: %s", limits.in_words)
-    around = [Middleware(ContentPolicy), Middleware(VisitorCookie), Middleware(UploadLimits)]
+    around = [
+        Middleware(QuietDisconnects),
+        Middleware(ContentPolicy),
+        Middleware(VisitorCookie),
+        Middleware(UploadLimits),
+    ]
     if limits.hosted:
         around.insert(0, Middleware(WithoutMetrics))
     if limits.allowed_hosts:
@@ -48,6 +54,20 @@ def start() -> list[Middleware]:
         allowed = Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
         around.insert(0, allowed)
     return around
+
+
+class QuietDisconnects:
+    """Has it count as no error when a browser goes away before all that it sends has come."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; nobody is there who could be answered."""
+        try:
+            await self.app(scope, receive, send)
+        except ClientDisconnect:
+            log.debug("a browser went away while it sent something to %s", scope["path"])
 
 
 class WithoutMetrics:

@@ -69,8 +69,10 @@ class Uploads:
         with self._lock:
             session, _ = self._arriving[ticket]
             self._arriving[ticket] = (session, size)
+            visitor = self._visitors.get(session)
+        if visitor is None:
+            return "The tab of this upload was closed meanwhile; open the page and try again."
         held = self.held()
-        visitor = self._visitors[session]
         own = sum(held[each] for each in held if self._visitors.get(each) == visitor)
         if limits.upload_bytes is not None and own > limits.upload_bytes:
             return (
