@@ -29,6 +29,7 @@ from explorer.errors import RequestError
 from explorer.models.sources import embedded
 from explorer.request import Request
 from explorer.result import Result
+from explorer.result.consistency import checked_result
 from explorer.result.provenance import Provenance
 from explorer.store import Store
 from explorer.synthesis.optimizers.registry import OPTIMISERS
@@ -132,6 +133,7 @@ def test_the_image_never_gets_worse(loss, store):
     for steps in (1, 8):
         after = continue_result(before, steps=steps, store=store)
         assert after.match.relative_l2 <= before.match.relative_l2 * (1 + 1e-4)
+        checked_result(after.request.key, after.to_bytes())
 
 
 def test_every_optimiser_that_keeps_the_best_image_never_makes_it_worse(store):

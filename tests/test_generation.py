@@ -29,6 +29,7 @@ from explorer.models.sources import embedded
 from explorer.network_reference import NetworkReference
 from explorer.request import Request
 from explorer.result import Result
+from explorer.result.consistency import checked_result
 from explorer.synthesis.loop import Cancelled
 from explorer.zoo.architectures import build
 
@@ -429,7 +430,7 @@ def test_every_loss_makes_an_image(store, loss):
         kin = {one.measure for one in made.perceptual if one.shares_backbone_with_loss}
         assert kin == {"ssim", "ssim-16px", "ms-ssim"}
     assert made.request.adversary == (used[0] if used else None)
-    assert Result.from_bytes(made.to_bytes()).to_bytes() == made.to_bytes()
+    assert checked_result(made.request.key, made.to_bytes()).to_bytes() == made.to_bytes()
 
 
 def test_a_noise_target_is_the_same_whatever_the_seeds_random_number(store):

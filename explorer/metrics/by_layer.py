@@ -12,6 +12,7 @@ from explorer.metrics.match import LayerComparison
 from explorer.metrics.representation import all_measures
 from explorer.models.layers import Layer, visit_layers
 from explorer.models.network import Network
+from explorer.models.precision import full_precision
 
 MOST_RANKED = 2**14
 """Numbers of a layer that are ranked for Spearman's correlation: fewer than where a match is
@@ -48,11 +49,12 @@ def compare_layers(
 ) -> list[tuple[LayerComparison, ...]]:
     """Per sample, every measure of a pair at every layer, in order of execution.
 
-    images, targets: N×3×H×W in [0, 1] at the network's input size.
+    images, targets: N×3×H×W in [0, 1] at the network's input size. In full float32 precision, as
+    matches are.
     """
     measurer = LayerMeasurer(len(images))
     # Tensors of inference mode do not count what was written into them.
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), full_precision():
         visit_layers(network, torch.cat([images, targets]), measurer)
     return [tuple(sample) for sample in measurer.samples]
 

@@ -19,6 +19,7 @@ from explorer.metrics.null import QUANTILES, Null
 from explorer.metrics.perceptual_verdict import Comparison, PerceptualVerdict, verdict
 from explorer.request import SCHEMA
 from explorer.result import Result, ResultError, files_in
+from explorer.result.agreement import disagreements
 from explorer.result.checks import plain_json
 from explorer.result.named_pictures import check_named_pictures
 from explorer.result.pictures import check_pictures, check_rounded
@@ -69,16 +70,22 @@ def _contradictions(result: Result, stated: dict[str, Any]) -> Iterator[str]:
             "tightening.searched.person", searched.searched_person, searched.searched_perceptual
         )
     yield from _of_moved(result)
+    observed = None if result.difference is None else result.difference.observed
+    if observed is not None:
+        for name, match in (("", observed.match), (".after_8bit", observed.match_8bit)):
+            yield from _of_match(f"difference.observed.match{name}", match, observed.null)
     follows = {
         "match.state": result.state.value,
         "converged": result.converged,
         "verdicts.network.same": result.matched,
         "verdicts.person.answer": result.person.answer,
+        "difference.observed.different": None if observed is None else observed.is_different,
     }
     for name, value in follows.items():
         said = _at(stated, name)
         if said is not None and said != value:
             yield f"{name!r} is {str(said)[:40]!r}, but its numbers give {value!r}"
+    yield from disagreements(result, stated)
 
 
 def _of_null(name: str, null: Null) -> Iterator[str]:
