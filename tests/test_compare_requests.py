@@ -219,6 +219,9 @@ def test_the_sentences_name_the_extremes_and_the_factor_means():
         for name, nearer in (("A", 4), ("B", 0))
     )
     assert "from 0% (B) to 100% (A)" in compared.spread([full, none], "the loss")
+    assert "from 0% (B, B and 2 more) to 100% (A and A)" in compared.spread(
+        [full, none, none, full, none, none], "the loss"
+    )
     assert compared.spread([full, full], "the loss").startswith("Whatever the loss, 100%")
     open_one = Group.of("C", [a_result(MatchState.MATCHED, 2)])
     assert compared.spread([full, full, open_one], "the loss").startswith("For the 2 of 3 that")

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,7 +11,7 @@ from explorer import Request, generate_batch
 from explorer.analysis.eyes import comparable, observers_of
 from explorer.analysis.eyes_measured import observe
 from explorer.app import session
-from explorer.app.panels import people_curve
+from explorer.app.panels import eyes_matrix, people_curve
 from explorer.jobs import work
 from explorer.result import Result
 from explorer.store.store import Store
@@ -151,3 +152,23 @@ def test_peoples_curve_is_under_the_ladder_of_networks_that_have_the_weights():
     app.session_state["model"] = "robust:resnet50_l2_eps3"
     app.run()
     assert not app.subheader
+
+
+def test_networks_whose_images_the_others_take_alike_are_named_together():
+    def said(*columns: tuple[float, ...]) -> str:
+        """What is read of the shares that each network finds, row by row."""
+        names = "ABCD"[: len(columns)]
+        made = [SimpleNamespace(network=name, all_converged=True) for name in names]
+        observers = [
+            SimpleNamespace(network=name, views=[SimpleNamespace(matched_share=s) for s in column])
+            for name, column in zip(names, columns, strict=True)
+        ]
+        return eyes_matrix._reading(SimpleNamespace(made=made, observers=observers), names)
+
+    assert said((1, 0, 0), (1, 1, 0), (0, 0, 1)) == (
+        "Other networks take 50% of the IRIs of A for their targets, and 0% of those of B and C."
+    )
+    assert said((1, 1, 0), (1, 1, 0), (1, 1, 1)) == (
+        "Other networks take 100% of the IRIs of A and B for their targets, and 0% of those of C."
+    )
+    assert said((1, 1), (1, 1)).startswith("Other networks take 100% of each network's IRIs")

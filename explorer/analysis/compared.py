@@ -21,6 +21,10 @@ from explorer.request import Request
 from explorer.result import Result
 
 
+_MOST_TIES = 3
+"""So many values of a comparison are named as those with the least or the largest share."""
+
+
 @dataclass(frozen=True)
 class Compared:
     """What is compared of one finished IRI.
@@ -153,9 +157,13 @@ def spread(groups: Sequence[Group], what: str) -> str:
             f"{scope}, {_percent(low)} of the measures call the image nearer its target than its "
             "seed."
         )
+    lowest, highest = (
+        in_a_row([each.name for each in known if each.share.value == end.share.value], _MOST_TIES)
+        for end in (low, high)
+    )
     return (
         f"By {what} alone, the share of measures that call the image nearer its target goes from "
-        f"{_percent(low)} ({low.name}) to {_percent(high)} ({high.name})."
+        f"{_percent(low)} ({lowest}) to {_percent(high)} ({highest})."
     )
 
 
@@ -223,6 +231,14 @@ def _along(names: Sequence[str], held: Sequence[str]) -> str:
 
 def _have(count: int) -> str:
     return "has" if count == 1 else "have"
+
+
+def in_a_row(names: Sequence[str], most: int | None = None) -> str:
+    """`A, B and C`; of more than `most`, `A, B and 2 more`."""
+    shown = list(names) if most is None or len(names) <= most else list(names[: most - 1])
+    left = len(names) - len(shown)
+    *before, last = [*shown, f"{left} more"] if left else shown
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _percent(group: Group) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.analysis.eyes import FinishedIris, ObserverMatrix, View, too_few_for_stir
+from explorer.analysis.compared import in_a_row
 from explorer.app.naming import code, literal, network_title, number
 from explorer.metrics.invariance import FEWEST_IMAGES
 from explorer.plots.eyes import ObserverCell, observer_heat_map
@@ -131,10 +132,16 @@ def _reading(matrix: ObserverMatrix, names: str) -> str:
             shares[names[at]] = sum(others) / len(others)
     if len(shares) < 2:
         return "Too few networks' IRIs converged for a conclusion."
-    most, least = max(shares, key=lambda n: shares[n]), min(shares, key=lambda n: shares[n])
-    if shares[most] == shares[least]:
-        return f"Other networks take {shares[most]:.0%} of each network's IRIs for their targets."
+    most, least = max(shares.values()), min(shares.values())
+    if most == least:
+        each = "each network's" if len(shares) == len(names) else f"{_all_at(shares, most)}'s"
+        return f"Other networks take {most:.0%} of {each} IRIs for their targets."
     return (
-        f"Other networks take {shares[most]:.0%} of the IRIs of {most} for their targets, and "
-        f"{shares[least]:.0%} of those of {least}."
+        f"Other networks take {most:.0%} of the IRIs of {_all_at(shares, most)} for their targets, "
+        f"and {least:.0%} of those of {_all_at(shares, least)}."
     )
+
+
+def _all_at(shares: dict[str, float], share: float) -> str:
+    """The networks with this share, all of them: `A, C and D`."""
+    return in_a_row([name for name, each in shares.items() if each == share])
