@@ -203,6 +203,8 @@ def test_a_reload_goes_on_where_the_participant_was(page, serve, tmp_path):
     for _ in range(3):
         answer(page, choose, by_key=False)
     page.get_by_text(f"3 of {TRIALS}").wait_for()
+    page.locator(".iri-option:enabled").first.wait_for()
+    page.wait_for_timeout(1000)
     page.reload()
     page.get_by_text(f"3 of {TRIALS}").wait_for()
     while answer(page, choose, by_key=False):
@@ -213,6 +215,9 @@ def test_a_reload_goes_on_where_the_participant_was(page, serve, tmp_path):
     read = read_answers(tmp_path / "e", [tmp_path / "answers.jsonl"])
     assert (len(read.answers), read.duplicates) == (TRIALS, 0)
     assert {each.participant for each in read.answers} == {"P7"}
+    again = read.answers[2].shown_ms - read.answers[2].response_ms
+    assert 1000 <= again < 20_000, "how long the image was seen before the reload"
+    assert read.answers[3].shown_ms == read.answers[3].response_ms
 
 
 def test_answers_are_sent_again_until_the_server_takes_them(page, serve, tmp_path):

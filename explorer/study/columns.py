@@ -57,12 +57,17 @@ COLUMNS = (
     ),
     Column(
         "response_ms",
-        "From the first frame that showed the image to the answer, by the browser's clock.",
+        "From the first frame that showed the image to the answer, by the browser's clock; of an "
+        "image that was shown again (see shown_ms), from when it was shown last.",
         unit="ms",
         least=0,
     ),
     Column(
-        "shown_ms", "How long the image was on screen, by the browser's clock.", unit="ms", least=0
+        "shown_ms",
+        "How long the image was on screen, by the browser's clock. An image is shown again to whoever "
+        "loads the page anew before they answer, or after a pause: then the sum of all times.",
+        unit="ms",
+        least=0,
     ),
     Column(
         "screen",

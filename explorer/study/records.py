@@ -144,7 +144,7 @@ class Answer:
 
     value: of the chosen option. position: its place among those shown, from 0. response_ms: from
     the image's first paint to the answer, by the browser's clock; shown_ms: how long the image was
-    really on screen. round: from 1; vote: 1, or 2 for a second vote on the same images.
+    really on screen, in all. round: from 1; vote: 1, or 2 for a second vote on the same images.
     """
 
     participant: str

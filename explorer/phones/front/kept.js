@@ -50,33 +50,46 @@ export class Kept {
   }
 
   settle(answer) {
-    this.storage.removeItem(this.prefix + this.name(answer));
-    this.memory.removeItem(this.prefix + this.name(answer));
+    this.remove(this.name(answer));
+    this.remove(this.name(answer, "seen"));
   }
 
   // Answers that the server has not acknowledged, the oldest first.
   pending() {
-    const start = `${this.prefix}answer:`;
-    const keys = new Set([...this.keysOf(this.storage), ...this.memory.keys()]);
-    return [...keys]
-      .filter((key) => key.startsWith(start))
-      .map((key) => JSON.parse(this.read(key.slice(this.prefix.length))))
+    return this.names("answer:")
+      .map((name) => JSON.parse(this.read(name)))
       .sort((a, b) => a.clock - b.clock);
+  }
+
+  // How long the image of a trial was seen before now: it is shown again after a reload or a pause.
+  seen(trial) {
+    return Number(this.read(this.name(trial, "seen")) ?? 0);
+  }
+
+  setSeen(trial, ms) {
+    this.write(this.name(trial, "seen"), String(ms));
   }
 
   // The token and all answers: of a session that the server does not know any more.
   forget() {
-    for (const answer of this.pending()) this.settle(answer);
-    this.storage.removeItem(`${this.prefix}token`);
-    this.memory.removeItem(`${this.prefix}token`);
+    for (const name of this.names("")) this.remove(name);
   }
 
-  name(answer) {
-    return `answer:${answer.round}:${answer.vote}:${answer.trial}`;
+  name(answer, what = "answer") {
+    return `${what}:${answer.round}:${answer.vote}:${answer.trial}`;
   }
 
-  keysOf(storage) {
-    return storage === this.memory ? [] : Object.keys(storage);
+  // All names that begin so, without the prefix.
+  names(start) {
+    const stored = this.storage === this.memory ? [] : Object.keys(this.storage);
+    return [...new Set([...stored, ...this.memory.keys()])]
+      .filter((key) => key.startsWith(this.prefix + start))
+      .map((key) => key.slice(this.prefix.length));
+  }
+
+  remove(name) {
+    this.storage.removeItem(this.prefix + name);
+    this.memory.removeItem(this.prefix + name);
   }
 
   read(name) {

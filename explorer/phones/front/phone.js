@@ -181,10 +181,12 @@ async function answerTrials(listed, todo) {
       share: trial.practice ? 0 : (number - 1) / group.length,
     };
     view("trial");
-    const answered = await ask(trial, listed.timing, (hash) => server.picture(hash), heading, signal);
+    const asked = { round: listed.round, vote: listed.vote, trial: trial.number };
+    const seen = { before: kept.seen(asked), keep: (ms) => kept.setSeen(asked, ms) };
+    const address = (hash) => server.picture(hash);
+    const answered = await ask(trial, listed.timing, address, heading, signal, seen);
     if (!answered) return;
-    const { round, vote } = listed;
-    const answer = { round, vote, trial: trial.number, ...answered, clock: Date.now() / 1000 };
+    const answer = { ...asked, ...answered, clock: Date.now() / 1000 };
     sending.add(answer);
     if (trial.practice) await practised(answer, trial === practice.at(-1), signal);
     if (signal.aborted) return;

@@ -19,19 +19,20 @@ export function only(stage, seen) {
   for (const child of stage.children) child.classList.toggle("seen", child === seen);
 }
 
-// Fixation, image, mask. When the image was painted, and for how long it was seen: between the
-// frames that brought it and took it away.
-export async function flash(stage, { image, mask, fixation }, timing) {
+// Fixation, image, mask. `measured` is told when the image was painted and, once it is gone, for how
+// long it was seen: between the frames that brought it and took it away.
+export async function flash(stage, { image, mask, fixation }, timing, measured) {
   paintMask(mask);
   const start = await frame();
   only(stage, fixation);
   const painted = await after(start, timing.fixation_ms);
   only(stage, image);
+  measured(painted);
   const gone = await after(painted, timing.image_ms);
   only(stage, mask);
+  measured(painted, gone - painted);
   await after(gone, timing.mask_ms);
   only(stage, null);
-  return { painted, shown_ms: gone - painted };
 }
 
 // Noise with about the spectrum of photographs: random grids of every coarseness, added up.

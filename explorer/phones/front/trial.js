@@ -17,8 +17,9 @@ const MANY_WORDS = 8; // more have three columns and a smaller image
 const by = (id) => document.getElementById(id);
 
 // Ask; gives the chosen position and what was measured, or null where `signal` was given before.
-// Pictures come from `address(sha256)`.
-export async function ask(trial, timing, address, heading, signal) {
+// Pictures come from `address(sha256)`. seen: `before`, for how long the image was seen already, and
+// `keep(ms)`, which is told for how long in all when the page or the trial ends without an answer.
+export async function ask(trial, timing, address, heading, signal, seen) {
   draw(trial, heading);
   const buttons = [...by("options").children];
   const images = [[by("image"), trial.image]];
@@ -27,16 +28,24 @@ export async function ask(trial, timing, address, heading, signal) {
   });
   await Promise.all(images.map(([image, sha256]) => load(image, address(sha256), signal)));
   if (signal.aborted) return null;
-  const shown = await show(timing);
-  await new Promise((resolve) => setTimeout(resolve, GUARD_MS));
-  const chosen = await choice(buttons, signal);
-  if (!chosen) return null;
-  const { position, time } = chosen;
-  return {
-    position,
-    response_ms: time - shown.painted,
-    shown_ms: shown.shown_ms ?? time - shown.painted,
-  };
+  const ended = new AbortController();
+  let shown = null;
+  const total = (now) => seen.before + (shown.shown_ms ?? now - shown.painted);
+  const keep = () => shown && seen.keep(total(performance.now()));
+  addEventListener("pagehide", keep, { signal: ended.signal });
+  try {
+    await show(timing, (painted, shown_ms = null) => (shown = { painted, shown_ms }));
+    await new Promise((resolve) => setTimeout(resolve, GUARD_MS));
+    const chosen = await choice(buttons, signal);
+    if (!chosen) {
+      keep();
+      return null;
+    }
+    const { position, time } = chosen;
+    return { position, response_ms: time - shown.painted, shown_ms: total(time) };
+  } finally {
+    ended.abort();
+  }
 }
 
 // After an answer to a practice trial: which was right.
@@ -119,17 +128,15 @@ async function load(image, address, signal) {
   }
 }
 
-async function show(timing) {
+// measured(painted, shown_ms): when the image is there, and timed when it is gone.
+async function show(timing, measured) {
   const parts = { image: by("image"), mask: by("mask"), fixation: by("fixation") };
-  if (timing) {
-    const shown = await flash(by("stage"), parts, timing);
-    by("options").classList.remove("unseen");
-    return shown;
+  if (timing) await flash(by("stage"), parts, timing, measured);
+  else {
+    measured(await frame());
+    only(by("stage"), parts.image);
   }
-  const painted = await frame();
-  only(by("stage"), parts.image);
   by("options").classList.remove("unseen");
-  return { painted, shown_ms: null };
 }
 
 function choice(buttons, signal) {

@@ -98,6 +98,10 @@ function timeline(experiment, saving, trials, left) {
       question: experiment.question,
       timing: experiment.timing,
       correct: trial.correct ?? null,
+      seen: {
+        before: saving.seen(trial.number),
+        keep: (ms) => saving.keepSeen(trial.number, ms),
+      },
       progress:
         (trial.kind === "practice" ? "Practice, " : "") + `${trial.number + 1} of ${trials.length}`,
       data: { experiment: experiment.id, participant, list, trial: trial.number },

@@ -18,6 +18,8 @@ var IriForcedChoice = (function (jspsych) {
       timing: { type: ParameterType.OBJECT, default: null },
       /** Place of the right option, which is then told after the answer; null tells nothing. */
       correct: { type: ParameterType.INT, default: null },
+      /** {before, keep}: for how many ms the image was seen before a reload; told at the next. */
+      seen: { type: ParameterType.OBJECT, default: { before: 0, keep: () => {} } },
       /** Shown above the question, such as "3 of 20". */
       progress: { type: ParameterType.STRING, default: "" },
     },
@@ -26,7 +28,7 @@ var IriForcedChoice = (function (jspsych) {
       position: { type: ParameterType.INT },
       /** Milliseconds from the first frame with the image to the answer. */
       rt: { type: ParameterType.FLOAT },
-      /** Milliseconds for which the image was on screen. */
+      /** Milliseconds for which the image was on screen, those before a reload included. */
       shown_ms: { type: ParameterType.FLOAT },
       /** Time of the answer, ISO 8601, UTC, by this device's clock. */
       answered_at: { type: ParameterType.STRING },
@@ -125,14 +127,20 @@ var IriForcedChoice = (function (jspsych) {
       let now = await nextFrame();
       let start = now;
       let shown = null;
+      let painted = false;
+      const total = (until) => Math.round(10 * (trial.seen.before + (shown ?? until - start))) / 10;
+      const leave = () => painted && trial.seen.keep(total(performance.now()));
+      addEventListener("pagehide", leave);
       if (trial.timing === null) {
         place.replaceChildren(image);
+        painted = true;
       } else {
         options.classList.add("iri-waiting");
         place.replaceChildren(element("span", "iri-fixation", "+"));
         now = await framesFor(now, trial.timing.fixation_ms);
         place.replaceChildren(image);
         start = now;
+        painted = true;
         now = await framesFor(now, trial.timing.image_ms);
         place.replaceChildren(mask());
         shown = now - start;
@@ -142,12 +150,13 @@ var IriForcedChoice = (function (jspsych) {
       }
       buttons.forEach((button) => (button.disabled = false));
       const { position, time } = await answer;
+      removeEventListener("pagehide", leave);
       buttons.forEach((button) => (button.disabled = true));
       buttons[position].classList.add("iri-chosen");
       const data = {
         position,
         rt: Math.round(10 * (time - start)) / 10,
-        shown_ms: Math.round(10 * (shown ?? time - start)) / 10,
+        shown_ms: total(time),
         answered_at: new Date().toISOString(),
       };
       if (trial.correct !== null) await this.feedback(display, buttons, trial.correct, position, told);

@@ -56,6 +56,16 @@ class Saving {
     }
   }
 
+  // For how many ms the image of a trial was seen before this page was loaded.
+  seen(trial) {
+    return this.record.seen?.[trial] ?? 0;
+  }
+
+  keepSeen(trial, ms) {
+    this.record.seen = { ...this.record.seen, [trial]: ms };
+    this.store();
+  }
+
   get text() {
     return this.record.answers.map((answer) => `${JSON.stringify(answer)}\n`).join("");
   }
