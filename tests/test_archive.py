@@ -561,8 +561,8 @@ def test_the_command_line_says_who_signed_a_pack_and_signs_what_an_earlier_versi
         assert cli.main(["cache", *map(str, words)]) == 0
         return capsys.readouterr().out
 
-    def refused(*words) -> str:
-        assert cli.main(["cache", *map(str, words)]) == 2
+    def refused(*words, code=2) -> str:
+        assert cli.main(["cache", *map(str, words)]) == code
         return capsys.readouterr().err
 
     key, pack = put(store, variant(example, steps=77)), tmp_path / "pack.zip"
@@ -571,6 +571,9 @@ def test_the_command_line_says_who_signed_a_pack_and_signs_what_an_earlier_versi
     monkeypatch.setenv("IRI_CACHE_DIR", str(other.directory))
     said = iri("import", pack)
     assert f"signed by: {fingerprint}\npage is signed: True\nsigner is: not known here\n" in said
+    export_results(store, tmp_path / "empty.zip", [])
+    said = refused("import", tmp_path / "empty.zip", code=1)
+    assert "nothing was imported: the pack holds no results" in said
     assert "known here as “the lab”" in iri("import", pack, "--known-as", "the lab")
     assert f"{fingerprint}: the lab" in iri("signers")
     (listed,) = [row for row in json.loads(iri("list", "--json")) if row["key"] == key]

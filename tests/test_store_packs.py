@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import re
 import random
 import zipfile
 
@@ -278,21 +279,36 @@ def test_what_is_no_pack_is_refused_in_a_sentence(other, tmp_path, content):
         import_pack(other, tmp_path / "absent.zip")
 
 
+def listing(*rows) -> str:
+    """A manifest of these entries."""
+    return json.dumps({"format": FORMAT, "entries": rows, "files": []})
+
+
 @pytest.mark.parametrize(
-    "manifest",
+    ("manifest", "said"),
     [
-        None,
-        "nonsense",
-        "[]",
-        '{"format": "other"}',
-        "[" * 100_000,
-        json.dumps({"format": FORMAT, "entries": [{"key": "a", "sha256": "", "size": -5}]}),
+        (None, "there is no manifest.json in it"),
+        ("nonsense", "manifest.json is no JSON"),
+        ("[]", "manifest.json holds no JSON object"),
+        ('{"format": "other"}', "its format is 'other', not 'iri-explorer-pack-"),
+        ("[" * 100_000, "manifest.json is nested too deeply"),
+        (json.dumps({"format": FORMAT, "files": []}), "'entries' is no list"),
+        ('{"format": "iri-explorer-pack-2", "entries": []}', "'files' is no list"),
+        (listing("a"), "row 1 of 'entries' has no 'key' or no 'sha256'"),
+        (listing({"key": "a", "sha256": 5, "size": 1}), "row 1 of 'entries' has no 'key' or no "),
+        *(
+            (
+                listing({"key": "a", "sha256": "", "size": size}),
+                "the 'size' in row 1 of 'entries' is no number of bytes",
+            )
+            for size in (-5, "x", 1.5, True, None)
+        ),
     ],
 )
-def test_a_zip_without_a_manifest_of_ours_is_refused(other, tmp_path, manifest):
+def test_a_zip_without_a_manifest_of_ours_is_refused(other, tmp_path, manifest, said):
     with zipfile.ZipFile(tmp_path / "pack.zip", "w") as pack:
         pack.writestr("a", b"1")
         if manifest is not None:
             pack.writestr("manifest.json", manifest)
-    with pytest.raises(CacheError, match="no manifest"):
+    with pytest.raises(CacheError, match=f"no manifest that can be read: {re.escape(said)}"):
         import_pack(other, tmp_path / "pack.zip")

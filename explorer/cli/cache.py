@@ -194,13 +194,14 @@ def _signers(store: Store, options: argparse.Namespace) -> Answer:
 
 
 def _check_imported(report: Answer) -> None:
-    """CommandFailed where a pack has entries and every one of them was refused."""
+    """CommandFailed where a pack is empty, or every one of its entries was refused."""
     if not isinstance(report, dict) or report["imported"] or report["present"]:
         return
     if isinstance(refused := report["refused"], tuple) and refused:
         name, reason = refused[0]
         many = f"refused all {len(refused):,} entries, first" if len(refused) > 1 else "refused"
         raise CommandFailed(f"nothing was imported; {many} {name[:16]}: {reason}")
+    raise CommandFailed("nothing was imported: the pack holds no results")
 
 
 def _delete(store: Store, options: argparse.Namespace) -> Answer:

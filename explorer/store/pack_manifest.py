@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from . import pack_signature
 from .errors import CacheError
@@ -51,31 +51,55 @@ class Manifest:
 def manifest_of(pack: zipfile.ZipFile) -> Manifest:
     """What the manifest of a pack says. Raises CacheError where it cannot be used."""
     try:
-        listed = json.loads(read(pack, pack.getinfo(MANIFEST), _MANIFEST_LIMIT))
-        stated = str(listed["format"])[:40]
+        listed = _manifest_in(pack)
+        stated = str(listed.get("format"))[:40]
         if stated not in (_FIRST, FORMAT) and stated.startswith(_FORMATS):
             raise CacheError(
                 f"the pack is of another version: its format is {stated!r}, not {FORMAT!r}."
             )
         if stated not in (_FIRST, FORMAT):
             raise ValueError(f"its format is {stated!r}, not {FORMAT!r}")
-        rows = listed["entries"]
-        files = None if stated == _FIRST else listed["files"]
-        return Manifest(
-            _by_name(rows, "key"),
-            None if files is None else _by_name(files, "name"),
-            pack_signature.signed_by(listed, rows, files),
-        )
+        entries = _by_name(listed, "entries", "key")
+        files = None if stated == _FIRST else _by_name(listed, "files", "name")
+        rows = listed["entries"], None if files is None else listed["files"]
+        return Manifest(entries, files, pack_signature.signed_by(listed, *rows))
     except CacheError:
         raise
-    except (*DAMAGE, KeyError, TypeError) as error:
-        raise CacheError(f"the pack has no manifest that can be read ({error}).") from error
+    except DAMAGE as error:
+        raise CacheError(f"the pack has no manifest that can be read: {error}.") from error
 
 
-def _by_name(rows: list[dict[str, object]], name: str) -> Listed:
-    listed = {str(row[name]): (str(row["sha256"]), int(str(row["size"]))) for row in rows}
-    if any(size < 0 for _, size in listed.values()):
-        raise ValueError("the size of an entry is negative")
+def _manifest_in(pack: zipfile.ZipFile) -> dict[str, Any]:
+    """The object in the manifest of a pack; ValueError where there is none."""
+    try:
+        data = read(pack, pack.getinfo(MANIFEST), _MANIFEST_LIMIT)
+    except KeyError:
+        raise ValueError(f"there is no {MANIFEST} in it") from None
+    try:
+        listed = json.loads(data)
+    except RecursionError:
+        raise ValueError(f"{MANIFEST} is nested too deeply") from None
+    except ValueError:
+        raise ValueError(f"{MANIFEST} is no JSON") from None
+    if not isinstance(listed, dict):
+        raise ValueError(f"{MANIFEST} holds no JSON object")
+    return listed
+
+
+def _by_name(manifest: dict[str, Any], part: str, name: str) -> Listed:
+    """What a part of the manifest lists; ValueError names the row that does not say all."""
+    rows = manifest.get(part)
+    if not isinstance(rows, list):
+        raise ValueError(f"{part!r} is no list")
+    listed: Listed = {}
+    for number, row in enumerate(rows, 1):
+        fields = row if isinstance(row, dict) else {}
+        key, sha256, size = (fields.get(field) for field in (name, "sha256", "size"))
+        if not (isinstance(key, str) and isinstance(sha256, str)):
+            raise ValueError(f"row {number} of {part!r} has no {name!r} or no 'sha256'")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise ValueError(f"the 'size' in row {number} of {part!r} is no number of bytes")
+        listed[key] = sha256, size
     return listed
 
 

@@ -71,9 +71,13 @@ def show_report() -> None:
         return
     parts = [f"{len(report.imported):,} imported"]
     if report.present:
-        parts.append(f"{len(report.present):,} were here already")
+        were = "was" if len(report.present) == 1 else "were"
+        parts.append(f"{len(report.present):,} {were} here already")
     if report.refused:
         parts.append(f"{len(report.refused):,} refused")
+    if not (report.imported or report.present or report.refused):
+        st.warning("Nothing was imported: the pack holds no results.", icon=":material/warning:")
+        return
     message = f"{', '.join(parts)}. {_signed_by(report.signed_by)}"
     if not report.refused:
         st.success(message, icon=":material/check_circle:")
