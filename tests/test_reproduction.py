@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +20,9 @@ from explorer.metrics.calibration import Calibration
 from explorer.metrics.equal_match import MatchRange
 from explorer.metrics.registry import PERCEPTUAL_MEASURES, paper_measures
 from explorer.models.sources.embedded import names as embedded_names
+from explorer.plots.alignment import alignment
 from explorer.research import photo_data
+from explorer.research.figures import reproduction_chart
 from explorer.research.reproduction import judges as judging
 from explorer.research.reproduction import paper, tables
 from explorer.research.reproduction import plan as plans
@@ -42,7 +46,7 @@ from explorer.research.reproduction.facts import (
 )
 from explorer.research.reproduction.judges import SEEDS, judges, seed_of_claims
 from explorer.research.reproduction.paper_table import paper_tables
-from explorer.research.reproduction.paragraphs import _effect, paragraph
+from explorer.research.reproduction.paragraphs import _effect, interval, paragraph
 from explorer.research.reproduction.plan import FAMILIES, FULL, JUDGE, QUICK, Plan, Work
 from explorer.research.reproduction.report import _targets
 from explorer.research.reproduction.targets import Targets, targets_of
@@ -51,6 +55,7 @@ from explorer.research.training import training
 from explorer.research.training.datasets import DATASETS
 
 FREE = FAMILIES["regularizer-free"]
+ROOT = Path(__file__).parents[1]
 
 
 def answers(
@@ -94,6 +99,11 @@ def test_a_share_and_its_interval_agree_with_the_binomial():
     half = 1.96 * np.sqrt(0.75 * 0.25 / 64)
     assert share.low == pytest.approx(0.75 - half, abs=0.025)
     assert share.high == pytest.approx(0.75 + half, abs=0.025)
+    # Nearly all alike tells no more than all alike: an interval is 3/N wide at the least.
+    nearly = aligned_share(np.array([0.2] + [0] * 97))
+    assert (nearly.low, nearly.high) == (0.0, aligned_share(np.zeros(98)).high)
+    assert nearly.to_text() == "0 % (0–3)"
+    assert aligned_share(1 - np.array([0.2] + [0] * 97)).low == pytest.approx(1 - 3 / 98)
     assert aligned_share(np.array([])).to_dict() == {
         "value": None,
         "low": None,
@@ -386,8 +396,12 @@ def test_a_paragraph_says_what_was_measured_what_not_and_what_the_paper_found():
     assert "100 photographs" in text
     assert "(3,200 against 2,000 updates): +57 points" in text
     assert "trained for different times" in text
-    assert "ResNet-18 +76 points" in text
-    assert "holds here, too" in text
+    assert "above usual ones (ResNet-18 +76.5 points); that holds here, too" in text
+    vgg = made_up({"cifar10-vgg-standard": 0.03, "cifar10-vgg-adv1": 0.6})
+    text = paragraph(vgg, next(claim for claim in vgg.claims if claim.number == 2))
+    assert "(VGG-16 +0.25 points). By the rule above its VGG-16 would not count" in text
+    assert "here it holds for the 1 pair." in text
+    assert interval(-0.4, -1, 0.2) == "+0 points (-1 to +0)"
     text = paragraph(run, next(claim for claim in run.claims if claim.number == 3))
     assert "None of the networks" in text
 
@@ -520,6 +534,31 @@ def test_a_reproduction_writes_all_it_promises_and_goes_on_where_it_stopped(
         # Of three targets two are wrong ones.
         shares = {one["wrong_nearer_than_seed"] for one in nearest["measures"].values()}
         assert shares <= {0.0, 0.5, 1.0}
+
+
+def test_the_figure_has_a_panel_for_each_data_set_and_its_seed():
+    rows = reproduction_chart.read(ROOT / "docs/reproduction/alignment.csv")
+    first, second = panels = tables.panels(rows)
+    assert first.title.startswith("Imagenette, seed noise · human-leaning and adversarial run on 6")
+    assert second.title.startswith("CIFAR-10, seed light-noise · ")
+    assert (len(first.networks), len(second.networks)) == (14, 14)
+    assert first.networks[-1].startswith("imagenette")
+    chart = alignment(tables.alignment_points(rows), panels)
+    assert [chart.layout.yaxis.ticktext, chart.layout.yaxis2.ticktext] == [
+        each.networks for each in panels
+    ]
+    for name in ("report.md", "factors.csv"):
+        text = (ROOT / "docs/reproduction" / name).read_text(encoding="utf-8")
+        assert not re.search(r"(?<![\w.])-0(\.0)?(?![\d.])", text)
+
+
+def test_the_stored_report_sets_the_second_claim_beside_the_paper_as_it_would_today():
+    stored = (ROOT / "docs/reproduction/report.md").read_text(encoding="utf-8")
+    shares = {name: 0.6 if "-adv1" in name else 0.03 for name in FULL.facts() if "cifar" in name}
+    run = made_up({name: share for name, share in shares.items() if paper.row_of(name)})
+    claim = next(claim for claim in run.claims if claim.number == 2)
+    today = paragraph(run, claim).splitlines()[-1].partition("In the paper")[2]
+    assert today.partition("; here")[0] in stored
 
 
 def test_what_decides_an_answer_is_in_its_name():

@@ -147,8 +147,9 @@ def over_measures(shares: Iterable[Share]) -> tuple[float | None, float | None]:
 def aligned_share(nearer: np.ndarray, rng_seed: int = 0) -> Share:
     """The mean of `nearer` (N,), shares in [0, 1], with a bootstrap interval over targets.
 
-    Where all are 0 or all are 1, resampling tells nothing: then 3/N is the interval's width, the
-    rule of three (Hanley and Lippman-Hand, JAMA 1983).
+    Where all are alike, resampling tells nothing: then 3/N is the interval's width, the rule of
+    three (Hanley and Lippman-Hand, JAMA 1983). It never reaches less far from 0 or from 1 than
+    that, for nearly all answers alike tell no more.
     """
     values = np.asarray(nearer, dtype=float)
     if values.ndim != 1:
@@ -157,7 +158,8 @@ def aligned_share(nearer: np.ndarray, rng_seed: int = 0) -> Share:
         return Share(None, None, None, 0)
     low, high = _interval(_resampled(values, rng_seed))
     if low == high:
-        low, high = max(0.0, low - 3 / len(values)), min(1.0, high + 3 / len(values))
+        low, high = low - 3 / len(values), high + 3 / len(values)
+    low, high = _by_three(low, high, len(values))
     return Share(float(values.mean()), low, high, len(values))
 
 
@@ -189,6 +191,12 @@ def mean_difference(
     return _gap(stacked), low, high
 
 
+def _by_three(low: float, high: float, count: int) -> tuple[float, float]:
+    """The interval within [0, 1], reaching at least 3/count from 0 and from 1."""
+    width = min(1.0, 3 / count)
+    return max(0.0, min(low, 1 - width)), min(1.0, max(high, width))
+
+
 def _known_share(answers: np.ndarray, rng_seed: int) -> Share:
     return aligned_share(answers[np.isfinite(answers)], rng_seed)
 
@@ -203,7 +211,7 @@ def _interval_of_mean(
     count = stacked.shape[1]
     drawn = np.random.default_rng(rng_seed).integers(0, count, (RESAMPLES, count))
     means = np.ma.masked_invalid(stacked)[:, drawn].mean(axis=2).mean(axis=0)
-    return _interval(means.filled(np.nan))
+    return _by_three(*_interval(means.filled(np.nan)), count)
 
 
 def _gap(pairs: np.ndarray) -> float:

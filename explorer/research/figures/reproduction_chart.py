@@ -2,8 +2,9 @@
 
 python -m explorer.research.figures.reproduction_chart [FOLDER]
 
-FOLDER is the one that was given as --out (default: reproduction). Its contact sheet stays where it
-is: it may show photographs that must not be passed on.
+FOLDER is the one that was given as --out (default: reproduction), or docs/reproduction to draw its
+tables again. Its contact sheet stays where it is: it may show photographs that must not be passed
+on.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from explorer.plots.alignment import alignment
-from explorer.research.reproduction.tables import alignment_points, deciding_rows
+from explorer.research.reproduction.tables import alignment_points, deciding_rows, panels
 
 TABLE, PICTURE = "reproduction/alignment.csv", "reproduction/figure.png"
-FREE = "regularizer-free"
 NUMBERS = ("aligned %", "low", "high", "wrong target %", "matched", "of")
 WIDTH = 1000
 
 
 def write(documents: Path, out: Path = Path("reproduction")) -> None:
-    """Copy report and tables from `out`; draw alignment per network and loss family."""
+    """Copy report and tables from `out`; draw alignment per network and loss family.
+
+    Drawn again from the tables that are there where `out` is their folder.
+    """
     for name in ("report.md", "alignment.csv", "factors.csv"):
-        shutil.copy(out / name, documents / "reproduction" / name)
+        if out.resolve() != (documents / "reproduction").resolve():
+            shutil.copy(out / name, documents / "reproduction" / name)
     rows = read(documents / TABLE)
-    share = {row["network"]: row["aligned %"] or 0.0 for row in rows if row["loss family"] == FREE}
-    chart = alignment(alignment_points(rows), sorted(share, key=lambda name: -share[name]))
+    chart = alignment(alignment_points(rows), panels(rows))
     chart.update_layout(width=WIDTH)
     photograph(chart.to_html(include_plotlyjs=True), documents / PICTURE)
 

@@ -25,7 +25,7 @@ SEED = "noise"
 
 FOUND = {
     1: "priors and transforms made every network look aligned, the adversarial term none",
-    2: "without a regularizer, adversarially trained networks were aligned and usual ones were not",
+    2: "the regularizer-free loss ranked adversarially trained networks above usual ones",
     3: "residual connections, a contrastive loss and ℓ₂ adversarial augmentation did best together",
 }
 """What the paper concluded, by number of the claim."""

@@ -64,7 +64,7 @@ def _effect(effect: Effect) -> str:
 
 def interval(points: float, low: float, high: float) -> str:
     """`+38 points (+30 to +45)`."""
-    return f"{points:+.0f} points ({low:+.0f} to {high:+.0f})"
+    return f"{points:+z.0f} points ({low:+z.0f} to {high:+z.0f})"
 
 
 def _count(number: int, what: str) -> str:
@@ -110,20 +110,34 @@ def _not_shown(run: Reproduction, claim: Claim) -> str:
 def _beside_paper(run: Reproduction, claim: Claim) -> str:
     """What the paper found; of CIFAR-10 and claim 2 for the designs of this run."""
     said = f"In the paper {paper.FOUND[claim.number]}"
-    if claim.number == 2 and claim.dataset == "cifar10":
-        rows = [paper.row_of(each.name) for each in run.of_dataset(claim.dataset)]
-        designs = {row.design for row in rows if row is not None and row.training == paper.ATTACKED}
-        by_design = {
-            design: points
-            for design, points in paper.effect(paper.ATTACKED).items()
-            if design in designs
-        }
-        said += f" ({', '.join(f'{each} {by_design[each]:+.0f} points' for each in by_design)})"
-        if claim.verdict == FAILS and max(by_design.values(), default=MARGIN + 1) <= MARGIN:
-            return f"{said}; of the designs of this run it saw none, either."
     verdict = {
         HOLDS: "that holds here, too",
         FAILS: "here that does not hold as the rules ask it",
         UNCLEAR: "this run neither confirms nor contradicts it",
     }[claim.verdict]
-    return f"{said}; {verdict}."
+    rows = [paper.row_of(each.name) for each in run.of_dataset(claim.dataset)]
+    designs = {row.design for row in rows if row is not None and row.training == paper.ATTACKED}
+    effects = {
+        design: points
+        for design, points in paper.effect(paper.ATTACKED).items()
+        if design in designs
+    }
+    if claim.number != 2 or not effects:
+        return f"{said}; {verdict}."
+    said += f" ({', '.join(f'{design} {effects[design]:+g} points' for design in effects)})"
+    below = [design for design, points in effects.items() if points <= MARGIN]
+    if not below:
+        return f"{said}; {verdict}."
+    judged = (
+        f"{said}. By the rule above its {' and '.join(below)} would not count, "
+        f"with no more than {MARGIN:g} points"
+    )
+    return f"{judged}; here {_here(claim)}."
+
+
+def _here(claim: Claim) -> str:
+    """For how many pairs the second claim holds."""
+    holding = sum(effect.verdict == HOLDS for effect in claim.effects)
+    if holding == len(claim.effects):
+        return f"it holds for {'all' if holding > 1 else 'the'} {_count(holding, 'pair')}"
+    return f"it holds for {holding} of {_count(len(claim.effects), 'pair')}"

@@ -34,8 +34,8 @@ def write(run: Reproduction, out: Path) -> None:
     _write_csv(out / "alignment.csv", rows)
     _write_csv(out / "factors.csv", factors)
     (out / "report.md").write_text(_markdown(run, factors), encoding="utf-8")
-    names = [each.name for dataset in run.targets for each in run.of_dataset(dataset)]
-    chart = alignment(tables.alignment_points(tables.deciding_rows(rows)), names)
+    deciding = tables.deciding_rows(rows)
+    chart = alignment(tables.alignment_points(deciding), tables.panels(deciding))
     chart.write_html(out / "figure.html", include_plotlyjs=True, config={"displayModeBar": False})
     contact_sheet(run).save(out / "contact-sheet.png")
 
@@ -67,8 +67,8 @@ def _markdown(run: Reproduction, factors: Sequence[Mapping[str, Any]]) -> str:
         "measures that judge, with its 95 % bootstrap interval over targets. Only IRIs whose match "
         "succeeded count; the number in brackets converged: their distance is at most that. The "
         "number after it is the median relative distance of those that match. *Wrong*: the same "
-        f"for {WRONG_TARGETS} targets that the IRI was not made for. Where all of n answers are "
-        "alike, the interval is 3/n wide (the rule of three).",
+        f"for {WRONG_TARGETS} targets that the IRI was not made for. Of n answers an interval "
+        "reaches at least 3/n from 0 and from 100 % (the rule of three).",
         "## Who judges",
         "Chosen before any IRI was made, by copies of photographs in seeds: a measure judges where "
         f"it finds at least {RIGHT_AT_LEAST:.0%} of recognisable copies nearer their photograph "

@@ -54,7 +54,7 @@ def ends_table(run: Reproduction, dataset: str) -> str:
             }
         before, after = final.as_searched.share().value, final.share().value
         row["points, searched to nearest"] = (
-            "–" if before is None or after is None else f"{100 * (after - before):+.0f}"
+            "–" if before is None or after is None else f"{100 * (after - before):+z.0f}"
         )
         rows.append(row)
     return markdown_rows(rows)

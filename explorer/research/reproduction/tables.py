@@ -8,10 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from explorer.plots.alignment import AlignmentPoint
+from explorer.plots.alignment import AlignmentPoint, Panel
 from explorer.research.reproduction.answers import Answers
 from explorer.research.reproduction.claims import Claim, Table, difference, judge
-from explorer.research.reproduction.facts import Facts, among, budgets, single_factor_pairs
+from explorer.research.reproduction.facts import (
+    DATA_SETS,
+    Facts,
+    among,
+    budgets,
+    single_factor_pairs,
+)
 from explorer.research.reproduction.judges import seed_of_claims
 from explorer.research.reproduction.plan import FAMILIES, FREE, JUDGE, Plan
 from explorer.research.reproduction.targets import Targets
@@ -148,6 +154,26 @@ def alignment_points(rows: Iterable[Mapping[str, Any]]) -> list[AlignmentPoint]:
     ]
 
 
+def panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """One per data set of `deciding_rows`, its networks by alignment, the best first.
+
+    Its title says the seed, and of how many networks each family of losses was run.
+    """
+    found = []
+    for dataset in dict.fromkeys(row["data set"] for row in rows):
+        here = [row for row in rows if row["data set"] == dataset]
+        shares = {row["network"]: row["aligned %"] or 0 for row in here if row["loss"] == FREE}
+        names = tuple(sorted(shares, key=lambda name: -shares[name]))
+        title = f"{DATA_SETS[dataset]}, seed {here[0]['seed']}"
+        others = [family for family, loss in FAMILIES.items() if loss != FREE]
+        run = {len([row for row in here if row["loss family"] == family]) for family in others}
+        if run != {len(names)}:
+            count = " and ".join(map(str, sorted(run)))
+            title += f" · {' and '.join(others)} run on {count} of {len(names)} networks"
+        found.append(Panel(title, names))
+    return found
+
+
 def factor_rows(table: Table, facts: Mapping[str, Facts]) -> list[dict[str, Any]]:
     """The effect of each factor on alignment less wrong targets, for every pair that differs in it
     alone.
@@ -173,11 +199,11 @@ def factor_rows(table: Table, facts: Mapping[str, Facts]) -> list[dict[str, Any]
 
 
 def _percent(value: float | None) -> float | None:
-    return None if value is None else round(100 * value, 1)
+    return _rounded(None if value is None else 100 * value)
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
+    return None if value is None else round(value, 1) + 0.0  # no negative zero
 
 
 @dataclass(frozen=True)
