@@ -25,6 +25,7 @@ from explorer.models import catalogue, class_names, layer_expression
 from explorer.models.layer_expression import LayerExpression
 from explorer.models.names import PENULTIMATE
 from explorer.network_reference import NetworkReference
+from explorer.paths import expanded
 from explorer.request import NULL_PREFIX, Request
 from explorer.synthesis.optimizers import registry as optimisers
 
@@ -108,7 +109,7 @@ def network_reference(model: str, /, **settings: object) -> NetworkReference:
     """
     reference = NetworkReference.from_dict(settings | {"model": model})
     if reference.classes_file is not None:
-        path = Path(reference.classes_file).expanduser()
+        path = expanded("classes_file", reference.classes_file)
         classes = class_names.digest(class_names.read(path))
         reference = replace(reference, classes=classes, classes_file=str(path.resolve()))
     return catalogue.pin(reference)
@@ -123,7 +124,7 @@ def with_null(request: Request, null_folder: str | Path | None = None) -> Reques
     chosen = null_folder or os.environ.get("IRI_NULL_FOLDER")
     if not chosen:
         return request
-    path = Path(chosen).expanduser().resolve()
+    path = expanded("null_folder", chosen).resolve()
     try:
         null = NULL_PREFIX + folder.digest_of(path)
     except (PictureError, OSError) as error:

@@ -45,6 +45,19 @@ WRONG = [
 ]
 
 
+WRONG += [
+    (name, "~nouser/x", "'~nouser/x' begins with a home that this machine does not know")
+    for name in (
+        "IRI_CACHE_DIR",
+        "IRI_HOSTING",
+        "IRI_SIGNING_KEY_FILE",
+        "IRI_NULL_FOLDER",
+        "IRI_MODELS_DIR",
+        "IRI_MODELS_TOML",
+    )
+]
+
+
 @pytest.fixture
 def settings(monkeypatch, tmp_path):
     """Sets variables, and TOML files of this folder, of an app that has no others."""
@@ -124,6 +137,13 @@ def test_settings_that_do_not_go_together_are_said_at_the_start(text, sentence, 
     settings(text)
     with pytest.raises(SystemExit, match=re.escape(sentence)):
         serving.start()
+
+
+def test_files_with_a_byte_order_mark_are_read_as_those_without(settings, tmp_path):
+    """Windows editors write one."""
+    (tmp_path / "models.toml").write_text("\ufeff# nothing is published\n", "utf-8")
+    settings("\ufeffmax_px = 100", IRI_MODELS_TOML="{folder}/models.toml")
+    assert start_checks.check_app(PORT).max_px == 100
 
 
 def test_phones_are_not_sent_to_an_address_that_turns_them_away(settings):

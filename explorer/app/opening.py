@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 from explorer import validation
 from explorer.app.links import link
@@ -15,6 +14,7 @@ from explorer.models import catalogue
 from explorer.models.hubs import HubUnreachable
 from explorer.models.sources import SOURCES
 from explorer.network_reference import PATH_SOURCE
+from explorer.paths import expanded
 from explorer.request import Request
 
 _IN_MEMORY = ("module",)
@@ -53,11 +53,11 @@ def why_not_in_explore(request: Request) -> str:
 
 def _is_here(request: Request) -> bool:
     """Whether the network can be found: a file that it was loaded from, or its name."""
-    if request.network.source == PATH_SOURCE:
-        return Path(request.network.name).expanduser().is_file()
     if request.network.source in _IN_MEMORY:
         return False
     try:
+        if request.network.source == PATH_SOURCE:
+            return expanded("model", request.network.name).is_file()
         catalogue.entry(request.model)
     except RequestError:
         return False

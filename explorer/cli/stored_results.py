@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError
+from explorer.paths import expanded
 
 if TYPE_CHECKING:
     from explorer.result import Result
@@ -56,7 +57,7 @@ def stored_result(field: str, word: str, store: Store) -> Result:
     """
     from explorer.result import Result, ResultError
 
-    path = Path(word).expanduser()
+    path = expanded(field, word)
     if not _KEY.fullmatch(word) or path.exists():  # a folder may be called `a1`, too
         return read_result(field, path)
     key = stored_key(field, word, store)

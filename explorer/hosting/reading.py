@@ -13,6 +13,7 @@ from typing import Any
 
 from explorer.errors import RequestError, shortened, unknown
 from explorer.hosting.settings import DEMO, HOME, Hosting
+from explorer.paths import expanded
 
 SWITCH = "IRI_HOSTED"
 FILE = "IRI_HOSTING"
@@ -31,7 +32,7 @@ def hosting() -> Hosting:
     is_hosted = _switch(os.environ.get(SWITCH, ""))
     file = os.environ.get(FILE, "").strip()
     if file:
-        return _of_file(Path(file).expanduser(), is_hosted)
+        return _of_file(expanded(FILE, file), is_hosted)
     return DEMO if is_hosted else HOME
 
 
@@ -58,7 +59,7 @@ def _switch(text: str) -> bool:
 def _of_file(path: Path, is_hosted: bool) -> Hosting:
     """What a TOML file says; what it leaves out is as on a public demo, or as at home."""
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        given = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
         raise RequestError(FILE, f"the file {path.name} cannot be read: {reason}") from error

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 from explorer.errors import RequestError, shortened
 from explorer.hosting import check_hosting
 from explorer.images.errors import PictureError
 from explorer.images.folder import digest_of
 from explorer.models.memory_setting import networks_memory
+from explorer.paths import expanded
 from explorer.store.errors import CacheError
 from explorer.store.settings import size_limit
 from explorer.store.signing import installation
@@ -64,12 +64,12 @@ def _check_models_folder(name: str | None) -> None:
     """Raise RequestError where downloaded weights cannot be in this folder."""
     if not name:
         return
-    path = Path(name)
+    named = path = expanded("IRI_MODELS_DIR", name)
     while not path.exists() and path != path.parent:
         path = path.parent
     if not path.is_dir():
         raise RequestError("IRI_MODELS_DIR", f"{path} is not a folder")
-    if path != Path(name) and not os.access(path, os.W_OK):
+    if path != named and not os.access(path, os.W_OK):
         raise RequestError(
             "IRI_MODELS_DIR", f"there is no folder {name}, and no folder can be added to {path}"
         )
@@ -78,7 +78,7 @@ def _check_models_folder(name: str | None) -> None:
 def _check_null_folder(name: str | None) -> None:
     if name:
         try:
-            digest_of(Path(name).expanduser())
+            digest_of(expanded("IRI_NULL_FOLDER", name))
         except (PictureError, OSError) as error:
             raise RequestError("IRI_NULL_FOLDER", str(error)) from error
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from explorer.paths import expanded
+
 TIMEOUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 300.0
 
@@ -37,17 +39,23 @@ def huggingface_folder() -> Path:
     """Where weights from Hugging Face are stored, in its own layout, so that it can share them."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    folder = os.environ.get("IRI_MODELS_DIR")
-    return Path(folder, "huggingface", "hub") if folder else Path(HF_HUB_CACHE)
+    folder = _models_folder()
+    return folder / "huggingface" / "hub" if folder else Path(HF_HUB_CACHE)
 
 
 def torch_folder() -> Path:
     """Where torchvision's checkpoints and other plain files are stored, as by torch's own hub."""
-    folder = os.environ.get("IRI_MODELS_DIR")
+    folder = _models_folder()
     if folder:
-        return Path(folder, "torch", "hub", "checkpoints")
+        return folder / "torch" / "hub" / "checkpoints"
     caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("TORCH_HOME", f"{caches}/torch"), "hub", "checkpoints").expanduser()
+    home = expanded("TORCH_HOME", os.environ.get("TORCH_HOME", f"{caches}/torch"))
+    return home / "hub" / "checkpoints"
+
+
+def _models_folder() -> Path | None:
+    chosen = os.environ.get("IRI_MODELS_DIR")
+    return expanded("IRI_MODELS_DIR", chosen) if chosen else None
 
 
 def offline_by_setting() -> bool:

@@ -32,6 +32,7 @@ from explorer.models.architectures import python
 from explorer.models.architectures.declared import check_declared
 from explorer.models.checkpoints.reading import sha256_of
 from explorer.network_reference import SIZE_RANGE, NetworkReference
+from explorer.paths import expanded
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class PublishedNetwork:
 def toml_path() -> Path:
     """Where models.toml is stored: IRI_MODELS_TOML, or next to app.py, or in the current folder."""
     chosen = os.environ.get(VARIABLE, "").strip()
-    return Path(chosen).expanduser() if chosen else (CHECKOUT or Path.cwd()) / FILE
+    return expanded(VARIABLE, chosen) if chosen else (CHECKOUT or Path.cwd()) / FILE
 
 
 def check_models_toml() -> None:
@@ -169,7 +170,7 @@ def _digest(path: Path, _size: int, _changed: int) -> str:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, PublishedNetwork]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also of numbers that are too long
         raise RequestError(FILE, f"it is no TOML: {error}") from error
     rows = content.pop("networks", {})

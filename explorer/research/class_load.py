@@ -159,8 +159,8 @@ def main() -> None:
 
 def _run(cache: Path, phones: int, trials: int, seconds: float) -> None:
     from explorer.study.records import Design
-    from explorer.study.stimulus_set import default_set
     from explorer.study.shared import study_of_this_process
+    from explorer.study.stimulus_set import default_set
 
     catch = trials // 5
     with app(cache) as address:

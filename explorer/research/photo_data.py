@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError, unknown
+from explorer.paths import expanded
 from explorer.research.training.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def photographs(words: Sequence[str], report: Callable[[str], None] = print) -> 
             raise unknown("data", "data set", name, list(DATASETS))
         if name in paths:
             raise RequestError("data", f"{name} is given twice; give each data set once")
-        paths[name] = Path(path).expanduser()
+        paths[name] = expanded("data", path)
     return {name: _load(name, path, report) for name, path in paths.items()}
 
 

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from explorer.files import CHECKOUT
+from explorer.paths import expanded
 
 from .errors import CacheError
 
@@ -41,11 +42,11 @@ def data_directory() -> Path:
     """The directory that IRI_CACHE_DIR names, or the default one."""
     chosen = os.environ.get("IRI_CACHE_DIR", "").strip()
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded("IRI_CACHE_DIR", chosen)
     if CHECKOUT:
         return CHECKOUT / "cache" / "data"
     caches = os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache"
-    return Path(caches).expanduser() / "iri-explorer"
+    return expanded("IRI_CACHE_DIR", caches) / "iri-explorer"
 
 
 def starter_directory() -> Path:

@@ -50,7 +50,7 @@ def signer(directory: Path, fingerprint: str) -> Signer:
 def known(directory: Path) -> dict[str, str]:
     """The names that were given, by fingerprint; none where the file cannot be read."""
     try:
-        lines = _file(directory).read_text(encoding="utf-8").splitlines()
+        lines = _file(directory).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError):
         return {}
     return {found[1]: found[2].strip() for found in map(_LINE.fullmatch, lines) if found}

@@ -24,6 +24,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.paths import expanded
+
 from .errors import CacheError
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ def key_file(directory: Path) -> Path:
     """Where the secret for a cache directory is stored."""
     chosen = os.environ.get("IRI_SIGNING_KEY_FILE", "").strip()
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded("IRI_SIGNING_KEY_FILE", chosen)
     directory = directory.absolute()
     return directory.with_name(f"{directory.name}.signing-key")
 
@@ -175,8 +177,8 @@ def _at_home() -> Path | None:
     """The place of last resort, among the user's own settings; None for a user without a home."""
     settings = os.environ.get("XDG_CONFIG_HOME", "").strip() or "~/.config"
     try:
-        return Path(settings).expanduser() / "iri-explorer" / "signing-key"
-    except RuntimeError:
+        return expanded("XDG_CONFIG_HOME", settings) / "iri-explorer" / "signing-key"
+    except ValueError:
         return None
 
 

@@ -15,6 +15,7 @@ from explorer.models import catalogue, layer_expression
 from explorer.models.layer_place import Shape
 from explorer.models.names import unknown_layer
 from explorer.network_reference import PATH_SOURCE, NetworkReference
+from explorer.paths import expanded
 from explorer.request import NETWORK_FIELDS, Request
 from explorer.sweep.source import Table
 from explorer.sweep.values import LayerRange, values
@@ -99,7 +100,7 @@ def _network(
 
 def _path(folder: Path, text: str) -> str:
     """The path as written, or counted from the sweep's folder where that is where the file is."""
-    path = folder / Path(text).expanduser()
+    path = folder / expanded("model", text)
     return str(path) if path.exists() else text
 
 

@@ -9,6 +9,7 @@ from explorer import validation
 from explorer.analysis.targets import target_set
 from explorer.errors import RequestError
 from explorer.images.identity import UPLOAD_PREFIX
+from explorer.paths import expanded
 from explorer.sweep.source import Source, Table
 
 GALLERY = "gallery"
@@ -53,7 +54,7 @@ class PictureNames:
             return self._set(GALLERY, drawn_px)
         if self._source.folder is None:
             return [text]  # validation knows the names; a visitor's words never reach a file
-        path = self._source.folder / Path(text).expanduser()
+        path = self._source.folder / expanded(field, text)
         if field == "target" and (text.startswith(DRAWN) or _is_folder(path)):
             return self._set(text if text.startswith(DRAWN) else path, drawn_px)
         name = text

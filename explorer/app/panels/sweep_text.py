@@ -146,7 +146,7 @@ def _take_file() -> None:
     if file is None:
         return
     try:
-        text = file.getvalue().decode()
+        text = file.getvalue().decode("utf-8-sig")
     except UnicodeDecodeError:
         st.session_state[_PROBLEM] = "This file is no text in UTF-8; upload a TOML file."
         return

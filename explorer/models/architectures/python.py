@@ -25,6 +25,7 @@ from explorer.models.architectures.torchvision import classifier
 from explorer.models.names import first_line
 from explorer.models.origins import assumed
 from explorer.network_reference import CODE_ARCHITECTURE
+from explorer.paths import expanded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +49,7 @@ def pinned(reference: str, folder: Path | None = None) -> str:
     Raises RequestError (field `architecture`) where there is no such file.
     """
     path, name = _split(reference.partition(":")[2])
-    path = (folder / path.expanduser() if folder else path.expanduser()).resolve()
+    path = (folder or Path()).joinpath(expanded(FIELD, path)).resolve()
     try:
         is_file = path.is_file()
     except (OSError, ValueError):  # too long for a file's name, or with a null character

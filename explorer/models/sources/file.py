@@ -15,6 +15,7 @@ from explorer.models.checkpoints.reading import read, sha256_of
 from explorer.models.downloads import Progress
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
+from explorer.paths import expanded
 
 if TYPE_CHECKING:
     from explorer.models.network import Network
@@ -42,7 +43,7 @@ def _path(name: str) -> Path:
     hint = ""
     try:
         for written in (name, unquote(name.removeprefix("//"))):
-            path = Path(written).expanduser()
+            path = expanded("model", written)
             if path.is_file():
                 return path
         if path.is_dir():
@@ -51,7 +52,7 @@ def _path(name: str) -> Path:
         else:
             near = did_you_mean(path.name, _checkpoints_in(path.parent), "file:")
             hint = f"; {near.strip()}" if near else ""
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError):
         pass  # too long for a file's name, with a null character, or of a user whom there is not
     raise RequestError("model", f"there is no file {str(path)!r}{hint}")
 
