@@ -56,6 +56,7 @@ from explorer.research.training.datasets import DATASETS
 
 FREE = FAMILIES["regularizer-free"]
 ROOT = Path(__file__).parents[1]
+POINTS = r"([-+]\d+) points \(([-+]\d+) to ([-+]\d+)\)"
 
 
 def answers(
@@ -559,6 +560,28 @@ def test_the_stored_report_sets_the_second_claim_beside_the_paper_as_it_would_to
     claim = next(claim for claim in run.claims if claim.number == 2)
     today = paragraph(run, claim).splitlines()[-1].partition("In the paper")[2]
     assert today.partition("; here")[0] in stored
+
+
+def test_the_documents_state_what_the_report_says():
+    report = (ROOT / "docs/reproduction/report.md").read_text(encoding="utf-8")
+    measured = [[*map(int, each)] for each in re.findall(POINTS, report)]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Does the paper's")[2]
+    readme = " ".join(readme.partition("![")[0].replace("−", "-").split())
+    stated = re.findall(r"([-+]?\d+), ([-+]?\d+) to ([-+]?\d+)", readme)
+    assert len(stated) == 9
+    for points, low, high in stated:
+        known = [int(points), int(low), int(high)]
+        assert known in measured or [-known[0], -known[2], -known[1]] in measured, known
+    rows = csv.DictReader((ROOT / "docs/reproduction/alignment.csv").open(encoding="utf-8"))
+    shares = {
+        row["seed"]: f"{float(row['aligned %']):.0f} %"
+        for row in rows
+        if (row["network"], row["image"]) == ("imagenette-residual-standard", "nearest")
+        and row["measure"] == "edge-directions"
+    }
+    reading = " ".join((ROOT / "docs/reading-a-result.md").read_text(encoding="utf-8").split())
+    assert f"calls {shares['noise']} aligned from `noise`" in reading
+    assert f"and {shares['feather-noise']} from `feather-noise`" in reading
 
 
 def test_what_decides_an_answer_is_in_its_name():

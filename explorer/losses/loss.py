@@ -14,7 +14,7 @@ DIFFERENCE = "difference"
 
 FAMILIES = {
     FREE: "Only asks the network. Compare networks by it, at equal match.",
-    HUMAN: "Also asks for a natural-looking image. Makes most networks look more aligned.",
+    HUMAN: "Also asks for a natural-looking image. Can make networks look more aligned.",
     ADVERSARIAL: "Also asks for an image unlike the target. Makes networks look less aligned.",
     DIFFERENCE: "Asks what else the network accepts: of the images that match, one as different as "
     "possible. Says how much is ignored, not whether it looks like the target.",
