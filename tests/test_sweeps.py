@@ -27,6 +27,7 @@ from explorer import cli
 from explorer.app.panels import sweep_table
 from explorer.archive.packs import import_results
 from explorer.cli.running import EngineRunner
+from explorer.cli.sweep import _sentence
 from explorer.hosting import Hosting
 from explorer.hosting.settings import DEMO
 from explorer.jobs import job as states
@@ -94,6 +95,7 @@ def test_a_sweep_is_the_union_of_products_each_request_once():
     by_hand = Request(ADV, layer="stage1", target="coffee", seed="noise", loss="freq", steps=60)
     assert validate(by_hand) in found.requests
     assert {request.rng_seed for request in found.requests} == {0, 3, 6}
+    assert found.axes()["nearest"] == ["yes", "no"]
     assert found.axes()["layer"] == ["stage1", "stage2", "penultimate"]
 
 
@@ -141,11 +143,18 @@ def test_ranges_and_sets_stand_for_their_values(written, field, values):
         ),
         (MODEL + "loss = ['freq', 'adversarial']\nadversary = 'ssim'", "(at loss = 'freq')"),
         ("a = [1,\n", "s.toml, line 1: it is no TOML"),
-        ("a = 1\na = 2\n", "s.toml, line 2: it is no TOML"),
+        (MODEL + "steps = 1\nsteps = 2\n", "line 3: it is no TOML: 'steps' is given a value twice"),
+        (
+            "[sweep]\n[sweep]",
+            "line 2: it is no TOML: the table [sweep] begins twice; write [[sweep]]",
+        ),
+        (MODEL + "[[sweep]]\nsteps = 1\n[[swep]]\nsteps = 2", "s.toml, line 4: swep: unknown key"),
+        (MODEL + "steps = true", "line 2: steps: true is not a whole number"),
+        (MODEL + "steps = { from = 1, to = true }", "line 2: steps: to = true is no number"),
         ("", "s.toml: model: it is missing; write it like model = 'embedded:NAME'"),
         ("model = 'embedded:imaginette-*'", "stands for no network; did you mean 'embedded:imagen"),
         ("model = 'resnet18'", "s.toml, line 1: model: unknown source in 'resnet18'"),
-        (MODEL + "goal = 1979-05-27", "line 2: goal: datetime.date(1979, 5, 27) is not a number"),
+        (MODEL + "goal = 1979-05-27", "line 2: goal: 1979-05-27 is not a number"),
         ("[sweep]\n" + MODEL, "sweep: it begins a table; write it as a line [[sweep]]"),
     ],
 )
@@ -262,6 +271,19 @@ class Engine:
         return self.jobs.get(key)
 
     def cancel(self, key, subscriber): ...
+
+
+def test_what_is_known_of_one_image_is_not_said_of_its_whole_batch():
+    def said(*targets: str) -> str:
+        batch = tuple(Request(ADV, target=target, layer="stage1") for target in targets)
+        job = Job("a", states.RUNNING, "searching", 30, 500, curve=((30, 0.25),))
+        progress = Progress(9, 2, 0, 2, 1.0, None, job, batch)
+        return _sentence(progress, Plan(batch, files={"picture:1": "mine.png"}))
+
+    assert said("cat", "dog") == "2 of 9 done; 2 images at once: searching: step 30"
+    assert said("picture:1").startswith(
+        "2 of 9 done; mine.png at stage1: searching: step 30 of 500"
+    )
 
 
 def dispatched(engine: Engine, count: int = 8, width: int = 8, window: int = 2):

@@ -175,9 +175,9 @@ def _finish(run: Run, plan: Plan, results: WithUnkept) -> None:
             interrupts.check()
             run.step()
             progress = run.progress()
-            line.show(_sentence(progress))
+            line.show(_sentence(progress, plan))
             if not line.visible and time.monotonic() - printed_at > LINE_SECONDS:
-                print(_sentence(progress), file=sys.stderr, flush=True)
+                print(_sentence(progress, plan), file=sys.stderr, flush=True)
                 printed_at = time.monotonic()
             time.sleep(POLL_SECONDS)
         line.end()
@@ -201,8 +201,8 @@ def _how_to_go_on(run: Run, plan: Plan, results: WithUnkept) -> str:
     )
 
 
-def _sentence(progress: Progress) -> str:
-    """How far it is, what is left, and what a worker does now."""
+def _sentence(progress: Progress, plan: Plan) -> str:
+    """How far it is, what is left, and what a worker does now, with which images."""
     from explorer.sweep.estimate import duration
 
     text = f"{progress.done:,} of {progress.total:,} done"
@@ -210,7 +210,14 @@ def _sentence(progress: Progress) -> str:
         text += f", {progress.failed:,} failed"
     if progress.eta_seconds is not None and progress.left:
         text += f", about {duration(progress.eta_seconds)} left"
-    return text if progress.job is None else f"{text}; {progress_of(progress.job)}"
+    job, batch = progress.job, progress.batch
+    if job is None:
+        return text
+    if len(batch) == 1:  # what is known of an image is said where it is known of which
+        target = plan.files.get(batch[0].target, batch[0].target)
+        return f"{text}; {target} at {batch[0].layer}: {progress_of(job)}"
+    step = f": step {job.step:,}" if job.step else " …"
+    return f"{text}; {len(batch):,} images at once: {job.stage}{step}"
 
 
 def _write(run: Run, results: WithUnkept, out: Path, text: str) -> int:

@@ -49,7 +49,8 @@ class Progress:
 
     done, failed: of the `total` requests. made: those of `done` that were made by this run; the
     others were in the store.
-    eta_seconds: a guess of what is left; None before the first is made. job: one that runs now.
+    eta_seconds: a guess of what is left; None before the first is made. job: one that runs now;
+    batch: the requests that are made together with it.
     """
 
     total: int
@@ -59,6 +60,7 @@ class Progress:
     seconds: float
     eta_seconds: float | None
     job: Job | None = None
+    batch: tuple[Request, ...] = ()
 
     @property
     def left(self) -> int:
@@ -173,9 +175,10 @@ class Dispatch:
     def progress(self) -> Progress:
         """How far it is now."""
         seconds = time.monotonic() - self._started_at
-        jobs = (self._engine.job(each.key) for batch in self._under_way for each in batch)
-        running = next(
-            (job for job in jobs if job is not None and job.state == states.RUNNING), None
+        jobs = ((self._engine.job(one.key), batch) for batch in self._under_way for one in batch)
+        running, batch = next(
+            (each for each in jobs if each[0] is not None and each[0].state == states.RUNNING),
+            (None, []),
         )
         pace = seconds / self._weight_made if self._weight_made else None
         return Progress(
@@ -186,6 +189,7 @@ class Dispatch:
             seconds=seconds,
             eta_seconds=None if pace is None else pace * self._weight_left,
             job=running,
+            batch=tuple(batch),
         )
 
     def _find(self, requests: Sequence[Request]) -> None:

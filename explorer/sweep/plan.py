@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from explorer import validation
+from explorer.losses.terms.representation import RELATIVE_L2
 from explorer.models.hubs import HubUnreachable
 from explorer.request import Request
 from explorer.sweep.layers import in_catalogue
@@ -21,6 +22,16 @@ MOST_ON_PAGE = 200
 MOST_UNCONFIRMED = 10_000
 
 _ALWAYS_SHOWN = ("model", "layer", "target", "seed", "loss", "steps")
+_NOT_SET = {
+    "nearest": "no",
+    "representation": RELATIVE_L2,
+    "term_weights": "the loss's own",
+    **dict.fromkeys(
+        ("architecture", "size", "mean", "std", "interpolation", "crop_pct"), "the network's own"
+    ),
+}
+"""What a validated request without this field stands for; of others none."""
+
 _NEVER_SHOWN = ("weights", "null", "null_folder", "classes", "classes_file", "parametrisation")
 
 
@@ -44,7 +55,8 @@ class Plan:
         rows = [request.to_dict() for request in self.requests]
         names = dict.fromkeys((*_ALWAYS_SHOWN, *(name for row in rows for name in row)))
         found = {
-            name: list(dict.fromkeys(self._word(row.get(name)) for row in rows)) for name in names
+            name: list(dict.fromkeys(self._word(name, row.get(name)) for row in rows))
+            for name in names
         }
         return {
             name: words
@@ -52,9 +64,9 @@ class Plan:
             if name in _ALWAYS_SHOWN or (len(words) > 1 and name not in _NEVER_SHOWN)
         }
 
-    def _word(self, value: object) -> str:
+    def _word(self, name: str, value: object) -> str:
         if value is None:
-            return "default"
+            return _NOT_SET.get(name, "none")
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, dict):

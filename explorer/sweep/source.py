@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ _NOT_TO_GIVE = {"weights", "null", "classes", "continues", "away_from"}
 """Fields of a Request that stand for the content of files, or for earlier results."""
 
 _TABLE_LINE = re.compile(rf"\s*\[\[\s*{TABLE}\s*\]\]")
+_TABLE_TWICE = re.compile(r"Cannot declare \('(.*?)',\) twice")
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 
 
@@ -78,6 +81,9 @@ class Table:
 
     def error(self, field: str, message: str, value: object = None) -> SweepError:
         """The error for this key, with the line of the value in it where that is found."""
+        for each in _in_lists(self.written.get(field)):
+            if isinstance(each, bool | date | time):
+                message = message.replace(repr(each), _as_toml(each), 1)
         line = _line_of(self.source.text, self.index, field, value)
         return SweepError(field, message, _place(self.source, line))
 
@@ -125,7 +131,35 @@ def _no_toml(source: Source, message: str) -> SweepError:
     found = _POSITION.search(message)
     line = int(found[1]) if found and found[1] else len(source.text.splitlines())
     reason = _POSITION.sub("", message)
+    if reason == "Cannot overwrite a value":
+        key = _key_on(source.text.splitlines()[line - 1])
+        reason = f"{key} is given a value twice; write a list for several values"
+    elif twice := _TABLE_TWICE.fullmatch(reason):
+        name = twice[1]
+        reason = f"the table [{name}] begins twice; write [[{name}]] each time for several"
     return SweepError("", f"it is no TOML: {reason[:1].lower()}{reason[1:]}", _place(source, line))
+
+
+def _key_on(line: str) -> str:
+    """The key to which a line gives a value, in quotation marks where that is clear."""
+    key = line.partition("=")[0].strip(" \t\"'")
+    return repr(key) if re.fullmatch(r"[\w.-]+", key) else "a key"
+
+
+def _in_lists(value: object) -> Iterator[object]:
+    """A value, or all in it where it is a list or a table."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _in_lists(each)
+    else:
+        yield value
+
+
+def _as_toml(value: bool | date | time) -> str:
+    """A value as it is written in the file."""
+    return str(value).lower() if isinstance(value, bool) else value.isoformat()
 
 
 def _place(source: Source, line: int | None) -> str:
@@ -145,7 +179,11 @@ def _line_of(text: str, index: int | None, key: str, value: object) -> int | Non
     if index is not None and index < len(starts):
         sections.insert(0, (starts[index] + 1, (*starts, len(lines))[index + 1]))
     name = re.escape(key)
-    begins = re.compile(rf"""\s*(?:(?:{name}|"{name}"|'{name}')\s*[=.]|\[+\s*{name}\s*\])""")
+    quoted = rf"""(?:{name}|"{name}"|'{name}')"""
+    begins = re.compile(rf"\s*(?:{quoted}\s*[=.]|\[+\s*{quoted}\s*[\].])")
+    if index is None and not any(map(begins.match, lines[:end_of_common])):
+        # A table of another name belongs to the whole file wherever it stands.
+        begins, sections = re.compile(rf"\s*\[+\s*{quoted}\s*[\].]"), [(0, len(lines))]
     for start, end in sections:
         for number in range(start, end):
             if begins.match(lines[number]):
