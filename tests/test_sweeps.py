@@ -146,7 +146,7 @@ def test_ranges_and_sets_stand_for_their_values(written, field, values):
         (MODEL + "steps = 1\nsteps = 2\n", "line 3: it is no TOML: 'steps' is given a value twice"),
         (
             "[sweep]\n[sweep]",
-            "line 2: it is no TOML: the table [sweep] begins twice; write [[sweep]]",
+            "line 2: it is no TOML: the table [sweep] begins twice",
         ),
         (MODEL + "[[sweep]]\nsteps = 1\n[[swep]]\nsteps = 2", "s.toml, line 4: swep: unknown key"),
         (MODEL + "steps = true", "line 2: steps: true is not a whole number"),
@@ -273,17 +273,19 @@ class Engine:
     def cancel(self, key, subscriber): ...
 
 
+PICTURE = f"picture:{'0' * 64}"
+
+
 def test_what_is_known_of_one_image_is_not_said_of_its_whole_batch():
     def said(*targets: str) -> str:
         batch = tuple(Request(ADV, target=target, layer="stage1") for target in targets)
         job = Job("a", states.RUNNING, "searching", 30, 500, curve=((30, 0.25),))
         progress = Progress(9, 2, 0, 2, 1.0, None, job, batch)
-        return _sentence(progress, Plan(batch, files={"picture:1": "mine.png"}))
+        return _sentence(progress, Plan(batch, files={PICTURE: "mine.png"}))
 
     assert said("cat", "dog") == "2 of 9 done; 2 images at once: searching: step 30"
-    assert said("picture:1").startswith(
-        "2 of 9 done; mine.png at stage1: searching: step 30 of 500"
-    )
+    alone = said(PICTURE)
+    assert alone.startswith("2 of 9 done; mine.png at stage1: searching: step 30 of 500")
 
 
 def dispatched(engine: Engine, count: int = 8, width: int = 8, window: int = 2):
