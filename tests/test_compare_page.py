@@ -321,6 +321,8 @@ def test_layers_stand_in_network_order_whichever_is_named_first(engine):
 
 def test_the_table_has_a_line_per_image_and_the_csv_every_column(engine):
     result = compare_cells.compared(FIRST)
+    odd = replace(result, request=replace(FIRST, layer="@SUM(A1)"))
+    assert ",'@SUM(A1)," in compare_table.to_csv([odd])
     lines = compare_table.to_csv([result]).splitlines()
     assert lines[0].split(",") == [*compare_table.COLUMNS, "key"]
     row = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))

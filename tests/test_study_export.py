@@ -198,11 +198,12 @@ def test_the_answers_of_a_part_may_be_stored_without_their_random_seeds():
     """What is not known is left empty in the table."""
     stimulus = default_set().stimuli[0]
     answer = Answer(
-        *("someone", 1, 1, 0, Kind.MAIN, Task.TWO_ALTERNATIVES, stimulus.name, "target", 1),
+        *("=someone()", 1, 1, 0, Kind.MAIN, Task.TWO_ALTERNATIVES, stimulus.name, "target", 1),
         *(None, None, None, "2026-01-02T03:04:05.000+00:00"),
     )
     part = psych_ds.Part(1, default_set(), DESIGN, [answer])
     with zipfile.ZipFile(io.BytesIO(psych_ds.dataset("A1", "One", [part]))) as archive:
         (row,) = csv.DictReader(io.StringIO(archive.read("data/session-A1_data.csv").decode()))
     assert (row["options"], row["image"], row["response_ms"]) == ("", "", "")
+    assert row["participant"] == "'=someone()", "a spreadsheet shows it, and runs nothing"
     assert (row["value"], row["model"]) == ("target", stimulus.model)

@@ -636,13 +636,16 @@ def test_a_row_says_what_result_json_says_and_both_files_hold_the_same():
     of_ssim = next(each for each in content["perceptual"] if each["measure"] == "ssim")
     assert row["ssim_to_target"] == of_ssim["to_target"]
     assert set(row) <= {column.name for column in columns()}
-    failed = failed_row(replace(result.request, target="dog"), {}, 'no, "never"', "target")
+    files = {"dog": "=cmd|' /C calc'!A0.png"}
+    failed = failed_row(replace(result.request, target="dog"), files, 'no, "never"', "target")
     rows = [row, failed]
     read = list(csv_module.DictReader(io.StringIO(csv(rows).decode())))
     table = parquet_files.read_table(io.BytesIO(parquet(rows)))
     assert table.column_names == list(read[0]) == [column.name for column in columns()]
     assert read[1]["error"] == table.column("error")[1].as_py() == 'no, "never"'
     assert float(read[0]["moved_rms"]) == table.column("moved_rms")[0].as_py() == row["moved_rms"]
+    assert read[1]["target_file"] == f"'{files['dog']}", "a spreadsheet shows it, and runs nothing"
+    assert table.column("target_file")[1].as_py() == files["dog"]
     assert table.column("matched").to_pylist() == [True, None]
     assert (read[0]["matched"], read[1]["matched"]) == ("true", "")
     assert b"Structure" in table.schema.field("structure_to_seed").metadata[b"description"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from explorer.spreadsheets import row_as_text
 from explorer.study.columns import COLUMNS
 from explorer.study.records import Answer, Design, StudyError, Trial
 from explorer.study.session_records import Device
@@ -105,7 +106,7 @@ def _table(parts: Sequence[Part]) -> str:
     writer = csv.DictWriter(buffer, [column.name for column in COLUMNS], lineterminator="\n")
     writer.writeheader()
     for part in parts:
-        writer.writerows(_rows(part))
+        writer.writerows(map(row_as_text, _rows(part)))
     return buffer.getvalue()
 
 

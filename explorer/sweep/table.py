@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from explorer.spreadsheets import row_as_text
 from explorer.sweep.columns import columns
 
 if TYPE_CHECKING:
@@ -39,9 +40,12 @@ def parquet(rows: Iterable[Row]) -> bytes:
 
 
 def csv(rows: Iterable[Row]) -> bytes:
-    """The rows as CSV in UTF-8: the columns' names in the first line; empty where no value is."""
+    """The rows as CSV in UTF-8: the columns' names in the first line; empty where no value is.
+
+    Text that a spreadsheet would run is written as `explorer.spreadsheets` does.
+    """
     from pyarrow import csv as files
 
     buffer = io.BytesIO()
-    files.write_csv(table(rows), buffer)
+    files.write_csv(table(map(row_as_text, rows)), buffer)
     return buffer.getvalue()

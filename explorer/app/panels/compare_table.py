@@ -13,6 +13,7 @@ from explorer.app.components.table import Column, show_table
 from explorer.app.naming import loss_title, network_title, picture_title
 from explorer.app.panels.compare_settings import View
 from explorer.models import layer_expression
+from explorer.spreadsheets import row_as_text
 
 Value = str | float | None
 
@@ -101,7 +102,7 @@ def to_csv(results: Sequence[Compared]) -> str:
     writer = csv.DictWriter(buffer, [*COLUMNS, "key"], lineterminator="\n")
     writer.writeheader()
     for result in results:
-        writer.writerow({**row(result), "key": result.request.key})
+        writer.writerow(row_as_text({**row(result), "key": result.request.key}))
     return buffer.getvalue()
 
 
