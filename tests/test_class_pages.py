@@ -32,6 +32,7 @@ from explorer.plots.class_shares import (
 )
 from explorer.store.store import Store
 from explorer.study.design import suited
+from explorer.study.limits import Limits
 from explorer.study.records import Design, Kind, RoundState, Task
 from explorer.study.session_records import AnswerIn
 from explorer.study.statistics import MeasurePrediction, wilson_interval
@@ -88,6 +89,7 @@ def answer_all(study: Study, token: str, say: str, *, attends: bool = True) -> N
 
 
 def test_a_session_is_opened_with_one_click_and_its_page_is_the_lecturers(engine, study):
+    study._limits = Limits(1)
     app = opened()
     assert not app.exception
     app.text_input(key="class_title").set_value("What *is* an owl?").run()
@@ -98,6 +100,11 @@ def test_a_session_is_opened_with_one_click_and_its_page_is_the_lecturers(engine
     assert study.session(code).title == "What *is* an owl?"
     assert app.title[0].value == "What &#42;is&#42; an owl?", "a title is no Markdown"
     assert {"Reveal results", "Pause", "Second vote", "Next round …"} <= labels(app)
+
+    app.query_params.clear()
+    app.run()
+    app.button(key="class_open").click().run()
+    assert "in a day here (1, with" in app.error[0].value
 
 
 def test_without_the_secret_nothing_can_be_done_and_nothing_is_seen_before_the_reveal(

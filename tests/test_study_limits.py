@@ -1,6 +1,9 @@
 """Limits per phone and per address, with a clock of the tests' own."""
 
+import pytest
+
 from explorer.study.limits import FAST_ADDRESS, FAST_PHONE, Bucket, Granted, Limits
+from explorer.study.session_records import TooMany
 
 
 class Clock:
@@ -55,6 +58,19 @@ def test_many_phones_flood_is_limited_by_their_address():
     assert sum(each.count for each in granted) == 10_000
     assert granted[-1] == Granted(0, FAST_ADDRESS)
     assert limits.answers("elsewhere", "192.0.2.2", 24) == Granted(24)
+
+
+def test_a_visitor_opens_so_many_classes_in_a_day_and_the_command_line_any_number():
+    clock = Clock()
+    limits = Limits(2, clock=clock)
+    for visitor in ("a", "a", "b", *[None] * 9):
+        limits.check_opening(visitor)
+    with pytest.raises(TooMany, match="as one visitor may in a day here"):
+        limits.check_opening("a")
+    clock.seconds = 12 * 3600
+    limits.check_opening("a")
+    for _ in range(99):
+        Limits(clock=clock).check_opening("a")
 
 
 def test_an_ipv6_host_is_limited_by_its_network_and_ipv4_in_ipv6_is_ipv4():

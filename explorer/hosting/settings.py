@@ -23,6 +23,7 @@ class Hosting:
     max_waiting, max_running: jobs in line, jobs that run. max_requests: results asked for at once.
     max_steps: of a search. max_px: side of the network's input. abandon_seconds: a job that nobody
     watches is cancelled after so long. upload_bytes: pictures held; all_upload_bytes: of everybody.
+    max_classes: classes opened in a day, and further sets of images in them.
     networks: references, `*` for any characters, that visitors may name besides what ships and the
     curated list. max_network_bytes: size of a network's weights that visitors may have downloaded.
     free_disk_bytes: what a download leaves free. allowed_hosts: names by which the app answers, *
@@ -38,6 +39,7 @@ class Hosting:
     abandon_seconds: int | None = _limit(5, 86_400)
     upload_bytes: int | None = _limit(1_000_000, 10_000_000_000)
     all_upload_bytes: int | None = _limit(1_000_000, 10**12)
+    max_classes: int | None = _limit(1, 100_000)
     networks: tuple[str, ...] = ()
     max_network_bytes: int | None = _limit(1_000_000, 10**12)
     free_disk_bytes: int = field(default=500_000_000, metadata={LIMIT: (0, 10**13)})
@@ -77,6 +79,7 @@ DEMO = replace(
     abandon_seconds=60,
     upload_bytes=21_000_000,  # 20 MB as browsers count them
     all_upload_bytes=150_000_000,
+    max_classes=24,
     max_network_bytes=250_000_000,
     free_disk_bytes=1_000_000_000,
 )

@@ -1,4 +1,4 @@
-"""How much one phone and one address may send: a whole lecture room may share one address."""
+"""How much one phone, one address and one visitor may: a lecture room may share one address."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from explorer.study.session_records import TooMany
 
 FAST_PHONE = "answers sent too fast by one phone"
 FAST_ADDRESS = "answers sent too fast from one address"
@@ -19,6 +21,7 @@ REASONS = (FAST_PHONE, FAST_ADDRESS, MANY_JOINING, FULL, NO_SUCH_TRIAL)
 MOST_PARTICIPANTS = 2000
 """How many can join a class. Alone there is no such limit."""
 
+_DAY_S = 24 * 3600.0
 _MOST_KEYS = 10_000  # forgotten when they are full again
 
 
@@ -65,14 +68,19 @@ class Granted:
 
 
 class Limits:
-    """The limits of one process. Addresses are known to its memory alone.
+    """The limits of one process. Addresses and visitors are known to its memory alone.
 
     A phone that answers by hand and re-sends a whole round after an hour without a network stays
     below its limit, and so does a room of 400 of them behind one address. What a single phone sends
     too fast does not use up its room's share.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, classes_a_day: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._classes_a_day = classes_a_day
+        a_day = classes_a_day or 0
+        self._opening = Bucket(burst=a_day, per_second=a_day / _DAY_S, clock=clock)
         self._phone = Bucket(burst=300, per_second=5, clock=clock)
         self._address = Bucket(burst=10_000, per_second=200, clock=clock)
         self._joining = Bucket(burst=600, per_second=2, clock=clock)
@@ -84,6 +92,15 @@ class Limits:
         if granted < by_phone:
             return Granted(granted, FAST_ADDRESS)
         return Granted(granted, FAST_PHONE if granted < count else None)
+
+    def check_opening(self, visitor: str | None) -> None:
+        """Raise TooMany where a visitor has opened as many classes as one may in a day."""
+        if self._classes_a_day is None or visitor is None or self._opening.take(visitor):
+            return
+        raise TooMany(
+            "You have opened as many classes as one visitor may in a day here "
+            f"({self._classes_a_day}, with further sets of images); try again later, or open a round of the same images."
+        )
 
     def may_join(self, address: str) -> bool:
         """Whether one more may join from this address."""

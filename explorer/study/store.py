@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from explorer.hosting import hosting
 from explorer.study import answering, lecturing, limits, permanent, reading
 from explorer.study.codes import is_secret, new_secret
 from explorer.study.database import database_url, open_database
@@ -48,7 +49,7 @@ class Study:
         self._database = open_database(url or database_url())
         self._writer = Writer(self._database.writer, lambda: self._database.is_gone)
         self._sets = Sets(self._database.reading)
-        self._limits = limits.Limits()
+        self._limits = limits.Limits(hosting().max_classes)
         self._tally = Tally(self._writer)
         self._alone: tuple[str, str] | None = None  # set and code of the permanent session
         self._persons = Persons(self._database.reading, self._sets)
@@ -67,10 +68,13 @@ class Study:
 
     # Sessions
 
-    def open_session(self, title: str, stimulus_set: StimulusSet, design: Design) -> Opened:
-        """Open a session with its first round."""
+    def open_session(
+        self, title: str, stimulus_set: StimulusSet, design: Design, visitor: str | None = None
+    ) -> Opened:
+        """Open a session with its first round. visitor: whom `explorer.hosting` limits."""
         title = lecturing.clean_title(title)
         check_design(design, stimulus_set)
+        self._limits.check_opening(visitor)
         secret = new_secret()
         data = stimulus_set.to_bytes()
 
@@ -98,10 +102,13 @@ class Study:
         secret: str,
         stimulus_set: StimulusSet | None = None,
         design: Design | None = None,
+        visitor: str | None = None,
     ) -> Round:
-        """Open the next round, of the same set and design where none is given."""
+        """Open the next round, of the same set and design where none is given; others count."""
         current = self.session(code).current
         check_design(design or current.design, stimulus_set or self.stimulus_set(current.set_id))
+        if stimulus_set is not None and stimulus_set.id != current.set_id:
+            self._limits.check_opening(visitor)
         data = stimulus_set.to_bytes() if stimulus_set else None
         change = partial(lecturing.open_next, stimulus_set=stimulus_set, data=data, design=design)
         self._lecture(code, secret, change)

@@ -143,7 +143,7 @@ def _export(shown: Session) -> None:
 
 @st.dialog("Next round", width="large")
 def _choose_next(shown: Session, secret: str) -> None:
-    study = session.study()
+    study, visitor = session.study(), session.browser()
     if shown.current.state != RoundState.REVEALED:
         st.warning(
             f"The results of round {shown.current.number} are not revealed. Once the next round is "
@@ -158,7 +158,7 @@ def _choose_next(shown: Session, secret: str) -> None:
     if design is None:
         return
     if st.button("Open the next round", type="primary", key="class_next_open"):
-        _try(lambda: study.next_round(shown.code, secret, images, design))
+        _try(lambda: study.next_round(shown.code, secret, images, design, visitor))
         st.rerun()
 
 

@@ -74,7 +74,7 @@ def _show_opening() -> None:
 
 def _open(title: str, images: StimulusSet, design: Design) -> None:
     try:
-        opened = session.study().open_session(title, images, design)
+        opened = session.study().open_session(title, images, design, session.browser())
     except StudyError as error:
         st.error(literal(sentence(str(error))), icon=":material/error:")
         return
