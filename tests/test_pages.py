@@ -100,6 +100,7 @@ def test_first_paint_shows_a_finished_example_with_both_verdicts(engine):
     app = opened()
     assert not app.exception
     assert "To the network: the same?" in text(app)
+    assert "one of its 10 classes, whatever is shown: “tench” for both" in text(app)
     assert "To a person: the same?" in text(app)
     assert not engine.submitted
 

@@ -59,10 +59,10 @@ def check_visitor_may_name(reference: str) -> None:
     _check_length(reference)
     prefix, _, name = reference.partition(":")
     if prefix not in SOURCES or not name:
-        found = matching(reference)
-        if found:
-            raise _several(reference, found)
         offered = [source.name for source in SOURCES.values() if source.visitors_may_name]
+        found = matching(reference)
+        if found and not _named(reference, offered):
+            raise _several(reference, found)
         if hosting().restricts_networks:  # most names of most sources would be refused next
             whole = [f"{name}:" for name in offered if SOURCES[name].offered_whole]
             raise not_offered(reference, did_you_mean(f"{prefix}:", whole, cutoff=0.6))
@@ -122,16 +122,21 @@ def _unknown_source(reference: str, names: tuple[str, ...], on_page: bool = Fals
     )
 
 
-def _meant(word: str, sources: tuple[str, ...], on_page: bool) -> str:
+def _meant(word: str, sources: Sequence[str], on_page: bool) -> str:
     """What was probably meant by a word without a source: `write 'embedded:WORD'; `, or nothing."""
-    references = [f"{source}:{word}" for source in sources]
-    there = [repr(reference) for reference in references if find(reference) is not None]
+    there = _named(word, sources)
     if there:
-        return f"write {' or '.join(there)}; "
+        return f"write {' or '.join(map(repr, there))}; "
     hint = how_to_write(word)
     if hint:
         return "" if on_page and f"{PATH_SOURCE}:" in hint else f"{hint}; "
     return did_you_mean(word, (known.reference for known in offered_whole()), cutoff=0.6)
+
+
+def _named(word: str, sources: Sequence[str]) -> list[str]:
+    """The references of networks of these sources that have this very name."""
+    references = [f"{source}:{word}" for source in sources]
+    return [reference for reference in references if find(reference) is not None]
 
 
 def entry(reference: str) -> Entry | None:

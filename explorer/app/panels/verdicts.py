@@ -91,11 +91,17 @@ def _classes(match: Match, request: Request) -> str:
         return ""
     entry = catalogue.find(request.model)
     known = 0 if entry is None else len(entry.classes)
-    of_all = f"Of the {known:,} classes that it knows, it" if known else "It"
     target, iri = match.target_top[0], match.iri_top[0]
     name = literal(target.name)
     if match.same_class:
-        return f"{of_all} calls both “{name}” ({target.probability:.0%} and {iri.probability:.0%})."
+        shares = f"({target.probability:.0%} and {iri.probability:.0%})"
+        if known:
+            return (
+                f"It can only answer with one of its {known:,} classes, whatever is shown: "
+                f"“{name}” for both {shares}."
+            )
+        return f"It calls both “{name}” {shares}."
+    of_all = f"Of the {known:,} classes that it knows, it" if known else "It"
     return f"{of_all} calls the target “{name}” but the IRI “{literal(iri.name)}”."
 
 
