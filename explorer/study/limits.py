@@ -99,7 +99,8 @@ class Limits:
             return
         raise TooMany(
             "You have opened as many classes as one visitor may in a day here "
-            f"({self._classes_a_day}, with further sets of images); try again later, or open a round of the same images."
+            f"({self._classes_a_day}, with further sets of images); try again later, or open a "
+            "round of the same images."
         )
 
     def may_join(self, address: str) -> bool:
