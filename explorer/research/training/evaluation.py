@@ -64,7 +64,8 @@ def evaluate(
         clean=lambda share: compare("clean", share, known["clean"]),
         attacked=lambda each, share: compare(f"attacked, ε = {each}:", share, known["pgd"][each]),
     )
-    for group, share in accuracy["clean_by_group"].items():
+    by_group = accuracy["clean_by_group"]
+    for group, share in by_group.items() if len(by_group) > 1 else ():
         compare(f"{group}:", share, known["clean_by_group"][group])
     return accuracy
 
