@@ -360,3 +360,46 @@ def test_the_page_needs_no_data_frames():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "[]", done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("page", "address", "said"),
+    [
+        (
+            "gallery",
+            {"match": "foo", "page": "0", "layer": "x"},
+            [
+                "`match=foo` is left out; it may be one of matched, converged and not-matched.",
+                "`page=0` is left out; it may be a whole number from 1.",
+                "`layer=x` is left out; this page has no such setting; did you mean 'at&#95;layer'?",
+            ],
+        ),
+        (
+            "explore",
+            {"goal": "9", "effort": "huge", "sed": "cat", "utm_source": "mail"},
+            [
+                "`goal=9` is taken as 1.0; it may be a number from 0 to 1.",
+                "`effort=huge` is left out; it may be one of ",
+                "`sed=cat` is left out; this page has no such setting; did you mean 'seed'?",
+            ],
+        ),
+        ("sweep", {"steps": "9"}, ["`steps=9` is left out; this page has no such setting."]),
+    ],
+)
+def test_other_pages_say_what_of_an_address_is_left_out_until_something_changes(
+    engine, page, address, said
+):
+    engine.worker_count = lambda: 1
+    app = AppTest.from_file(APP, default_timeout=60)
+    if page != "explore":
+        app.switch_page(str(PAGES[page].script))
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    (warning,) = app.warning
+    assert all(each in warning.value for each in said), warning.value
+    assert "utm_source" not in warning.value
+    assert app.run().warning
+    if page == "gallery":
+        assert not app.text_input(key="words").set_value("cat").run().warning

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.app import asking, session, sharing
+from explorer.app import asking, left_out, session, sharing, url_state
 from explorer.app.components.sidebar_button import show_sidebar_button
 from explorer.app.naming import literal, sentence
 from explorer.app.panels import (
@@ -33,6 +33,7 @@ st.markdown(
     "the network ignores there."
 )
 show_sidebar_button()
+left_out.show(url_state.EXPLORE, url_state.last() or {})
 
 if form.request is None:
     kind = "Invalid settings" if form.is_invalid else "Not available"

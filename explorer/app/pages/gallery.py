@@ -144,8 +144,10 @@ def _show(listing: Listing) -> None:
     chosen = gallery_filters.show(listed)
     gallery_import.show_import()
     st.title("Gallery")
+    below_title = st.container()
     if chosen.result is not None:
         gallery_filters.write()
+        gallery_filters.show_left_out()
         st.button("Back to all results", icon=":material/arrow_back:", on_click=_close)
         stored_view.show(chosen.result)
         return
@@ -174,6 +176,8 @@ def _show(listing: Listing) -> None:
             "that hold these pictures."
         )
     gallery_filters.write()
+    with below_title:
+        gallery_filters.show_left_out()
 
 
 try:

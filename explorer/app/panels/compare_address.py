@@ -1,8 +1,4 @@
-"""The page's own parameters in its address, and what of an address it cannot take.
-
-Such a value is left out or brought into its range, and the address is written anew; a sentence says
-so for as long as the page stays at that address.
-"""
+"""The page's own parameters in its address, and what of an address it cannot take."""
 
 from __future__ import annotations
 
@@ -12,37 +8,25 @@ from typing import Any
 import streamlit as st
 
 from explorer.analysis.variation import AXES, FACTORS, MOST, Axis
-from explorer.app import continued, links
+from explorer.app import continued, left_out, links
 from explorer.app.naming import code, literal
 from explorer.app.panels import sidebar
-from explorer.app.panels.search_settings import efforts, largest_size
 from explorer.app.url_state import Readers
-from explorer.errors import RequestError, did_you_mean
+from explorer.errors import RequestError
 from explorer.images.errors import PictureError
-from explorer.losses.terms.representation import COMPARISONS
 from explorer.losses.variants import loss_named
 from explorer.models import catalogue
 from explorer.models.catalogue import check_visitor_may_name
 from explorer.models.hubs import HubUnreachable
-from explorer.network_reference import SIZE_RANGE
-from explorer.request import (
-    GOAL_RANGE,
-    RELU_GRADIENTS,
-    RNG_SEED_RANGE,
-    TERM_WEIGHT_RANGE,
-    Request,
-)
+from explorer.request import Request
 from explorer.validation import validate
 
+PAGE = "compare"
 NO_FACTOR = "none"
 MOST_DRAWS = 8
 _SEPARATOR = ","
-_MOST_UNKNOWN = 5
-"""So many parameters that the page does not have are named."""
-
-_SENTENCES = "_compare_left_out"
-_PARAMETERS = "_compare_left_out_at"
-"""At which parameters they are shown; None until these are known."""
+_OWN = ("values", "again")
+"""The parameters without a reader: what they mean depends on others."""
 
 
 def axis_name(text: str) -> str:
@@ -64,29 +48,9 @@ def readers() -> Readers:
     return {**sidebar.readers(), "vary": axis_name, "group": factor_name}
 
 
-def left_out(parameters: Mapping[str, str]) -> list[str]:
-    """A sentence for each parameter whose text its reader refuses or changes."""
-    by_name = readers()
-    sentences = []
-    for name in [name for name in parameters if name in by_name]:
-        text = parameters[name]
-        try:
-            value = by_name[name](text)
-        except ValueError:
-            taken = "is left out"
-        else:
-            if type(value) not in (int, float) or value == float(text):
-                continue
-            taken = f"is taken as {value}"
-        sentences.append(f"{_written(name, text)} {taken}; it may be {literal(_allowed(name))}.")
-    unknown = [name for name in parameters if name not in {*by_name, "values", "again"}]
-    sentences += [
-        f"{_written(name, parameters[name])} is left out; {_instead(name, parameters[name])}"
-        for name in unknown[:_MOST_UNKNOWN]
-    ]
-    if len(unknown) > _MOST_UNKNOWN:
-        sentences.append(f"{len(unknown) - _MOST_UNKNOWN} more unknown names are left out, too.")
-    return sentences
+def left_out_of(parameters: Mapping[str, str]) -> list[str]:
+    """A sentence for each parameter whose text its reader refuses or changes, or which is none."""
+    return left_out.sentences(parameters, readers(), _allowed, _OWN, _instead)
 
 
 def with_network(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -108,7 +72,7 @@ def leave_out_unusable(axis: Axis, given: Mapping[str, str]) -> None:
         st.session_state.pop(axis.field)
         if axis.field == "model":
             st.session_state["model"] = links.first_example()["model"]
-        _say(f"{_written(axis.field, text)} is left out: {literal(problem)}")
+        _say(f"{left_out.written(axis.field, text)} is left out: {literal(problem)}")
 
 
 def names_in(name: str, text: str, most: int = MOST) -> list[str]:
@@ -129,11 +93,11 @@ def joined(names: Iterable[str]) -> str:
 
 def draws_in(text: str, fits: Callable[[int], bool]) -> int | None:
     """How many random seeds `again` asks for, not more than fit a page; None where it says none."""
-    allowed = _between("a whole number", (1, MOST_DRAWS))
+    allowed = left_out.between("a whole number", (1, MOST_DRAWS))
     try:
         wanted = int(text)
     except ValueError:
-        _say(f"{_written('again', text)} is left out; it may be {allowed}.")
+        _say(f"{left_out.written('again', text)} is left out; it may be {allowed}.")
         return None
     within = count = min(MOST_DRAWS, max(1, wanted))
     while count > 1 and not fits(count):
@@ -141,13 +105,13 @@ def draws_in(text: str, fits: Callable[[int], bool]) -> int | None:
     if count < within:
         allowed = f"at most {count} here, as {MOST} images at most are compared on a page"
     if count != wanted:
-        _say(f"{_written('again', text)} is taken as {count}; it may be {allowed}.")
+        _say(f"{left_out.written('again', text)} is taken as {count}; it may be {allowed}.")
     return count
 
 
 def _say(sentence: str) -> None:
     """Add to what `show` says."""
-    st.session_state[_SENTENCES] = [*st.session_state.get(_SENTENCES, []), sentence]
+    left_out.say(PAGE, sentence)
 
 
 def _why_not(field: str, text: str, model: str) -> str:
@@ -178,63 +142,27 @@ def _why_not(field: str, text: str, model: str) -> str:
     return message if message.endswith("?") or not message else f"{message}."
 
 
-def _written(name: str, text: str) -> str:
-    """A parameter as it is in the address, shortened."""
-    whole = f"{name}={text}"
-    return code(whole if len(whole) <= 60 else f"{whole[:57]}…")
-
-
 def _instead(name: str, text: str) -> str:
-    """What would be right instead of a parameter that the page does not have."""
+    """What would be right instead of a parameter that the page does not have; "" for the usual."""
     if name == continued.PARAMETER:
         return "a comparison starts from seed images."
     if name in AXES:
-        return f"what varies is set by {_written('vary', f'{name}&values={text}')}."
-    known = [*readers(), "values", "again"]
-    suggestion = did_you_mean(name, known, cutoff=0.7).rstrip()
-    return f"this page has no such setting{f'; {literal(suggestion)}' if suggestion else '.'}"
+        return f"what varies is set by {left_out.written('vary', f'{name}&values={text}')}."
+    return ""
 
 
 def remember(parameters: Mapping[str, str]) -> None:
-    """Have `show` say what of these parameters was left out.
-
-    Where the page reads anew what it wrote itself, what it said then stays.
-    """
-    if parameters != st.session_state.get(_PARAMETERS):
-        st.session_state[_SENTENCES] = left_out(parameters)
-        st.session_state[_PARAMETERS] = None
+    """Have `show` say what of these parameters was left out."""
+    left_out.remember(PAGE, parameters, lambda: left_out_of(parameters))
 
 
 def show(parameters: Mapping[str, str]) -> None:
     """The sentences, until the page's parameters are others than after reading."""
-    sentences: list[str] = st.session_state.get(_SENTENCES, [])
-    if st.session_state.get(_PARAMETERS) is None:
-        st.session_state[_PARAMETERS] = dict(parameters)
-    if sentences and st.session_state[_PARAMETERS] == parameters:
-        st.warning(f"In this page's address {' '.join(sentences)}", icon=":material/link_off:")
+    left_out.show(PAGE, parameters)
 
 
 def _allowed(name: str) -> str:
     """What a parameter may be, in words."""
-    allowed = {
-        "vary": _one_of(AXES),
-        "group": _one_of([*FACTORS, NO_FACTOR]),
-        "effort": _one_of(efforts()),
-        "goal": _between("a number", GOAL_RANGE),
-        "nearest": _one_of(["yes", "no", "by-size"]),
-        "relu": _one_of(RELU_GRADIENTS),
-        "representation": _one_of(COMPARISONS),
-        "rng": _between("a whole number", RNG_SEED_RANGE),
-        "size": _between("a whole number of px", (SIZE_RANGE[0], largest_size())),
-    }
-    return allowed.get(name) or _between("a number", TERM_WEIGHT_RANGE)
-
-
-def _one_of(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"one of {', '.join(others)} and {last}" if others else last
-
-
-def _between(what: str, limits: tuple[float, float]) -> str:
-    low, high = limits
-    return f"{what} from {low:,.10g} to {high:,.10g}"
+    if name == "vary":
+        return left_out.one_of(AXES)
+    return left_out.one_of([*FACTORS, NO_FACTOR]) if name == "group" else sidebar.allowed(name)

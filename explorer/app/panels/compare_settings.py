@@ -45,7 +45,7 @@ from explorer.models.catalogue import check_visitor_may_name
 from explorer.models.layer_expression import in_order
 from explorer.models.layer_titles import layer_title
 
-PAGE = "compare"
+PAGE = compare_address.PAGE
 _PLACEHOLDERS = {
     "losses": "Choose losses",
     "networks": "Choose networks, or type a name such as timm:resnet18",

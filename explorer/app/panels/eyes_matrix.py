@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.analysis.eyes import FinishedIris, ObserverMatrix, View, too_few_for_stir
 from explorer.analysis.compared import in_a_row
+from explorer.analysis.eyes import FinishedIris, ObserverMatrix, View, too_few_for_stir
 from explorer.app.naming import code, literal, network_title, number
 from explorer.metrics.invariance import FEWEST_IMAGES
 from explorer.plots.eyes import ObserverCell, observer_heat_map

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explorer.app import session, url_state
+from explorer.app import left_out, session, url_state
 from explorer.app.url_state import Readers
 from explorer.archive.listing import MATCHES, Entry, Filter
 from explorer.archive.titles import loss_title, network_title
@@ -64,7 +64,15 @@ class Chosen:
 
 def read() -> None:
     """Set the widgets to what the URL says; to be called before any of them is drawn."""
-    url_state.read(_READERS, {}, PAGE)
+    given = url_state.read(_READERS, {}, PAGE)
+    if given is not None:
+        left_out.remember(PAGE, given, lambda: left_out.sentences(given, _READERS, _allowed))
+
+
+def _allowed(name: str) -> str:
+    """What a parameter may be, in words."""
+    words = {"match": left_out.one_of(MATCHES), "mine": "yes"}
+    return words.get(name, "a whole number from 1")
 
 
 def show(entries: list[Entry]) -> Chosen:
@@ -149,6 +157,11 @@ def write() -> None:
     if state.get(RESULT):
         parameters[RESULT] = str(state[RESULT])
     url_state.write(parameters, PAGE)
+
+
+def show_left_out() -> None:
+    """What of the URL could not be taken; to be called after `write`."""
+    left_out.show(PAGE, url_state.last(PAGE) or {})
 
 
 def clear() -> None:

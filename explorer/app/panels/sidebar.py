@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer import validation
-from explorer.app import continued, links, url_state
+from explorer.app import continued, left_out, links, url_state
 from explorer.app.links import DEFAULTS, EFFORTS, SidebarFields
 from explorer.app.panels import (
     difference_picker,
@@ -22,9 +22,17 @@ from explorer.app.url_state import Readers
 from explorer.errors import RequestError
 from explorer.images.errors import PictureError
 from explorer.jobs.visitor_limits import check_request
+from explorer.losses.terms.representation import COMPARISONS
 from explorer.losses.variants import Loss
 from explorer.models.hubs import HubUnreachable
-from explorer.request import Request
+from explorer.network_reference import SIZE_RANGE
+from explorer.request import (
+    GOAL_RANGE,
+    RELU_GRADIENTS,
+    RNG_SEED_RANGE,
+    TERM_WEIGHT_RANGE,
+    Request,
+)
 
 _READERS: Readers = {
     "model": str,
@@ -43,6 +51,22 @@ _SOMETIMES = {"adversary", difference_picker.OBSERVER, difference_picker.OBSERVE
 def readers() -> Readers:
     """How each URL parameter of the controls is read, those of every registered term, too."""
     return {**_READERS, **loss_picker.readers()}
+
+
+def allowed(name: str) -> str:
+    """What a URL parameter of the controls may be, in words."""
+    words = {
+        "effort": left_out.one_of(search_settings.efforts()),
+        "goal": left_out.between("a number", GOAL_RANGE),
+        "nearest": left_out.one_of(["yes", "no", "by-size"]),
+        "relu": left_out.one_of(RELU_GRADIENTS),
+        "representation": left_out.one_of(COMPARISONS),
+        "rng": left_out.between("a whole number", RNG_SEED_RANGE),
+        "size": left_out.between(
+            "a whole number of px", (SIZE_RANGE[0], search_settings.largest_size())
+        ),
+    }
+    return words.get(name) or left_out.between("a number", TERM_WEIGHT_RANGE)
 
 
 @dataclass(frozen=True)
@@ -81,6 +105,10 @@ def read_form() -> Form:
     read = url_state.read(readers(), links.first_example())
     if read is not None:
         continued.go_on_from(read.get(continued.PARAMETER))
+        known = (continued.PARAMETER,)
+        left_out.remember(
+            url_state.EXPLORE, read, lambda: left_out.sentences(read, readers(), allowed, known)
+        )
     settings = draw_settings()
     fields, effort, below_layer = settings.fields, settings.effort, settings.below_layer
     with st.sidebar:

@@ -7,11 +7,12 @@ import zlib
 
 import streamlit as st
 
+from explorer.app import left_out
 from explorer.app.panels import sweep_form
 from explorer.sweep.form import Form, form_of
 from explorer.sweep.source import LONGEST_TEXT
 
-PARAMETER = "sweep"
+PAGE = PARAMETER = "sweep"
 LONGEST_PARAMETER = 4_000  # characters; browsers and servers take this much
 FORM, TOML = "Lists", "TOML"
 
@@ -100,7 +101,10 @@ def _area(text: str) -> str:
 
 def _from_url() -> str:
     """The text of the URL where that is a new one, else the page's own."""
-    parameter = st.query_params.get(PARAMETER)
+    given = st.query_params.to_dict()
+    if given.keys() - {PARAMETER}:
+        left_out.remember(PAGE, given, lambda: left_out.sentences(given, {}, str, (PARAMETER,)))
+    parameter = given.get(PARAMETER)
     if parameter is not None and parameter != st.session_state.get(_LAST):
         try:
             text = decoded(parameter)
@@ -131,6 +135,7 @@ def _to_url(text: str) -> None:
     st.session_state[_LAST] = wanted.get(PARAMETER)
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
+    left_out.show(PAGE, wanted)
 
 
 def _switch() -> None:
