@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from stranger import PATIENCE_SECONDS, ROOT, App, _is_healthy, running_app, until
 from test_browser import PATIENCE_MS, browser
 
-from explorer.study.design import suited
+from explorer.study.design import main_images, suited, trials_of
 from explorer.study.records import Design, Kind, Task, Timing
 from explorer.study.stimulus_set import default_set
 from explorer.study.store import Study
@@ -296,8 +296,22 @@ def test_whoever_is_alone_sees_how_they_compare(phone, app, study):
     code = study.alone()
     main = [each for each in study.answers(code, 1) if each.kind is Kind.MAIN]
     share = sum(each.value == "target" for each in main) / len(main)
-    expect(phone.locator("#personal-text")).to_contain_text(f"You found {round(100 * share)} %")
+    percent = int(100 * share + 0.5)  # halves go up, as in JavaScript
+    expect(phone.locator("#personal-text")).to_contain_text(f"You found {percent} %")
     expect(phone.locator(".row")).not_to_have_count(0)
+    phone.get_by_role("button", name="Take it again").tap()
+    phone.get_by_role("button", name="I agree, start").tap()
+    options(phone).first.tap()
+    (seed,) = list(study.rng_seeds(code).values())[1:]
+    current = study.session(code).current
+    trial = trials_of(current.design, study.stimulus_set(current.set_id), seed)[0]
+    right = "Right." if trial.options[0].value == trial.correct else "Not quite: it is picture 2."
+    expect(phone.locator("#feedback")).to_have_text(right)
+    first, second = (
+        main_images(current.design, study.stimulus_set(current.set_id), seed)
+        for seed in study.rng_seeds(code).values()
+    )
+    assert len(first & second) <= 2
 
 
 def test_a_killed_app_that_starts_again_finds_every_phone_where_it_was(phone, tmp_path):

@@ -47,9 +47,12 @@ def session(study):
 class Phone:
     """A phone that has joined."""
 
-    def __init__(self, client: TestClient, code: str, base: str = "", **more: object) -> None:
+    def __init__(
+        self, client: TestClient, code: str, base: str = "", earlier: tuple = (), **more: object
+    ) -> None:
         self.client, self.base = client, f"{base}/vote/api"
-        joined = client.post(f"{self.base}/join", json={"code": code, **more})
+        headers = {"X-Earlier": ",".join(earlier)}
+        joined = client.post(f"{self.base}/join", headers=headers, json={"code": code, **more})
         assert joined.status_code == 200, joined.text
         self.headers = {"X-Token": joined.json()["token"]}
 
@@ -340,6 +343,21 @@ def test_alone_people_are_compared_only_with_those_who_agreed(client, study):
     assert compared["others"] == (1 if same else 0)
     assert compared["others_share"] == (1 if same else None)
     assert sum(each["others_n"] for each in compared["networks"]) == len(same)
+    phone.headers["X-Earlier"] = f"nobody's,{others[0].token}"
+    assert phone.get("personal")["others"] == 0, "who took it before is no other taker"
+
+
+def test_who_takes_the_test_again_is_asked_about_other_images(client, study):
+    """By chance 3.6 of 16 images of a set of 72 are the same."""
+
+    def images(phone):
+        return {each.stimulus for each in study.trials(phone.token) if each.kind is Kind.MAIN}
+
+    first = Phone(client, "alone")
+    again = Phone(client, "alone", earlier=[first.token])
+    third = Phone(client, "alone", earlier=["nobody's", first.token, again.token])
+    assert len(images(first) & images(again)) <= 2
+    assert len(images(third) & (images(first) | images(again))) <= 6
 
 
 def test_in_a_class_no_phone_sees_results(client, session):

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 THREADS = 48
 
 PICTURE = re.compile(r"([0-9a-f]{64})\.png")
-TOKEN = "X-Token"
+TOKEN, EARLIER = "X-Token", "X-Earlier"
+MOST_EARLIER = 10
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 STATUS: dict[type[StudyError], int] = {
@@ -97,8 +98,12 @@ class Endpoints:
 
     @answers_in_json
     async def join(self, request: Request) -> Response:
-        """`{code, screen?, browser?, pooled?}` gives a token that stands for this person."""
+        """`{code, screen?, browser?, pooled?}` gives a token that stands for this person.
+
+        Who takes a test again sends their earlier tokens, too (`EARLIER`): they see other images.
+        """
         content = await read_object(request)
+        earlier = _earlier(request)
         code = short_text(content, "code", 40) or ""
 
         def joined(study: Study) -> dict[str, Any]:
@@ -108,6 +113,7 @@ class Endpoints:
                 screen=short_text(content, "screen", 40),
                 browser=short_text(content, "browser", 200),
                 pooled=content.get("pooled") is True,
+                earlier=earlier,
             )
             return {"token": person.token} | _state(study.state(person.token))
 
@@ -145,8 +151,8 @@ class Endpoints:
     @answers_in_json
     async def personal(self, request: Request) -> Response:
         """What this person said, next to measures, networks and those who agreed to be compared."""
-        token = _token(request)
-        return _json(await self._call(lambda study: _personal(study, token)))
+        token, earlier = _token(request), _earlier(request)
+        return _json(await self._call(lambda study: _personal(study, token, earlier)))
 
     @answers_in_json
     async def picture(self, request: Request) -> Response:
@@ -177,6 +183,12 @@ def _token(request: Request) -> str:
     return token
 
 
+def _earlier(request: Request) -> list[str]:
+    """The tokens with which whoever asks took the test before, the latest ones."""
+    listed = request.headers.get(EARLIER, "")[: 200 * MOST_EARLIER].split(",")
+    return [token for token in listed if token][-MOST_EARLIER:]
+
+
 def _state(state: ParticipantState) -> dict[str, Any]:
     return {
         "title": state.title,
@@ -200,7 +212,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _personal(study: Study, token: str) -> dict[str, Any]:
+def _personal(study: Study, token: str, earlier: list[str]) -> dict[str, Any]:
     from explorer.study.personal import personal  # NumPy and the titles: only this needs them
 
     state = study.state(token)
@@ -208,5 +220,5 @@ def _personal(study: Study, token: str) -> dict[str, Any]:
         raise StudyError("In a class the answers are compared on the lecturer's screen.")
     stimulus_set = study.stimulus_set(study.session(state.code).current.set_id)
     answers = study.own_answers(token)
-    pooled = study.pooled_answers(state.code, state.round)
+    pooled = study.pooled_answers(state.code, state.round, without=earlier)
     return asdict(personal(stimulus_set, answers, state.participant, pooled))

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
-from explorer.study.codes import digest, new_participant, new_rng_seed
+from explorer.study.codes import digest, new_participant
 from explorer.study.database import insert_new
 from explorer.study.limits import MOST_PARTICIPANTS
 from explorer.study.presence import present_in
@@ -41,6 +41,7 @@ def add_participant(
     token: str,
     device: Device,
     pooled: bool,
+    rng_seed: int,
 ) -> str:
     """Store a new participant; the public identifier.
 
@@ -66,7 +67,7 @@ def add_participant(
             session_id=session.id,
             public_id=public_id,
             token_hash=digest(token),
-            rng_seed=new_rng_seed(),
+            rng_seed=rng_seed,
             screen=_word(device.screen),
             browser=_word(device.browser),
             pooled=pooled,

@@ -64,8 +64,8 @@ COLUMNS = (
     ),
     Column(
         "shown_ms",
-        "How long the image was on screen, by the browser's clock. An image is shown again to whoever "
-        "loads the page anew before they answer, or after a pause: then the sum of all times.",
+        "How long the image was on screen, by the browser's clock. An image is shown again to "
+        "whoever loads the page anew before they answer, or after a pause: then the sum of all.",
         unit="ms",
         least=0,
     ),

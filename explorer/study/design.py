@@ -145,6 +145,13 @@ def trials_of(
     return tuple(trials)
 
 
+def main_images(design: Design, stimulus_set: StimulusSet, rng_seed: int) -> frozenset[str]:
+    """The names of the stimuli of a person's main trials, as `trials_of` draws them."""
+    stimuli = usable(design, stimulus_set)
+    images = Random(f"images {rng_seed}")
+    return frozenset(each.name for each in _main(design.main, stimuli, images))
+
+
 def _main(count: int, stimuli: Iterable[Stimulus], rng: Random) -> list[Stimulus]:
     """So many stimuli: targets at random, conditions as evenly as they come."""
     left: dict[str, list[Stimulus]] = {}

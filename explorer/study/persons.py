@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import lru_cache
 
 from sqlalchemy import Connection
 
 from explorer.study.answering import Drawn
-from explorer.study.codes import digest, round_rng_seed
-from explorer.study.design import trials_of
+from explorer.study.codes import digest, new_rng_seed, round_rng_seed
+from explorer.study.design import main_images, trials_of
 from explorer.study.records import Design, Trial
 from explorer.study.rows import (
     Person,
@@ -19,10 +19,12 @@ from explorer.study.rows import (
     person_of,
     session_of_person,
 )
+from explorer.study.session_records import UnknownToken
 from explorer.study.sets import Sets
 
 _MOST_PERSONS = 5000
 _MOST_DRAWN = 512  # a class, twice over
+_SEEDS_TRIED = 200
 
 
 class Persons:
@@ -48,6 +50,35 @@ class Persons:
         rng_seed = round_rng_seed(person.rng_seed, current.number)
         design = design_from_json(current.design)
         return Drawn(current.id, self._draw(design, current.set_id, rng_seed, current.vote))
+
+    def known(self, tokens: Iterable[str]) -> list[Person]:
+        """The participants with these tokens, without those that nobody has."""
+        found = []
+        for token in tokens:
+            try:
+                found.append(self.of(token))
+            except UnknownToken:
+                continue
+        return found
+
+    def new_rng_seed(self, session_id: int, earlier: Iterable[str]) -> int:
+        """A random seed for a new participant; earlier: tokens of the same person in the session.
+
+        Of several seeds it is the one that draws fewest of the images that the person was shown.
+        """
+        persons = [each for each in self.known(earlier) if each.session_id == session_id]
+        if not persons:
+            return new_rng_seed()
+        with self._reading() as connection:
+            current = current_round_row(connection, session_id)
+        design, stimulus_set = design_from_json(current.design), self._sets.get(current.set_id)
+
+        def images(rng_seed: int) -> frozenset[str]:
+            return main_images(design, stimulus_set, round_rng_seed(rng_seed, current.number))
+
+        seen = frozenset().union(*(images(each.rng_seed) for each in persons))
+        seeds = (new_rng_seed() for _ in range(_SEEDS_TRIED))
+        return min(seeds, key=lambda each: len(images(each) & seen))
 
     def forget(self) -> None:
         """Read everybody anew: a session was deleted."""

@@ -167,10 +167,12 @@ class Study:
         with self._database.reading() as connection:
             return reading.read_own_answers(connection, person)
 
-    def pooled_answers(self, code: str, round: int) -> list[Answer]:
-        """First votes of those who agreed that others are compared with them."""
+    def pooled_answers(self, code: str, round: int, without: Sequence[str] = ()) -> list[Answer]:
+        """First votes of those who agreed that others are compared with them; without: tokens."""
+        left_out = {each.public_id for each in self._persons.known(without)}
         with self._database.reading() as connection:
-            return reading.read_pooled_answers(connection, code, round)
+            pooled = reading.read_pooled_answers(connection, code, round)
+        return [each for each in pooled if each.participant not in left_out]
 
     def rng_seeds(self, code: str, round: int = 1) -> Mapping[str, int]:
         """Per participant the random seed by which `design.trials_of` draws the round's trials."""
@@ -199,10 +201,12 @@ class Study:
         screen: str | None = None,
         browser: str | None = None,
         pooled: bool = False,
+        earlier: Sequence[str] = (),
     ) -> Joined:
         """Join a session. address: the client's, for limits alone; it is never written.
 
-        pooled: others who take the test alone may be compared with this person's answers.
+        pooled: others who take the test alone may be compared with this person's answers. earlier:
+        tokens with which the same person took it before, so that they see other images; not stored.
         """
         with self._database.reading() as connection:
             session = session_row(connection, code)
@@ -213,9 +217,11 @@ class Study:
         token = new_secret()
 
         device, present = Device(screen, browser), self._presence.now()
+        seed = self._persons.new_rng_seed(session.id, earlier)
 
         def work(connection: Connection) -> str:
-            return answering.add_participant(connection, code, present, token, device, pooled)
+            add = answering.add_participant
+            return add(connection, code, present, token, device, pooled, seed)
 
         try:
             return Joined(token, self._writer.run(work))

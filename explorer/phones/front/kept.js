@@ -1,6 +1,8 @@
 // What a phone keeps of a session until the server has it: its token, and answers not yet sent.
 // One entry per answer, so that two tabs of one phone never overwrite each other's.
 
+const MOST_EARLIER = 10;
+
 // Where a browser keeps nothing (private windows, full storage), this page's memory does.
 class Memory {
   constructor() {
@@ -45,6 +47,11 @@ export class Kept {
     this.write("token", value);
   }
 
+  // The tokens with which the test was taken before on this phone, the oldest first.
+  get earlier() {
+    return JSON.parse(this.read("earlier") ?? "[]");
+  }
+
   add(answer) {
     this.write(this.name(answer), JSON.stringify(answer));
   }
@@ -68,6 +75,13 @@ export class Kept {
 
   setSeen(trial, ms) {
     this.write(this.name(trial, "seen"), String(ms));
+  }
+
+  // Begin anew, as somebody who has taken the test before.
+  startAgain() {
+    const earlier = [...this.earlier, this.token].slice(-MOST_EARLIER);
+    this.forget();
+    this.write("earlier", JSON.stringify(earlier));
   }
 
   // The token and all answers: of a session that the server does not know any more.

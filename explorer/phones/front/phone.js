@@ -133,6 +133,7 @@ async function consent() {
         pooled: alone && by("pooled").checked,
       });
       kept.token = server.token = joined.token;
+      receipts.clear(); // of whoever took part before
       return connection(true);
     } catch (error) {
       const lost = error instanceof Lost;
@@ -238,7 +239,7 @@ async function step() {
   }
   const listed = await insist(() => server.trials());
   const known = new Set(listed.answered.map((trial) => place({ ...listed, trial })));
-  for (const answer of kept.pending()) known.add(place(answer));
+  for (const each of [...kept.pending(), ...receipts.values()]) known.add(place(each));
   const todo = listed.trials.filter(({ number }) => !known.has(place({ ...listed, trial: number })));
   if (todo.length) return untold ? tellLate() : answerTrials(listed, todo);
   if (alone && kept.pending().length === 0) return compared();
@@ -262,8 +263,7 @@ async function compared() {
   view("personal");
   by("personal").querySelector("h1").focus({ preventScroll: true });
   await new Promise((resolve) => by("again").addEventListener("click", resolve, { once: true }));
-  kept.forget();
-  server.token = null;
+  kept.startAgain();
 }
 
 function unknownCode(error) {
@@ -277,6 +277,7 @@ async function run() {
   if (!code) return unknownCode(null);
   for (;;) {
     server.token = kept.token;
+    server.earlier = kept.earlier;
     try {
       if (!server.token) await consent();
       if (!server.token) return;

@@ -16,6 +16,7 @@ export class Server {
   constructor(root) {
     this.root = root;
     this.token = null;
+    this.earlier = []; // tokens with which the test was taken before
   }
 
   picture(sha256) {
@@ -50,6 +51,7 @@ export class Server {
     const sent = content !== undefined;
     const headers = {
       ...(this.token ? { "X-Token": this.token } : {}),
+      ...(this.earlier.length ? { "X-Earlier": this.earlier.join() } : {}),
       ...(sent ? { "Content-Type": "application/json" } : {}),
     };
     let response, answer;
