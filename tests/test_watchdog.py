@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from test_cluster import process, scheduler
 from explorer.jobs import job as states
 from explorer.jobs.engine import Engine
 from explorer.jobs.watchdog import Patience, Watchdog
-from explorer.jobs.worker_processes import is_stopped
+from explorer.jobs.worker_processes import TCP_TIMEOUT, is_stopped
 from explorer.request import Request
 from explorer.store import Store
 
@@ -217,6 +218,23 @@ def test_a_hung_worker_is_replaced_and_its_job_retried_once(engine, stopped):
     engine.submit(following, subscriber="a")
     until(lambda: engine.job(following.key).finished)
     assert engine.job(following.key).state == states.DONE
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+def test_an_app_that_was_stopped_for_a_minute_finds_its_worker_again(engine):
+    """Whose connection would end after Dask's 30 s, as though it had been killed."""
+    engine.start()
+    cluster = engine._cluster
+    until(lambda: cluster._local.scheduler.stream_comms)
+    connections = [each.comm.stream for each in cluster._local.scheduler.stream_comms.values()]
+    day_ms = 24 * 3600 * 1000
+    user_timeout = 18  # TCP_USER_TIMEOUT, which Python 3.11 does not name
+    assert {each.socket.getsockopt(socket.SOL_TCP, user_timeout) for each in connections} == {
+        day_ms
+    }
+    of_worker = cluster.client.run(dask.config.get, "distributed.comm.timeouts.tcp")
+    assert set(of_worker.values()) == {TCP_TIMEOUT}
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from explorer.jobs.job import Report
 from explorer.jobs.no_scheduler import Contact, NoScheduler, look_for_scheduler
 from explorer.jobs.settings import SCHEDULER
 from explorer.jobs.watchdog import DEFAULT_PATIENCE, Patience
-from explorer.jobs.worker_processes import WorkerProcesses
+from explorer.jobs.worker_processes import TCP_TIMEOUT, WorkerProcesses
 from explorer.models.memory_setting import networks_memory
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class Cluster:
                 "distributed.scheduler.http.routes": [],
                 "distributed.admin.low-level-log-length": 50,
             }
+            | ({} if self._address else {"distributed.comm.timeouts.tcp": TCP_TIMEOUT})
         )
         self._on_report = on_report
         try:
@@ -216,8 +217,7 @@ class Cluster:
     def has_workers(self) -> bool:
         """Whether a worker serves; of another cluster's, True until a hung one was given up."""
         if self._local is None:
-            gave_last_up = self._hung is not None and self._hung.gave_last_up
-            return not gave_last_up
+            return self._hung is None or not self._hung.gave_last_up
         scheduler = self._local.scheduler
         return scheduler is not None and bool(scheduler.workers)
 

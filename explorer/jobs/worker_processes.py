@@ -22,6 +22,12 @@ log = logging.getLogger(__name__)
 MAX_FAILED_STARTS = 3
 MAX_PAUSE_SECONDS = 30.0
 POLL_SECONDS = 0.25
+TCP_TIMEOUT = "1 day"
+"""How long a connection between scheduler and worker on this machine outlives that one of them is
+stopped: Dask's 30 s would end a worker whose app was suspended for a minute. One that hangs is
+replaced (`hung_workers.py`), and one that ends closes its connections."""
+
+_TCP_TIMEOUT_VARIABLE = "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP"
 
 
 class WorkerProcesses:
@@ -123,7 +129,13 @@ class WorkerProcesses:
             process = subprocess.Popen(
                 [sys.executable, "-m", "explorer", "worker", self._address],
                 cwd=CHECKOUT,
-                env={**os.environ, **self._environment(), **device, PARENT: str(os.getpid())},
+                env={
+                    **os.environ,
+                    **self._environment(),
+                    **device,
+                    PARENT: str(os.getpid()),
+                    _TCP_TIMEOUT_VARIABLE: TCP_TIMEOUT,
+                },
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal is for this process alone
             )
