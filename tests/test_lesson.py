@@ -19,6 +19,7 @@ from explorer.app.lesson.figures import EFFECTS, PAPER, effects_of
 from explorer.app.lesson.steps import STEPS, every_request
 from explorer.app.pages import PAGES
 from explorer.jobs.engine import Engine
+from explorer.losses.variants import LOSSES
 from explorer.research.documents import lesson_effects
 from explorer.store.store import Store
 
@@ -322,6 +323,11 @@ def test_the_handout_needs_nothing_else_and_holds_every_step(notes):
     for step in STEPS:
         assert handout._inline(step.claim) in page
         assert handout._inline(step.question.text) in page
+    captions = re.findall(r"<img [^>]+>([^<]+)</span>", page)
+    assert {"First block", "Last block", "Standard training", "VGG"} < set(captions)
+    names = [*(f"adv1 vgg-adv1 {' '.join(LOSSES)}".split()), "features.3"]
+    assert not set(names) & set(captions), "names of code are no captions"
+    assert "this page" not in page
     shown = [base64.b64decode(each) for each in re.findall(r"base64,([^\"]+)", page)]
     request = next(iter(STEPS[1].cases.values()))[0]
     with zipfile.ZipFile(ROOT / "cache" / "starter" / f"{request.key}.zip") as archive:

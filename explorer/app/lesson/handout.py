@@ -11,6 +11,7 @@ from pathlib import Path
 from explorer.app.lesson.records import Step
 from explorer.app.lesson.results import results_of
 from explorer.app.lesson.steps import STEPS
+from explorer.archive.titles import loss_title, network_title
 from explorer.request import Request
 from explorer.result import Result
 
@@ -80,23 +81,33 @@ def _pictures(step: Step) -> str:
     results = results_of(step.question.about if len(step.question.about) > 1 else first)
     if not results:
         return "<figure></figure>"
-    shown = [_image(each.iri_png, _name(each, results)) for each in results[: _MOST_PICTURES - 1]]
+    listed = results[: _MOST_PICTURES - 1]
+    shown = [
+        _image(each.iri_png, name)
+        for each, name in zip(listed, _names(step, results), strict=False)
+    ]
     target = _image(results[0].target_png, "target")
     seed = [] if len(shown) + 2 > _MOST_PICTURES else [_image(results[0].seed_png, "seed")]
     return f"<figure>{''.join([*seed, *shown, target])}</figure>"
 
 
-def _name(result: Result, among: Sequence[Result]) -> str:
-    """What tells an image from the others of its step."""
-    requests = [each.request for each in among]
+def _names(step: Step, results: Sequence[Result]) -> list[str]:
+    """What tells each image from the others of its step, as the lesson's page calls it."""
+    requests = [each.request for each in results]
+    titles = {value: title for each in step.controls for value, title in each.titles.items()}
     if len({each.layer for each in requests}) > 1:
-        return result.request.layer
+        named = [titles.get(each.layer, each.layer) for each in requests]
+        return [re.sub(r" \(`.*`\)", "", title) for title in named]
     if len({each.loss for each in requests}) > 1:
-        return result.request.loss
+        return [titles.get(each.loss, loss_title(each.loss)) for each in requests]
     if len(requests) == 1:
-        return "IRI"
-    name = result.request.model.rpartition(":")[2]
-    return name.removeprefix("imagenette-residual-").removeprefix("cifar10-")
+        return ["IRI"]
+    parts = [network_title(each.model).split(", ") for each in requests]
+    differ = [
+        ", ".join(part for part in each if any(part not in rest for rest in parts))
+        for each in parts
+    ]
+    return [f"{title[:1].upper()}{title[1:]}" for title in differ]
 
 
 def _image(png: bytes, name: str) -> str:

@@ -43,7 +43,7 @@ def _intervals(results: Sequence[Result]) -> str:
         else f"{name} {effect.points:+d} points ({effect.low} to {effect.high}): {effect.verdict}"
         for name, effect in _ASKED.items()
     ]
-    return f"{'; '.join(said)}. The page says what is to be read with each."
+    return f"{'; '.join(said)}. The lesson's page says what is to be read with each."
 
 
 def _cifar(*names: str) -> tuple[Request, ...]:
@@ -56,8 +56,8 @@ FACTORS = Step(
     title="What makes the difference",
     claim="Architecture and adversarial training matter, and one image proves neither.",
     text="Each of the paper's factors, with one photograph for each network, which illustrates. "
-    "What the reproduction measured over several photographs, with 95 % intervals, goes with it: "
-    "where it can't tell, or measured nothing, this page says so.",
+    "The lesson's page adds what the reproduction measured over several photographs, with 95 % "
+    "intervals, and says where it can't tell or measured nothing.",
     controls=(FACTOR,),
     cases={
         ("architecture",): _cifar("resnet-adv1", "vgg-adv1", "densenet-adv1", "inception-adv1"),

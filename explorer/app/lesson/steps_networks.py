@@ -129,7 +129,7 @@ STANDARD_NETWORK = Step(
     claim="To a network with standard training, noise can be the photograph.",
     text="This network was trained in the usual way, to name what is in a picture. To it, the IRI "
     "is nearer to the target than unrelated photographs ever are to each other, and it gives both "
-    "the same class. To you it is still noise, or the cat that it started from.",
+    "the same class. To you it is still what it started from.",
     controls=(DATA, START),
     cases={
         ("photographs", "light-noise"): (of(STANDARD),),
