@@ -469,6 +469,7 @@ def test_the_same_recipe_is_trained_on_other_photographs_into_a_folder(folder, t
     assert said[0].startswith(
         f"{name}: measuring on 12 test pictures, 12 of them also under attack"
     )
+    assert said[0].endswith("Photographs: the user’s own, 64×64 pixels of 72.")
     assert clean in said[1]
     # The same photographs in another order of their classes.
     arrays = _arrays()

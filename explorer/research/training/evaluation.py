@@ -49,7 +49,7 @@ def evaluate(
     attacked = min(len(held_out.labels), data.attacked_count)
     report(
         f"{name}: measuring on {len(held_out.labels):,} test pictures, {attacked:,} of them also "
-        f"under attack, on the {device}"
+        f"under attack, on the {device}. {data.facts()['data']}"
     )
 
     def compare(what: str, share: float, before: float) -> None:
