@@ -744,7 +744,12 @@ def test_an_interrupted_sweep_gives_its_jobs_up_and_says_how_to_go_on(
                 with suppress(*[KeyboardInterrupt] * lost):
                     signal.raise_signal(signal.SIGINT)
 
+    def cancelled(key, subscriber):
+        signal.raise_signal(signal.SIGINT)  # the key is held down
+        engine.cancelled.append(key)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(engine, "cancel", cancelled)
     monkeypatch.setattr("explorer.cli.sweep.time.sleep", interrupted)
     monkeypatch.setattr(EngineRunner, "started", lambda: nullcontext(EngineRunner(engine)))
     try:

@@ -89,7 +89,9 @@ def _run(arguments: list[str] | None) -> int:
         return 1
     except KeyboardInterrupt:
         print(f"{options.program}: interrupted", file=sys.stderr)
-        return 130
+        if arguments is None:  # the process ends now
+            interrupts.until_exit()
+        return interrupts.INTERRUPTED
     return 0
 
 
