@@ -101,7 +101,10 @@ class _ClaimsFile:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._beats = Beats(path.with_name(_BEATS)) if fcntl is not None else None
+        self._beats: Beats | None = None
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a full disk: claims hold as long as they are held
+                self._beats = Beats(path.with_name(_BEATS))
         self._process = os.getpid()
         self._held: set[int] = set()
         self._is_beating = False
