@@ -35,7 +35,7 @@ USUAL_INPUT_SIZE = (224, 224)
 """Height and width in px, where a network's own are not known before it is loaded."""
 
 
-_MOST_NAMED = 5
+_MOST_NAMED = 2
 
 LONGEST_REFERENCE = 500
 """Characters of a name in a request (`explorer.request`)."""
@@ -87,16 +87,23 @@ def matching(words: str) -> list[Entry]:
     ]
 
 
+def only_match(text: str) -> str:
+    """The reference of the one network that has this name, or a part of it; else the text."""
+    sources = [source.name for source in SOURCES.values() if source.visitors_may_name]
+    is_name = ":" not in text and len(text) <= LONGEST_REFERENCE
+    named = _named(text, sources) if is_name else []
+    found = named or [entry.reference for entry in matching(text)]
+    return found[0] if len(found) == 1 else text
+
+
 def _several(words: str, found: Sequence[Entry]) -> RequestError:
     """The error for a text that is no reference, but in the names of some networks."""
-    names = [f"{entry.title} ({entry.reference})" for entry in found[:_MOST_NAMED]]
-    if len(found) > _MOST_NAMED:
-        names.append("…")
+    titles = [f"“{entry.title}”" for entry in found[:_MOST_NAMED]]
     count = "1 network" if len(found) == 1 else f"{len(found)} networks"
     return RequestError(
         "model",
-        f"{shortened(words)} is a part of the names of {count}: choose one of the list, or write "
-        f"a reference with its source, such as 'timm:resnet18'; there are {'; '.join(names)}",
+        f"{shortened(words)} is a part of the names of {count}: choose one of the list, such as "
+        f"{' or '.join(titles)}; others are written with their source, such as 'timm:resnet18'",
     )
 
 

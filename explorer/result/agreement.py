@@ -73,8 +73,8 @@ def _of_snr(name: str, values: Mapping[str, float | None]) -> Iterator[str]:
 
 def _of_layers(result: Result) -> Iterator[str]:
     """The profile of all layers, and the match at its layer where that is a whole one."""
-    for layer in result.layers:
-        yield from _of_snr(f"layers.{layer.name}", layer.values)
+    for each in result.layers:
+        yield from _of_snr(f"layers.{each.name}", each.values)
     layer = _matched_layer(result)
     if layer is None:
         return

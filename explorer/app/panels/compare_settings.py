@@ -178,7 +178,8 @@ def _values(
 ) -> list[str]:
     """The values in their multi-select, which is set to the URL's where it names some."""
     if given:
-        st.session_state[key] = compare_address.names_in("values", given)
+        named = compare_address.names_in("values", given)
+        st.session_state[key] = in_order(named, list(layers)) if layers else named
     elif key not in st.session_state:
         st.session_state[key] = default
     chosen: list[str] = st.session_state[key]

@@ -50,14 +50,9 @@ def take_only_match(key: str) -> None:
     """
     chosen = st.session_state[key]
     if isinstance(chosen, str):
-        st.session_state[key] = _only_match(chosen)
+        st.session_state[key] = catalogue.only_match(chosen)
     elif chosen:
-        st.session_state[key] = list(dict.fromkeys(map(_only_match, chosen)))
-
-
-def _only_match(text: str) -> str:
-    found = catalogue.matching(text)
-    return found[0].reference if len(found) == 1 else text
+        st.session_state[key] = list(dict.fromkeys(map(catalogue.only_match, chosen)))
 
 
 def which_may_be_typed() -> str:
