@@ -26,8 +26,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import cli
 from explorer.app.panels import sweep_table
 from explorer.archive.packs import import_results
-from explorer.cli.running import EngineRunner
-from explorer.cli.sweep import _sentence
+from explorer.cli.running import EngineRunner, sweep_progress
 from explorer.hosting import Hosting
 from explorer.hosting.settings import DEMO
 from explorer.jobs import job as states
@@ -281,7 +280,7 @@ def test_what_is_known_of_one_image_is_not_said_of_its_whole_batch():
         batch = tuple(Request(ADV, target=target, layer="stage1") for target in targets)
         job = Job("a", states.RUNNING, "searching", 30, 500, curve=((30, 0.25),))
         progress = Progress(9, 2, 0, 2, 1.0, None, job, batch)
-        return _sentence(progress, Plan(batch, files={PICTURE: "mine.png"}))
+        return sweep_progress(progress, Plan(batch, files={PICTURE: "mine.png"}))
 
     assert said("cat", "dog") == "2 of 9 done; 2 images at once: searching: step 30"
     alone = said(PICTURE)

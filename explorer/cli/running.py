@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from explorer.jobs.tasks import Failure
     from explorer.metrics.invariance import SharedInvariance
     from explorer.result import Result
+    from explorer.sweep.dispatch import Progress
+    from explorer.sweep.plan import Plan
 
 CONNECT_SECONDS = 5.0  # the longest wait for the scheduler at DASK_SCHEDULER_ADDRESS
 POLL_SECONDS = 0.05
@@ -186,6 +188,25 @@ def progress_of(job: Job) -> str:
         return f"{job.look.sentence()} {job.stage}{step} …"
     distance = f"{job.curve[-1][1]:.4f}" if job.curve else "–"
     return f"{job.stage}: step {job.step} of {job.steps}, relative distance {distance}"
+
+
+def sweep_progress(progress: Progress, plan: Plan) -> str:
+    """How far it is, what is left, and what a worker does now, with which images."""
+    from explorer.sweep.estimate import duration
+
+    text = f"{progress.done:,} of {progress.total:,} done"
+    if progress.failed:
+        text += f", {progress.failed:,} failed"
+    if progress.eta_seconds is not None and progress.left:
+        text += f", about {duration(progress.eta_seconds)} left"
+    job, batch = progress.job, progress.batch
+    if job is None:
+        return text
+    if len(batch) == 1:  # what is known of an image is said where it is known of which
+        target = plan.files.get(batch[0].target, batch[0].target)
+        return f"{text}; {target} at {batch[0].layer}: {progress_of(job)}"
+    step = f": step {job.step:,}" if job.step else " …"
+    return f"{text}; {len(batch):,} images at once: {job.stage}{step}"
 
 
 class ProgressLine:

@@ -24,14 +24,13 @@ from explorer.cli.running import (
     SUBSCRIBER,
     EngineRunner,
     ProgressLine,
-    progress_of,
+    sweep_progress,
 )
 from explorer.errors import RequestError
 
 if TYPE_CHECKING:
     from explorer.jobs.engine import Engine
     from explorer.store import Store
-    from explorer.sweep.dispatch import Progress
     from explorer.sweep.estimate import Estimate
     from explorer.sweep.plan import Plan
     from explorer.sweep.run import Run
@@ -175,9 +174,9 @@ def _finish(run: Run, plan: Plan, results: WithUnkept) -> None:
             interrupts.check()
             run.step()
             progress = run.progress()
-            line.show(_sentence(progress, plan))
+            line.show(sweep_progress(progress, plan))
             if not line.visible and time.monotonic() - printed_at > LINE_SECONDS:
-                print(_sentence(progress, plan), file=sys.stderr, flush=True)
+                print(sweep_progress(progress, plan), file=sys.stderr, flush=True)
                 printed_at = time.monotonic()
             time.sleep(POLL_SECONDS)
         line.end()
@@ -199,25 +198,6 @@ def _how_to_go_on(run: Run, plan: Plan, results: WithUnkept) -> str:
         f"{done:,} of {len(plan.requests):,} results are in the cache{lost}; the same command goes "
         "on from there"
     )
-
-
-def _sentence(progress: Progress, plan: Plan) -> str:
-    """How far it is, what is left, and what a worker does now, with which images."""
-    from explorer.sweep.estimate import duration
-
-    text = f"{progress.done:,} of {progress.total:,} done"
-    if progress.failed:
-        text += f", {progress.failed:,} failed"
-    if progress.eta_seconds is not None and progress.left:
-        text += f", about {duration(progress.eta_seconds)} left"
-    job, batch = progress.job, progress.batch
-    if job is None:
-        return text
-    if len(batch) == 1:  # what is known of an image is said where it is known of which
-        target = plan.files.get(batch[0].target, batch[0].target)
-        return f"{text}; {target} at {batch[0].layer}: {progress_of(job)}"
-    step = f": step {job.step:,}" if job.step else " …"
-    return f"{text}; {len(batch):,} images at once: {job.stage}{step}"
 
 
 def _write(run: Run, results: WithUnkept, out: Path, text: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from explorer.spreadsheets import row_as_text
+from explorer.files import row_as_text
 from explorer.study.columns import COLUMNS
 from explorer.study.records import Answer, Design, StudyError, Trial
 from explorer.study.session_records import Device

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from explorer.spreadsheets import row_as_text
+from explorer.files import row_as_text
 from explorer.sweep.columns import columns
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def parquet(rows: Iterable[Row]) -> bytes:
 def csv(rows: Iterable[Row]) -> bytes:
     """The rows as CSV in UTF-8: the columns' names in the first line; empty where no value is.
 
-    Text that a spreadsheet would run is written as `explorer.spreadsheets` does.
+    Text that a spreadsheet would run has an apostrophe before it (`explorer.files`).
     """
     from pyarrow import csv as files
 

@@ -12,8 +12,8 @@ from explorer.analysis.compared import Compared
 from explorer.app.components.table import Column, show_table
 from explorer.app.naming import loss_title, network_title, picture_title
 from explorer.app.panels.compare_settings import View
+from explorer.files import row_as_text
 from explorer.models import layer_expression
-from explorer.spreadsheets import row_as_text
 
 Value = str | float | None
 
