@@ -1,4 +1,4 @@
-"""Where the project is stored, files written whole or not at all, text in CSV files."""
+"""Where the project is stored, paths and files as people and spreadsheets take them."""
 
 from __future__ import annotations
 

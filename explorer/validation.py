@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from explorer.errors import RequestError, did_you_mean, unknown
+from explorer.files import expanded
 from explorer.images import folder, gallery, noise_targets, seeds
 from explorer.images.encoding import to_png
 from explorer.images.errors import PictureError
@@ -25,7 +26,6 @@ from explorer.models import catalogue, class_names, layer_expression
 from explorer.models.layer_expression import LayerExpression
 from explorer.models.names import PENULTIMATE
 from explorer.network_reference import NetworkReference
-from explorer.paths import expanded
 from explorer.request import NULL_PREFIX, Request
 from explorer.synthesis.optimizers import registry as optimisers
 
@@ -127,8 +127,7 @@ def with_null(request: Request, null_folder: str | Path | None = None) -> Reques
     path = expanded("null_folder", chosen).resolve()
     try:
         null = NULL_PREFIX + folder.digest_of(path)
-    except (PictureError, OSError) as error:
-        # A page may show it, and no page shows where folders are.
+    except (PictureError, OSError) as error:  # a page may show it, but not where folders are
         raise RequestError("null_folder", str(error).replace(str(path), path.name)) from error
     return replace(request, null=null, null_folder=str(path))
 

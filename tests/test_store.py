@@ -159,7 +159,7 @@ import explorer.store, explorer.store.packs
 took = time.process_time() - start
 assert "diskcache" not in sys.modules and "numpy" not in sys.modules
 rest = [name for name in sys.modules if name.startswith("explorer.") and "store" not in name]
-assert set(rest) == {"explorer.errors", "explorer.files", "explorer.paths"}, rest
+assert set(rest) == {"explorer.errors", "explorer.files"}, rest
 explorer.store.Store(sys.argv[1]).put("a", b"1")
 assert "diskcache" in sys.modules
 print(took)

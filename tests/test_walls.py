@@ -262,7 +262,7 @@ def test_a_library_is_known_in_one_room_only(libraries, rooms):
 def test_the_store_knows_nothing_of_the_rest_of_explorer():
     for name in modules("explorer.store"):
         outside = {each for each in ours(name) if not within(each, "explorer.store")}
-        assert outside <= {"explorer", "explorer.files", "explorer.paths"}, name
+        assert outside <= {"explorer", "explorer.files"}, name
 
 
 def test_a_request_is_standard_library_only_and_a_result_adds_numpy():

@@ -9,12 +9,12 @@ from explorer import validation
 from explorer.app.links import link
 from explorer.archive.summary import Summary
 from explorer.errors import RequestError
+from explorer.files import expanded
 from explorer.images.errors import PictureError
 from explorer.models import catalogue
 from explorer.models.hubs import HubUnreachable
 from explorer.models.sources import SOURCES
 from explorer.network_reference import PATH_SOURCE
-from explorer.paths import expanded
 from explorer.request import Request
 
 _IN_MEMORY = ("module",)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError
-from explorer.paths import expanded
+from explorer.files import expanded
 
 if TYPE_CHECKING:
     from explorer.result import Result

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import RequestError, shortened, unknown
+from explorer.files import expanded
 from explorer.hosting.settings import DEMO, HOME, Hosting
-from explorer.paths import expanded
 
 SWITCH = "IRI_HOSTED"
 FILE = "IRI_HOSTING"

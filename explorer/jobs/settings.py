@@ -6,11 +6,11 @@ import os
 import re
 
 from explorer.errors import RequestError, shortened
+from explorer.files import expanded
 from explorer.hosting import check_hosting
 from explorer.images.errors import PictureError
 from explorer.images.folder import digest_of
 from explorer.models.memory_setting import networks_memory
-from explorer.paths import expanded
 from explorer.store.errors import CacheError
 from explorer.store.settings import size_limit
 from explorer.store.signing import installation

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from explorer.paths import expanded
+from explorer.files import expanded
 
 TIMEOUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 300.0

@@ -26,13 +26,12 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from explorer.errors import RequestError, did_you_mean, shortened
-from explorer.files import CHECKOUT
+from explorer.files import CHECKOUT, expanded
 from explorer.images.fitting import CROP_MODES
 from explorer.models.architectures import python
 from explorer.models.architectures.declared import check_declared
 from explorer.models.checkpoints.reading import sha256_of
 from explorer.network_reference import SIZE_RANGE, NetworkReference
-from explorer.paths import expanded
 
 log = logging.getLogger(__name__)
 

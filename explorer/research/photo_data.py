@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.errors import RequestError, unknown
-from explorer.paths import expanded
+from explorer.files import expanded
 from explorer.research.training.datasets import DATASETS
 
 if TYPE_CHECKING:

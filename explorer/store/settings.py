@@ -10,8 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from explorer.files import CHECKOUT
-from explorer.paths import expanded
+from explorer.files import CHECKOUT, expanded
 
 from .errors import CacheError
 

@@ -24,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.paths import expanded
+from explorer.files import expanded
 
 from .errors import CacheError
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from explorer import validation
 from explorer.errors import RequestError, did_you_mean
+from explorer.files import expanded
 from explorer.models import catalogue, layer_expression
 from explorer.models.layer_place import Shape
 from explorer.models.names import unknown_layer
 from explorer.network_reference import PATH_SOURCE, NetworkReference
-from explorer.paths import expanded
 from explorer.request import NETWORK_FIELDS, Request
 from explorer.sweep.source import Table
 from explorer.sweep.values import LayerRange, values

@@ -8,8 +8,8 @@ from pathlib import Path
 from explorer import validation
 from explorer.analysis.targets import target_set
 from explorer.errors import RequestError
+from explorer.files import expanded
 from explorer.images.identity import UPLOAD_PREFIX
-from explorer.paths import expanded
 from explorer.sweep.source import Source, Table
 
 GALLERY = "gallery"

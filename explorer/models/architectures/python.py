@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import RequestError, did_you_mean
+from explorer.files import expanded
 from explorer.models.architectures.local_imports import importing, local_modules
 from explorer.models.architectures.record import Architecture, ArchitectureSource
 from explorer.models.architectures.torchvision import classifier
 from explorer.models.names import first_line
 from explorer.models.origins import assumed
 from explorer.network_reference import CODE_ARCHITECTURE
-from explorer.paths import expanded
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from explorer.errors import RequestError, did_you_mean
+from explorer.files import expanded
 from explorer.models import pretrained
 from explorer.models.architectures import python
 from explorer.models.checkpoints.reading import read, sha256_of
 from explorer.models.downloads import Progress
 from explorer.models.source import Source
 from explorer.network_reference import NetworkReference
-from explorer.paths import expanded
 
 if TYPE_CHECKING:
     from explorer.models.network import Network
