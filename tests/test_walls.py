@@ -234,6 +234,17 @@ def test_the_engine_and_the_door_import_nothing_heavy_in_any_function():
     assert not any(brings_torch(other) for other in ours("explorer.validation"))
 
 
+def test_no_name_that_a_visitor_may_write_brings_torch_into_the_apps_process():
+    code = """
+import sys
+from explorer.models import catalogue
+for name in ("nosuch:x", "resnet", "module:aa", "file:x", "own:x"):
+    assert catalogue.find(name) is None
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 # Who knows what
 
 

@@ -76,17 +76,13 @@ def network_of_module(
     return network
 
 
-def named(name: str) -> Network:
-    """The network of this name; RequestError where this process holds it no more."""
+def named(name: str) -> Network | None:
+    """The network of this name; None where this process holds it no more."""
     for each in reversed(_networks.get(name, ())):
         network = each()
         if network is not None:
             return network
-    raise RequestError(
-        "model",
-        f"{SOURCE_NAME}:{name[:12]}… is not in this process; such networks are made by "
-        "Network.from_module, and last as long as the Network does",
-    )
+    return None
 
 
 def _plain(module: nn.Module) -> nn.Module:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from explorer.errors import RequestError
 from explorer.models.downloads import Progress
 from explorer.models.entry import Entry
 from explorer.models.source import Source
@@ -13,12 +15,12 @@ from explorer.network_reference import NetworkReference
 if TYPE_CHECKING:
     from explorer.models.network import Network
 
+_HOLDER = "explorer.models.in_memory"
+
 
 def entry(name: str) -> Entry:
     """What the module says of itself; RequestError where this process does not hold it."""
-    from explorer.models import in_memory
-
-    network = in_memory.named(name)
+    network = _held(name)
     return Entry(
         reference=network.reference,
         title=type(network.module).__name__,
@@ -41,11 +43,25 @@ def entry(name: str) -> Entry:
     )
 
 
+def _held(name: str) -> Network:
+    """The network that this process holds. What holds them needs torch, and is not imported here.
+
+    The app's process, which asks by whatever name a visitor writes, never has it.
+    """
+    in_memory = sys.modules.get(_HOLDER)
+    network: Network | None = None if in_memory is None else in_memory.named(name)
+    if network is None:
+        raise RequestError(
+            "model",
+            f"module:{name[:12]}… is not in this process; such networks are made by "
+            "Network.from_module, and last as long as the Network does",
+        )
+    return network
+
+
 def load(reference: NetworkReference, progress: Progress) -> Network:
     """The network that this process holds, at the reference's size."""
-    from explorer.models import in_memory
-
-    network = in_memory.named(reference.name)
+    network = _held(reference.name)
     if reference.size is None:
         return replace(network)
     return network.with_input("the request", size=(reference.size, reference.size))
