@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import json
-import re
 import random
+import re
 import zipfile
 
 import pytest

@@ -20,7 +20,6 @@ from explorer.models import layer_expression
 from explorer.request import Request
 from explorer.result import Result
 
-
 _MOST_TIES = 3
 """So many values of a comparison are named as those with the least or the largest share."""
 
