@@ -80,7 +80,7 @@ DEFAULT_FACTOR = "training"
 _MOST_NETWORKS = 8
 """Of a group, where nothing is chosen: what is made in a minute."""
 
-_LOSSES = (FREE, "freq", ADVERSARIAL, "adversarial-seed")
+_LOSSES = (FREE, "freq", ADVERSARIAL)
 _SEEDS = ("noise", "light-noise", "grey-noise", "white")
 _TARGETS = ("sunflower", "cat", "coffee", "dog", "balloon", "parrot")
 
