@@ -136,6 +136,17 @@ def test_the_image_never_gets_worse(loss, store):
         checked_result(after.request.key, after.to_bytes())
 
 
+def test_what_goes_on_from_a_search_beyond_its_goal_agrees_with_itself(store):
+    # The image of before, brought nearest to its seed, is at its goal; its search had been nearer.
+    request = Request("embedded:cifar10-vgg-adv1", target="cat", goal=0.3, steps=40)
+    before = generate(request, store=store)
+    after = continue_result(before, steps=2, store=store)
+    assert after.provenance.best_step <= after.provenance.steps_before
+    kept = after.provenance.best_step
+    assert before.match.relative_l2 > before.curves.relative_l2[kept] * 1.02
+    checked_result(after.request.key, after.to_bytes())
+
+
 def test_every_optimiser_that_keeps_the_best_image_never_makes_it_worse(store):
     for optimiser in OPTIMISERS.values():
         before = generate(replace(REQUEST, optimiser=optimiser.name, steps=8), store=store)

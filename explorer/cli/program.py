@@ -109,7 +109,7 @@ class _IntermixedParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's, which parses the arguments of a command by this method."""
-        if self._intermixing:
+        if self._intermixing or "--" in (sys.argv[1:] if args is None else args):
             return super().parse_known_args(args, namespace)
         self._intermixing = True
         try:

@@ -141,8 +141,10 @@ def _meant(word: str, sources: Sequence[str], on_page: bool) -> str:
 
 
 def _named(word: str, sources: Sequence[str]) -> list[str]:
-    """The references of networks of these sources that have this very name."""
-    references = [f"{source}:{word}" for source in sources]
+    """The references of networks of these sources that have this very name, in any case."""
+    word = word.strip()
+    words = dict.fromkeys((word, word.lower()))
+    references = [f"{source}:{each}" for source in sources for each in words]
     return [reference for reference in references if find(reference) is not None]
 
 

@@ -7,11 +7,11 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from explorer.files import row_as_text
+from explorer.files import row_as_text, shown_as_text
 from explorer.study.columns import COLUMNS
 from explorer.study.records import Answer, Design, StudyError, Trial
 from explorer.study.session_records import Device
@@ -110,6 +110,11 @@ def _table(parts: Sequence[Part]) -> str:
     return buffer.getvalue()
 
 
+def _joined(options: Iterable[str]) -> str:
+    """The options as the column `value` writes each, so that the two can be joined."""
+    return "|".join(str(shown_as_text(each)) for each in options)
+
+
 def _rows(part: Part) -> Iterator[dict[str, object]]:
     """One row per answer, in their order."""
     left_out = {
@@ -124,7 +129,7 @@ def _rows(part: Part) -> Iterator[dict[str, object]]:
             "screen": device.screen or "",
             "browser": device.browser or "",
             "correct": "" if answer.correct is None else str(answer.correct).lower(),
-            "options": "" if trial is None else "|".join(each.value for each in trial.options),
+            "options": "" if trial is None else _joined(each.value for each in trial.options),
             "image": "" if trial is None else trial.image,
             "excluded": str(answer.participant in left_out[answer.vote]).lower(),
             "model": stimulus.model,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from explorer.files import row_as_text
 from explorer.metrics.calibration import RIGHT_AT_LEAST, WRONG_AT_MOST
 from explorer.metrics.perceptual_verdict import MIN_VOTES
 from explorer.plots.alignment import alignment
@@ -47,7 +48,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(row_as_text, rows))
 
 
 def _markdown(run: Reproduction, factors: Sequence[Mapping[str, Any]]) -> str:
