@@ -4,10 +4,13 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -20,6 +23,7 @@ from study_material import postgres_server, small_set
 from explorer.store import Store
 from explorer.study import database as database_module
 from explorer.study import tables
+from explorer.study import writer as writer_module
 from explorer.study.database import (
     NEWEST,
     database_url,
@@ -201,6 +205,51 @@ def test_of_a_deleted_file_no_answer_is_acknowledged_and_a_new_one_is_begun(
     assert file.is_file()
     assert study_of_this_process().open_session("Next", small_set(), Design()).code
     study_of_this_process().disconnect()
+
+
+def test_a_file_that_is_moved_away_and_put_back_has_all_its_answers(tmp_path, monkeypatch):
+    file, away = tmp_path / "study" / "study.sqlite3", tmp_path / "study" / "away.sqlite3"
+    monkeypatch.setenv("IRI_DATABASE_URL", f"sqlite:///{file}")
+    old = study_of_this_process()
+    code = old.open_session("Lecture", small_set(), Design()).code
+    file.rename(away)
+    between = study_of_this_process()
+    with pytest.raises(UnknownCode):
+        between.session(code)
+    between.open_session("Between", small_set(), Design())
+    away.rename(file)
+    assert study_of_this_process().session(code).title == "Lecture"
+    study_of_this_process().disconnect()
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_process_that_ends_leaves_everything_in_the_one_file(tmp_path):
+    file = tmp_path / "study.sqlite3"
+    code = "from explorer.study.shared import study_of_this_process; study_of_this_process()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"IRI_DATABASE_URL": f"sqlite:///{file}"},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["study.sqlite3"]
+
+
+def test_a_database_that_does_not_answer_keeps_nobody_waiting(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "_PATIENCE_S", 0.2)
+    database = open_database(f"sqlite:///{tmp_path / 'study.sqlite3'}")
+    writer, answers = Writer(database.writer), threading.Event()
+    with pytest.raises(Unavailable, match="does not answer"):
+        writer.run(lambda connection: answers.wait(30))
+    with pytest.raises(Unavailable):
+        writer.run(lambda connection: pytest.fail("refused at once"))
+    answers.set()
+    monkeypatch.setattr(writer, "_refuses_until", 0.0)
+    assert writer.run(lambda connection: "again") == "again"
+    writer.stop()
+    database.dispose()
 
 
 def test_a_database_that_cannot_be_opened_is_not_tried_by_all_who_ask(tmp_path, monkeypatch):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,20 @@ log = logging.getLogger(__name__)
 class Database:
     """Connections: `writer` for the one thread that writes, `reader` for all that only read.
 
-    file: device and number of the SQLite file that they have open; None for PostgreSQL.
+    file: device and number of the SQLite file that they have open; None for PostgreSQL. beside: of
+    the files in which SQLite keeps its newest changes, by their paths.
     """
 
     url: URL
     writer: Engine
     reader: Engine
     file: tuple[int, int] | None = None
+    beside: Mapping[Path, tuple[int, int] | None] = field(default_factory=dict)
 
     @property
     def is_gone(self) -> bool:
         """Whether the SQLite file was deleted or replaced: what is written goes nowhere."""
-        return self.file is not None and self.file != _file_of(self.url)
+        return self.file is not None and self.file != _inode(self.url.database)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -63,9 +66,23 @@ class Database:
             raise Unavailable("The database cannot be read now; try again in a moment.") from error
 
     def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections.
+
+        A SQLite file that was moved takes its newest changes along: they would be lost to it, and
+        be written into the file that takes its place.
+        """
         self.reader.dispose()
+        is_gone = self.is_gone
+        if is_gone and self.writer.pool.checkedin():  # type: ignore[attr-defined]
+            connection = self.writer.raw_connection()
+            with suppress(SQLAlchemyError, sqlite3.Error):
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
         self.writer.dispose()
+        if is_gone:
+            for path, inode in self.beside.items():
+                if inode is not None and inode == _inode(path):
+                    path.unlink(missing_ok=True)
 
 
 def database_url() -> str:
@@ -142,13 +159,18 @@ def open_database(url: str) -> Database:
             "postgresql://USER:PASSWORD@HOST/NAME or to sqlite:////FILE in a folder that can be "
             "written."
         ) from error
-    return replace(database, file=_file_of(parsed)) if is_file else database
+    if not is_file:
+        return database
+    beside = [Path(f"{parsed.database}{end}") for end in ("-wal", "-shm")]
+    return replace(
+        database, file=_inode(parsed.database), beside={each: _inode(each) for each in beside}
+    )
 
 
-def _file_of(url: URL) -> tuple[int, int] | None:
-    """Device and number of the file at a SQLite address; None where there is none."""
+def _inode(path: str | Path | None) -> tuple[int, int] | None:
+    """Device and number of a file; None where there is none."""
     try:
-        found = os.stat(str(url.database))
+        found = os.stat(str(path))
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -77,8 +77,15 @@ class Persons:
             return main_images(design, stimulus_set, round_rng_seed(rng_seed, current.number))
 
         seen = frozenset().union(*(images(each.rng_seed) for each in persons))
-        seeds = (new_rng_seed() for _ in range(_SEEDS_TRIED))
-        return min(seeds, key=lambda each: len(images(each) & seen))
+        best, least = new_rng_seed(), len(seen)
+        for _ in range(_SEEDS_TRIED):
+            rng_seed = new_rng_seed()
+            count = len(images(rng_seed) & seen)
+            if count < least:
+                best, least = rng_seed, count
+            if not least:
+                break
+        return best
 
     def forget(self) -> None:
         """Read everybody anew: a session was deleted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -37,6 +38,13 @@ def study_of_this_process() -> Study:
         if study is None:
             study = _studies[url] = _opened(url)
         return study
+
+
+@atexit.register
+def _disconnect() -> None:
+    """At the end of the process all is in the database's own file: whoever copies it has it all."""
+    for study in _studies.values():
+        study.disconnect()
 
 
 def _opened(url: str) -> Study:

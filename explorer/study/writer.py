@@ -7,7 +7,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +26,10 @@ Work = Callable[[Connection], T]
 _MOST_IN_A_COMMIT = 500
 _NOT_NOW = "The database cannot be written now; try again in a moment."
 _GONE = "The database was deleted or replaced, and its sessions and answers with it."
+_NO_ANSWER = (
+    "The database does not answer. What was to be written may be there once it does; look then."
+)
+_PATIENCE_S = 15.0  # with a database that neither does what it is asked nor refuses
 _REFUSING_S = 1.0
 _LOCK_NOT_AVAILABLE = "55P03"  # of PostgreSQL
 
@@ -58,7 +63,7 @@ class Writer:
 
         The function raises StudyError, if at all, before it changes anything: others' changes
         share its transaction. It may be run twice. Raises Unavailable if the database cannot be
-        written; then nothing that it did remains.
+        written; then nothing that it did remains, unless it gave no answer in _PATIENCE_S.
         """
         future: Future[T] = Future()
         with self._lock:
@@ -68,7 +73,12 @@ class Writer:
                 raise Unavailable(_NOT_NOW)
             self._jobs.put(_Job(work, future))
         try:
-            return future.result()
+            return future.result(_PATIENCE_S)
+        except TimeoutError:
+            future.cancel()
+            self._refuses_until = time.monotonic() + _REFUSING_S
+            log.error("judgements cannot be written: the database does not answer")
+            raise Unavailable(_NO_ANSWER) from None
         except SQLAlchemyError as error:
             log.error("judgements cannot be written: %s", reason_of(error))
             raise Unavailable(_NOT_NOW) from error
@@ -86,7 +96,7 @@ class Writer:
             batch = [self._jobs.get()]
             while batch[-1] and len(batch) < _MOST_IN_A_COMMIT and not self._jobs.empty():
                 batch.append(self._jobs.get())
-            jobs = [job for job in batch if job]
+            jobs = [job for job in batch if job and not job.future.cancelled()]
             if jobs:
                 self._commit(jobs)
             going = batch[-1] is not None
@@ -105,18 +115,15 @@ class Writer:
         except Exception as error:
             if not begun or _is_outage(error):
                 for job in jobs:
-                    job.future.set_exception(self._refusal(error))
+                    _settle(job.future, error=self._refusal(error))
             elif len(jobs) > 1:
                 for job in jobs:
                     self._commit([job])
             else:
-                jobs[0].future.set_exception(error)
+                _settle(jobs[0].future, error=error)
             return
         for job, outcome in zip(jobs, outcomes, strict=True):
-            if isinstance(outcome, StudyError):
-                job.future.set_exception(outcome)
-            else:
-                job.future.set_result(outcome)
+            _settle(job.future, outcome, outcome if isinstance(outcome, StudyError) else None)
 
     def _refuses(self) -> bool:
         """Whether the database could not be written a moment ago."""
@@ -130,6 +137,15 @@ class Writer:
             log.error("judgements cannot be written: %s", reason_of(error))
             self._refuses_until = time.monotonic() + _REFUSING_S
         return Unavailable(_NOT_NOW)
+
+
+def _settle(future: Future[Any], outcome: Any = None, error: Exception | None = None) -> None:
+    """Tell who waits; whoever has stopped waiting is told nothing."""
+    with suppress(InvalidStateError):
+        if error is None:
+            future.set_result(outcome)
+        else:
+            future.set_exception(error)
 
 
 def _is_outage(error: Exception) -> bool:

@@ -123,7 +123,7 @@ def _voting(shown: Session) -> Progress | None:
     if shown.current.state == RoundState.REVEALED:
         return None
     progress = session.study().progress(shown.code)
-    return None if 0 < progress.joined == progress.finished else progress
+    return None if progress.joined == progress.finished else progress
 
 
 def _export(shown: Session) -> None:
